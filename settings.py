@@ -1,0 +1,148 @@
+"""Settings.from_env(environ): the only reader of the environment. docs/settings.md lists every name."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError
+
+from contracts.errors import ConfigurationError
+from contracts.model import Model
+from contracts.ncrontab import Ncrontab
+
+type CredentialKind = Literal["managed-identity", "azure-cli", "service-principal"]
+type SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+
+# Environment variable → field, for everything that is read as it is.
+_PLAIN = {
+    "TAILRACE_CREDENTIAL": "credential",
+    "AZURE_CLIENT_ID": "client_id",
+    "TAILRACE_QUEUE": "queue",
+    "TAILRACE_CONTAINER": "container",
+    "TAILRACE_JOBS": "jobs",
+    "TAILRACE_TICK": "tick",
+    "TAILRACE_MAX_ATTEMPTS": "max_attempts",
+    "TAILRACE_RETRY_BASE_SECONDS": "retry_base_seconds",
+    "TAILRACE_CONCURRENCY": "concurrency",
+    "TAILRACE_POOL_SIZE": "pool_size",
+    "PGHOST": "pg_host",
+    "PGPORT": "pg_port",
+    "PGDATABASE": "pg_database",
+    "PGUSER": "pg_user",
+    "PGPASSWORD": "pg_password",
+    "PGSSLMODE": "pg_sslmode",
+    "PGSSLROOTCERT": "pg_sslrootcert",
+    "TAILRACE_PG_AUTH": "pg_auth",
+    "TAILRACE_STATEMENT_TIMEOUT_SECONDS": "statement_timeout_seconds",
+    "TAILRACE_LOCK_TIMEOUT_SECONDS": "lock_timeout_seconds",
+}
+# Connection name → (its identity-based variable, the field of that, the field of the connection string).
+_CONNECTIONS = {
+    "ServiceBusConnection": ("fullyQualifiedNamespace", "service_bus_namespace", "service_bus_connection_string"),
+    "ExportStorage": ("serviceUri", "storage_url", "storage_connection_string"),
+}
+_HERE = Path(__file__).parent
+
+
+class Settings(Model):
+    """Everything that a process of Tailrace is told from outside; secrets print as stars."""
+
+    service_bus_connection_string: SecretStr | None = None
+    service_bus_namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")] | None = None
+    storage_connection_string: SecretStr | None = None
+    storage_url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    credential: CredentialKind | None = None
+    client_id: str | None = None
+
+    queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,259}$")] = "exports"
+    container: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$")] = "exports"
+    jobs: Path = _HERE / "jobs.toml"
+    tick: Ncrontab = "0 * * * * *"
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    retry_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 2
+    pool_size: Annotated[int, Field(ge=1, le=256)] = 4
+
+    pg_host: str
+    pg_port: Annotated[int, Field(ge=1, le=65535)] = 5432
+    pg_database: str
+    pg_user: str
+    pg_password: SecretStr | None = None
+    pg_sslmode: SslMode | None = None
+    pg_sslrootcert: str | None = None
+    pg_auth: Literal["password", "entra"] | None = None
+    statement_timeout_seconds: Annotated[float, Field(ge=0)] = 0.0
+    lock_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """The settings of this process. Raises ConfigurationError that names every variable to mend."""
+        values = {field: environ[name] for name, field in _PLAIN.items() if environ.get(name)}
+        for connection, (suffix, identity_field, string_field) in _CONNECTIONS.items():
+            for name, field in ((connection, string_field), (f"{connection}__{suffix}", identity_field)):
+                if environ.get(name):
+                    values[field] = environ[name]
+        problems = _contradictions(values)
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            problems = [*_invalid(error), *problems]
+        if problems:
+            raise ConfigurationError("\n".join(f"settings: {problem}" for problem in problems))
+        return settings
+
+    @property
+    def postgres_auth(self) -> Literal["password", "entra"]:
+        """How to log in to PostgreSQL: as told, else by password where one is set."""
+        return self.pg_auth or ("entra" if self.pg_password is None and self.credential else "password")
+
+    @property
+    def postgres_sslmode(self) -> SslMode:
+        """As told, else verify-full for any server that is not on this machine."""
+        is_local = self.pg_host.startswith("/") or self.pg_host in {"localhost", "127.0.0.1", "::1"}
+        return self.pg_sslmode or ("prefer" if is_local else "verify-full")
+
+    @property
+    def retry_base(self) -> timedelta:
+        """The delay before the second attempt; it doubles with each further one."""
+        return timedelta(seconds=self.retry_base_seconds)
+
+
+def _contradictions(values: Mapping[str, str]) -> list[str]:
+    problems = []
+    for connection, (suffix, identity_field, string_field) in _CONNECTIONS.items():
+        identity = f"{connection}__{suffix}"
+        given = [field in values for field in (string_field, identity_field)]
+        if all(given):
+            problems.append(f"{connection} and {identity} contradict each other; set one of them")
+        elif not any(given):
+            problems.append(f"{connection} is missing; set it to a connection string, or {identity} to use an identity")
+        elif identity_field in values and "credential" not in values:
+            problems.append(
+                f"{identity} needs TAILRACE_CREDENTIAL: managed-identity in Azure, azure-cli for yourself, "
+                "service-principal elsewhere"
+            )
+    return problems + _login_contradictions(values)
+
+
+def _login_contradictions(values: Mapping[str, str]) -> list[str]:
+    auth, has_password = values.get("pg_auth"), "pg_password" in values
+    if auth == "entra" and has_password:
+        return ["TAILRACE_PG_AUTH=entra and PGPASSWORD contradict each other; leave one of them out"]
+    if auth == "entra" and "credential" not in values:
+        return ["TAILRACE_PG_AUTH=entra needs TAILRACE_CREDENTIAL"]
+    if auth != "entra" and not has_password and "credential" not in values:
+        return ["PGPASSWORD is missing; set it, or TAILRACE_CREDENTIAL to log in with an Entra token"]
+    return []
+
+
+def _invalid(error: ValidationError) -> list[str]:
+    names = {field: name for name, field in _PLAIN.items()}
+    names |= {field: f"{connection}__{suffix}" for connection, (suffix, field, _) in _CONNECTIONS.items()}
+    problems = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        name = names[str(problem["loc"][0])]
+        message = problem["msg"].removeprefix("Value error, ")
+        problems.append(f"{name} is missing" if problem["type"] == "missing" else f"{name}: {message}")
+    return problems

@@ -1,0 +1,75 @@
+"""The blob container's client, and what its errors mean for us."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from connections.credential import credential_for
+from contracts.errors import ConfigurationError, SinkRejected, SinkUnavailable
+from settings import Settings
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
+    from azure.storage.blob import ContainerClient
+
+_REFUSED = {
+    "AuthorizationFailure": "the network rules or the role of this identity forbid it",
+    "AuthorizationPermissionMismatch": "grant this identity the role Storage Blob Data Contributor on the container",
+    "AuthorizationSourceIPMismatch": "the account's network rules forbid this address",
+    "BlobImmutableDueToPolicy": "an immutability policy protects the blob",
+    "BlobImmutableDueToLegalHold": "a legal hold protects the blob",
+    "ContainerNotFound": "there is no such container; create it, or set TAILRACE_CONTAINER",
+    "InvalidAuthenticationInfo": "the token or the connection string belongs to another account or tenant",
+    "KeyBasedAuthenticationNotPermitted": "the account takes no keys; set ExportStorage__serviceUri and an identity",
+    "BlobArchived": "a blob of this name is archived",
+    "LeaseIdMissing": "a blob of this name is leased",
+    "InvalidBlobType": "a blob of this name is no block blob",
+    "InvalidResourceName": "the account does not take this name",
+    "PathConflict": "the name is that of a folder, or a part of it is that of a file",
+    "ResourceTypeMismatch": "the name is that of a folder",
+}
+
+
+def container_client(settings: Settings, connections: int) -> "ContainerClient":
+    """A client of the configured container, safe for threads; keeps `connections` sockets open."""
+    import requests
+    from azure.core.pipeline.transport import RequestsTransport
+    from azure.storage.blob import BlobServiceClient
+
+    session = requests.Session()
+    adapter = requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=connections)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    transport = RequestsTransport(session=session, session_owner=False)
+    if settings.storage_connection_string is not None:
+        secret = settings.storage_connection_string.get_secret_value()
+        try:
+            service = BlobServiceClient.from_connection_string(secret, transport=transport)
+        except ValueError as error:
+            raise ConfigurationError(f"settings: ExportStorage is no connection string: {error}") from None
+    else:
+        assert settings.storage_url is not None
+        service = BlobServiceClient(settings.storage_url, credential_for(settings), transport=transport)
+    return service.get_container_client(settings.container)
+
+
+@contextmanager
+def storage_errors(operation: str, subject: str) -> Iterator[None]:
+    """Turns the SDK's errors into ours: SinkRejected where a person must act, else SinkUnavailable."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except AzureError as error:
+        raise _translated(error, operation, subject) from error
+
+
+def _translated(error: "AzureError", operation: str, subject: str) -> SinkRejected | SinkUnavailable:
+    code = str(getattr(error, "error_code", None) or type(error).__name__).removeprefix("StorageErrorCode.")
+    if code in _REFUSED:
+        return SinkRejected(f"{operation} of {subject!r} was refused: {_REFUSED[code]} ({code})", reason=code)
+    return SinkUnavailable(f"{operation} of {subject!r} failed: {_first_line(error)} ({code})")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:300]

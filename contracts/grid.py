@@ -1,0 +1,98 @@
+"""How a job's windows are cut: side by side on the clock, or by whole numbers."""
+
+import re
+from datetime import date, timedelta
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from contracts.model import Identifier, Model
+
+_SPAN = re.compile(r"(\d{1,6}) (second|minute|hour|day|week|month)s?")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+
+
+def duration(value: object) -> object:
+    """A length of time as people write it.
+
+    >>> duration("90 minutes")
+    datetime.timedelta(seconds=5400)
+    """
+    if not isinstance(value, str):
+        return value
+    match = _SPAN.fullmatch(value)
+    if match is None or match[2] == "month":
+        raise ValueError(f"{value!r} is no length of time; write for instance '15 minutes', '6 hours' or '7 days'")
+    return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"{value!r} is no time zone; write for instance 'UTC' or 'Europe/Berlin'") from None
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(0), le=timedelta(days=3660))]
+
+
+class Step(Model):
+    """The length of a window: `count` units."""
+
+    count: Annotated[int, Field(ge=1)]
+    unit: Literal["minute", "hour", "day", "week", "month"]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        match = _SPAN.fullmatch(value)
+        if match is None or match[2] == "second":
+            raise ValueError(f"{value!r} is no window length; write for instance '15 minutes', '1 hour', '1 day'")
+        return {"count": int(match[1]), "unit": match[2]}
+
+    @model_validator(mode="after")
+    def _divides(self) -> Self:
+        whole = {"minute": 1440, "hour": 24, "month": 12}.get(self.unit, self.count)
+        if whole % self.count:
+            raise ValueError(f"{self.count} {self.unit}s do not divide a {'year' if self.unit == 'month' else 'day'}")
+        return self
+
+
+class TimeGrid(Model):
+    """Windows of equal length side by side; a window is due once `delay` has passed after its end.
+
+    `catch_up` is how far back a tick looks for windows without a blob; `start` is the first day of all.
+    Days, weeks and months begin at midnight of `timezone`; ISO weeks begin on Monday.
+    """
+
+    column: Identifier
+    type: Literal["timestamptz", "timestamp", "date"]
+    every: Step
+    delay: Duration = timedelta(0)
+    catch_up: Duration = timedelta(days=7)
+    start: date | None = None
+    timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        within_a_day = self.every.unit in {"minute", "hour"}
+        if within_a_day and self.type == "date":
+            raise ValueError("a date column has no hours or minutes; use days, weeks or months for every")
+        if within_a_day and self.timezone != "UTC":
+            raise ValueError("windows of minutes or hours are cut in UTC; leave timezone out")
+        return self
+
+
+class IntegerGrid(Model):
+    """Windows of `size` whole numbers, [k·size, (k+1)·size). They have no clock: backfill or submit asks for them."""
+
+    column: Identifier
+    type: Literal["integer"]
+    size: Annotated[int, Field(ge=1, le=2**62)]
+
+
+type Grid = Annotated[TimeGrid | IntegerGrid, Field(discriminator="type")]

@@ -1,0 +1,88 @@
+"""One [[job]] of jobs.toml: what is exported, by which windows, when, and to which blob names."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from contracts.blob_name import TemplateError, render
+from contracts.grid import Grid, IntegerGrid, TimeGrid
+from contracts.model import Identifier, JobName, Model
+from contracts.naming import check_template, unit_between_runs
+from contracts.ncrontab import Ncrontab
+from contracts.output import Output
+from contracts.request import QuerySource, Source, TableSource
+
+
+class ExportJob(Model):
+    """What one job exports, when and where to; `file:job: field: reason` is said of whatever cannot be used."""
+
+    name: JobName
+    schema_name: Annotated[Identifier | None, Field(alias="schema")] = None
+    table: Identifier | None = None
+    columns: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=1600)] | None = None
+    query: Annotated[str, Field(min_length=1)] | None = None
+    blob: str
+    window: Grid | None = None
+    schedule: Ncrontab | None = None
+    revision: Annotated[int, Field(ge=1)] = 1
+    if_exists: Literal["refuse", "replace"] = "refuse"
+    output: Output = Output()
+
+    @property
+    def source(self) -> Source:
+        """What a request of this job names; the text of a query stays here."""
+        if self.query is not None:
+            return QuerySource(name=self.name)
+        assert self.schema_name is not None
+        assert self.table is not None
+        return TableSource(schema_name=self.schema_name, table=self.table, columns=self.columns)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the timer exports this job; the others wait to be asked for."""
+        return self.schedule is not None or isinstance(self.window, TimeGrid)
+
+    def blob_for(self, **times: object) -> str:
+        """The blob name with window_start and window_end, or run, filled in."""
+        return render(self.blob, {**self._fixed_names(), **times})
+
+    @property
+    def blob_pattern(self) -> str:
+        """The template with everything filled in that is the same for each export of the job."""
+        pattern = self.blob
+        for key, value in self._fixed_names().items():
+            pattern = pattern.replace(f"{{{key}}}", value)
+        return pattern
+
+    @model_validator(mode="after")
+    def _names_one_source(self) -> Self:
+        table_keys = {"schema": self.schema_name, "table": self.table, "columns": self.columns}
+        given = [key for key, value in table_keys.items() if value is not None]
+        if self.query is not None and given:
+            raise ValueError(f"query and {given[0]} exclude each other: a job exports a query or a table")
+        if self.query is None and (self.schema_name is None or self.table is None):
+            raise ValueError("a job needs schema and table, or query")
+        if self.query is not None and ";" in self.query.rstrip().rstrip(";"):
+            raise ValueError("query must be a single statement; ';' may stand at its end only")
+        return self
+
+    @model_validator(mode="after")
+    def _clock_fits(self) -> Self:
+        if self.schedule is not None and isinstance(self.window, IntegerGrid):
+            raise ValueError(
+                "schedule: a window of whole numbers is closed by no clock; leave schedule out, use backfill"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_apart(self) -> Self:
+        run_unit = None if self.if_exists == "replace" else unit_between_runs(self.schedule)
+        try:
+            check_template(self.blob, self._fixed_names(), self.window, run_unit)
+        except TemplateError as error:
+            raise ValueError(f"blob: {error}") from None
+        return self
+
+    def _fixed_names(self) -> dict[str, str]:
+        names = {"job": self.name, "schema": self.schema_name, "table": self.table}
+        return {key: value for key, value in names.items() if value is not None}

@@ -1,0 +1,71 @@
+"""The base of every contract, and the types of names that PostgreSQL and Azure limit."""
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+
+class Model(BaseModel):
+    """Frozen; unknown keys are refused; fields travel under their aliases."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", serialize_by_alias=True, validate_by_name=True)
+
+
+def identifier(value: str) -> str:
+    """A PostgreSQL identifier, exactly as it is stored in the catalogue (unquoted, case kept).
+
+    >>> identifier('Weird "name"; drop table x')
+    'Weird "name"; drop table x'
+
+    PostgreSQL cuts a longer name off without an error, which could name another table:
+
+    >>> identifier("x" * 64)
+    Traceback (most recent call last):
+    ValueError: an identifier has 1 to 63 bytes of UTF-8; this one has 64
+    """
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise ValueError("an identifier must be valid Unicode text") from None
+    if not 1 <= size <= 63:
+        raise ValueError(f"an identifier has 1 to 63 bytes of UTF-8; this one has {size}")
+    if "\0" in value:
+        raise ValueError("an identifier cannot contain the character NUL")
+    return value
+
+
+Identifier = Annotated[str, AfterValidator(identifier)]
+JobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+
+
+def describe(error: ValidationError, *, limit: int = 5) -> str:
+    """One line for a person: each problem as `field: message`, never the rejected values."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    lines = [_line(problem) for problem in problems[:limit]]
+    if len(problems) > limit:
+        lines.append(f"and {len(problems) - limit} more")
+    return "; ".join(lines)
+
+
+def field_path(parts: Iterable[str | int]) -> str:
+    """The dotted path of a field, as a person would write it.
+
+    >>> field_path(("source", "table", "columns", 2))
+    'source.table.columns[2]'
+    """
+    path = ""
+    for part in parts:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.lstrip(".")
+
+
+def _line(problem: ErrorDetails) -> str:
+    message = problem["msg"].removeprefix("Value error, ")
+    message = {
+        "extra_forbidden": "unknown key",
+        "missing": "missing",
+    }.get(problem["type"], message)
+    where = field_path(problem["loc"])
+    return f"{where}: {message}" if where else message

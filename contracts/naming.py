@@ -1,0 +1,80 @@
+"""Which blob name templates a job may have: no name outside its container, none twice."""
+
+from datetime import UTC, date, datetime
+from itertools import islice, pairwise
+
+from contracts.blob_name import TemplateError, check_integer_format, fields_of, render, resolution
+from contracts.grid import Grid, IntegerGrid, TimeGrid
+from contracts.ncrontab import fire_times
+
+_NEEDED = {"second": "YmdHMS", "minute": "YmdHM", "hour": "YmdH", "day": "Ymd", "week": "Ymd", "month": "Ym"}
+_UNITS = {"Y": "year", "m": "month", "d": "day", "H": "hour", "M": "minute", "S": "second"}
+
+
+def check_template(template: str, names: dict[str, str], grid: Grid | None, run_unit: str | None) -> None:
+    """Refuses, with TemplateError, a template whose names could collide or leave the container.
+
+    `names` are the placeholders that are the same for every export of the job, with their values;
+    `run_unit` is the unit that tells two runs of a job without windows apart, None where a newer run
+    is meant to replace the blob.
+    """
+    fields = fields_of(template)
+    times = {"window_start", "window_end"} if grid else {"run"}
+    for name, spec in fields:
+        if name not in times | names.keys():
+            allowed = ", ".join(f"{{{key}}}" for key in sorted(times | names.keys()))
+            raise TemplateError(f"{{{name}}} is not known here; this job may use {allowed}")
+        if name in names and spec:
+            raise TemplateError(f"{{{name}}} takes no format")
+    formats = {name: [spec for other, spec in fields if other == name] for name, _ in fields if name in times}
+    if isinstance(grid, IntegerGrid):
+        _tells_integers_apart(formats)
+    else:
+        _tells_times_apart(formats, grid.every.unit if grid else run_unit, "window_start" if grid else "run")
+    sample: dict[str, object] = dict.fromkeys(times, _sample(grid))
+    try:
+        render(template, {**names, **sample})
+    except ValueError as error:
+        raise TemplateError(str(error)) from None
+
+
+def unit_between_runs(schedule: str | None) -> str:
+    """The coarsest unit in which any two of a schedule's times differ; a second where there is no schedule.
+
+    >>> unit_between_runs("0 30 2 * * *"), unit_between_runs("0 */15 * * * *")
+    ('day', 'minute')
+    """
+    if schedule is None:
+        return "second"
+    times = list(islice(fire_times(schedule, datetime(2026, 1, 1, tzinfo=UTC)), 1000))
+    for unit, pattern in (("month", "%Y%m"), ("day", "%Y%m%d"), ("hour", "%Y%m%d%H"), ("minute", "%Y%m%d%H%M")):
+        if all(earlier.strftime(pattern) != later.strftime(pattern) for earlier, later in pairwise(times)):
+            return unit
+    return "second"
+
+
+def _tells_integers_apart(formats: dict[str, list[str]]) -> None:
+    for specs in formats.values():
+        for spec in specs:
+            check_integer_format(spec)
+    if not formats:
+        raise TemplateError("two windows would get the same name; put {window_start} into it")
+
+
+def _tells_times_apart(formats: dict[str, list[str]], unit: str | None, placeholder: str) -> None:
+    """One placeholder alone must do it: the day of the start and the hour of the end do not add up."""
+    told = [set().union(*map(resolution, specs), resolution(" ".join(specs) or "%F%T")) for specs in formats.values()]
+    if unit is None or any(set(_NEEDED[unit]) <= units or (unit == "week" and "W" in units) for units in told):
+        return
+    known = max(told, key=len, default=set())
+    lacking = " and ".join(_UNITS[letter] for letter in _NEEDED[unit] if letter not in known)
+    what = "runs" if placeholder == "run" else f"windows of a {unit}"
+    raise TemplateError(f"two {what} would get the same name; {{{placeholder}}} must also write the {lacking}")
+
+
+def _sample(grid: Grid | None) -> object:
+    if isinstance(grid, IntegerGrid):
+        return 0
+    if isinstance(grid, TimeGrid) and grid.type == "date":
+        return date(2026, 12, 31)
+    return datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)

@@ -1,0 +1,63 @@
+"""NCRONTAB, the six-field cron of Azure Functions: second minute hour day month day-of-week, in UTC."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator
+
+if TYPE_CHECKING:
+    from croniter import croniter
+
+
+def ncrontab(value: str) -> str:
+    """A schedule that has a next time.
+
+    >>> ncrontab("0 30 2 * * *")
+    '0 30 2 * * *'
+    >>> ncrontab("30 2 * * *")
+    Traceback (most recent call last):
+    ValueError: a schedule has six fields, second minute hour day month day-of-week; '30 2 * * *' has 5
+    """
+    count = len(value.split())
+    if count != 6:
+        raise ValueError(f"a schedule has six fields, second minute hour day month day-of-week; {value!r} has {count}")
+    try:
+        next(fire_times(value, datetime.fromisoformat("2026-01-01T00:00:00+00:00")))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no schedule: {error}") from None
+    return value
+
+
+Ncrontab = Annotated[str, AfterValidator(ncrontab)]
+
+
+def fire_times(schedule: str, after: datetime) -> Iterator[datetime]:
+    """The times of a schedule strictly after `after`, ascending, in its zone.
+
+    >>> next(fire_times("0 30 2 * * *", datetime.fromisoformat("2026-01-31T02:30:00+00:00"))).isoformat()
+    '2026-02-01T02:30:00+00:00'
+    """
+    times = _croniter(schedule, after)
+    while True:
+        yield times.get_next(datetime)
+
+
+def last_fire_time(schedule: str, at: datetime) -> datetime:
+    """The latest time of a schedule at or before `at`.
+
+    >>> last_fire_time("0 0 * * * *", datetime.fromisoformat("2026-01-31T02:00:00+00:00")).isoformat()
+    '2026-01-31T02:00:00+00:00'
+    """
+    times = _croniter(schedule, at)
+    times.get_next(datetime)
+    previous: datetime = times.get_prev(datetime)
+    return previous
+
+
+def _croniter(schedule: str, start: datetime) -> "croniter":
+    # Imported here: most processes never look at a schedule, and croniter brings dateutil along.
+    from croniter import croniter
+
+    # day_or=False: NCRONTAB wants both day fields to match, where Unix cron is content with one.
+    return croniter(schedule, start, second_at_beginning=True, day_or=False)

@@ -1,0 +1,86 @@
+"""One export to be done: the message body. Complete in itself, except that SQL never travels."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, ValidationError
+
+from contracts.blob_name import BlobName
+from contracts.errors import RequestInvalid
+from contracts.model import Identifier, JobName, Model, describe
+from contracts.output import Output
+from contracts.window import Instant, Window
+
+VERSION: Literal[1] = 1
+# Far above any real request (1,600 columns of 63 bytes are 106 KB), far below what a parser could choke on.
+MAX_BODY_BYTES = 192 * 1024
+
+
+class TableSource(Model):
+    """A table, view, materialized view, partitioned or foreign table; columns in this order, or all."""
+
+    kind: Literal["table"] = "table"
+    schema_name: Identifier = Field(alias="schema")
+    table: Identifier
+    columns: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=1600)] | None = None
+
+
+class QuerySource(Model):
+    """A query by the name of its job in jobs.toml, where its text stays."""
+
+    kind: Literal["query"] = "query"
+    name: JobName
+
+
+type Source = Annotated[TableSource | QuerySource, Field(discriminator="kind")]
+
+
+class ExportRequest(Model):
+    """The body of one message: JSON in UTF-8, validated by this model at both ends.
+
+    `request_id` is the same for the same job, window, revision and, without a window, run; it is also
+    the MessageId of the first delivery. `run` is the time the export was due or asked for. `if_exists`
+    says what happens to another request's blob of this name: refuse (dead-letter), or replace it.
+    """
+
+    version: Literal[1] = 1
+    request_id: UUID
+    job: JobName
+    source: Source
+    window: Window | None = None
+    blob: BlobName
+    run: Instant
+    revision: Annotated[int, Field(ge=1)] = 1
+    if_exists: Literal["refuse", "replace"] = "refuse"
+    output: Output = Output()
+
+    def to_body(self) -> bytes:
+        """The message body, UTF-8."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+
+def parse_request(body: bytes) -> ExportRequest:
+    """The request in a message body.
+
+    Raises RequestInvalid with reason UnknownVersion, MessageTooLarge or InvalidRequest; the message
+    names fields, never values.
+
+    >>> parse_request(b"not json")
+    Traceback (most recent call last):
+    contracts.errors.RequestInvalid: no valid request: Invalid JSON: expected ident at line 1 column 2
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise RequestInvalid(
+            f"no valid request: the body has {len(body):,} bytes, at most {MAX_BODY_BYTES:,} are taken",
+            reason="MessageTooLarge",
+        )
+    try:
+        return ExportRequest.model_validate_json(body)
+    except ValidationError as error:
+        if any(problem["loc"] == ("version",) for problem in error.errors(include_url=False)):
+            raise RequestInvalid(
+                f"unknown version of a request; this worker understands version {VERSION}: "
+                "deploy the worker that belongs to the producer, then replay",
+                reason="UnknownVersion",
+            ) from None
+        raise RequestInvalid(f"no valid request: {describe(error)}", reason="InvalidRequest") from None

@@ -1,0 +1,99 @@
+"""Pure: the requests that a person asks for, by job and range. Raises AskRefused with what to write instead."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from contracts.errors import TailraceError
+from contracts.grid import IntegerGrid, TimeGrid
+from contracts.job import ExportJob
+from contracts.jobs_file import Jobs
+from contracts.request import ExportRequest
+from producer.schedule import request_for_cut, request_for_run
+from producer.windows import Cut, cuts_between, integer_cuts_between
+
+
+class AskRefused(TailraceError):  # noqa: N818
+    """What was asked for does not fit the job."""
+
+
+def job_named(jobs: Jobs, name: str) -> ExportJob:
+    """The job of a name."""
+    if name not in jobs:
+        raise AskRefused(f"there is no job {name!r} in jobs.toml; it has {', '.join(sorted(jobs))}")
+    return jobs[name]
+
+
+def one_request(job: ExportJob, window_start: str | None, now: datetime) -> ExportRequest:
+    """The request of the window that begins at `window_start`, or of a run at `now` where a job has no windows."""
+    if job.window is None:
+        if window_start is not None:
+            raise AskRefused(f"job {job.name!r} has no windows; leave the window's start out")
+        return request_for_run(job, now)
+    if window_start is None:
+        raise AskRefused(f"job {job.name!r} exports windows; say which by its start")
+    cut = next(_cuts_from(job, window_start), None)
+    start = bound(job, window_start)
+    if cut is None or _begin(job, cut) != start:
+        hint = f"; the next one begins at {cut.start}" if cut else ""
+        raise AskRefused(f"job {job.name!r} has no window that begins at {window_start}{hint}")
+    _refuse_open(job, cut, now)
+    return request_for_cut(job, cut, now)
+
+
+def requests_between(job: ExportJob, since: str, until: str, now: datetime) -> Iterator[ExportRequest]:
+    """The requests of all closed windows that begin in [since, until), oldest first."""
+    start, end = bound(job, since), bound(job, until)
+    if not start < end:  # type: ignore[operator]  # both are of the one type that the job's windows have
+        raise AskRefused(f"the range is empty: {since} is not before {until}")
+    for cut in _cuts(job, start, end):
+        if cut.closed_at is not None and cut.closed_at > now:
+            return
+        yield request_for_cut(job, cut, now)
+
+
+def bound(job: ExportJob, text: str) -> datetime | int:
+    """A bound as a person writes it: a day or a time (in the job's zone where it has none), or a whole number."""
+    if isinstance(job.window, IntegerGrid):
+        try:
+            return int(text)
+        except ValueError:
+            raise AskRefused(f"{text!r} is no whole number; the windows of job {job.name!r} are numbers") from None
+    if job.window is None:
+        raise AskRefused(f"job {job.name!r} has no windows, so there is nothing to backfill; use submit")
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise AskRefused(f"{text!r} is no day or time; write 2026-01-31 or 2026-01-31T13:00:00+00:00") from None
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=ZoneInfo(job.window.timezone))
+    return value.astimezone(UTC)
+
+
+def _cuts(job: ExportJob, start: datetime | int, end: datetime | int) -> Iterator[Cut]:
+    match job.window:
+        case TimeGrid():
+            assert isinstance(start, datetime)
+            assert isinstance(end, datetime)
+            return cuts_between(job.window, start, end)
+        case IntegerGrid():
+            assert isinstance(start, int)
+            assert isinstance(end, int)
+            return integer_cuts_between(job.window, start, end)
+        case None:
+            raise AssertionError("bound() has refused a job without windows")
+
+
+def _cuts_from(job: ExportJob, text: str) -> Iterator[Cut]:
+    start = bound(job, text)
+    far = start + 2 * job.window.size if isinstance(job.window, IntegerGrid) else datetime.max.replace(tzinfo=UTC)  # type: ignore[operator]
+    return _cuts(job, start, far)
+
+
+def _begin(job: ExportJob, cut: Cut) -> datetime | int:
+    return bound(job, str(cut.start))
+
+
+def _refuse_open(job: ExportJob, cut: Cut, now: datetime) -> None:
+    if cut.closed_at is not None and cut.closed_at > now:
+        raise AskRefused(f"the window of job {job.name!r} that begins at {cut.start} is open until {cut.closed_at}")

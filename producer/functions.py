@@ -1,0 +1,37 @@
+"""Azure Functions: the timer that enqueues what is due, and HTTP POST /api/exports that submits one request."""
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+
+import azure.functions as func
+
+from contracts.jobs_file import load_jobs
+from producer.enqueue import enqueue_due
+from producer.queue import ExportQueue
+from producer.store import BlobIndex
+from producer.submit import submit_over_http
+from settings import Settings
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+
+
+@cache
+def _settings() -> Settings:
+    return Settings.from_env(os.environ)
+
+
+@blueprint.timer_trigger("timer", schedule="%TAILRACE_TICK%")
+def schedule_exports(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the host passes it
+    """Every tick: whatever is due and has no blob goes on the queue."""
+    settings = _settings()
+    with ExportQueue(settings) as queue:
+        enqueue_due(load_jobs(settings.jobs), BlobIndex(settings), queue, datetime.now(UTC))
+
+
+@blueprint.route("exports", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
+def submit(req: func.HttpRequest) -> func.HttpResponse:
+    """Submits one export: 202 with the request, or 400 with what is wrong."""
+    settings = _settings()
+    answer = submit_over_http(req.get_body(), settings, datetime.now(UTC))
+    return func.HttpResponse(answer.body, status_code=answer.status, mimetype="application/json")

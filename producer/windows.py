@@ -1,0 +1,102 @@
+"""Pure: the windows of a job's grid, and when each is closed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from contracts.grid import IntegerGrid, Step, TimeGrid
+from contracts.window import DateWindow, IntegerWindow, TimestamptzWindow, TimestampWindow, Window
+
+_MONDAY = date(1970, 1, 5).toordinal()
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One window of a grid: its bounds in the column's type, as they are written into names, and when it closes."""
+
+    window: Window
+    start: object
+    end: object
+    closed_at: datetime | None
+
+
+def cuts_between(grid: TimeGrid, since: datetime, until: datetime) -> Iterator[Cut]:
+    """The windows that begin in [since, until), ascending; both are aware.
+
+    >>> grid = TimeGrid(column="at", type="date", every="1 week")
+    >>> [cut.window.start.isoformat() for cut in cuts_between(
+    ...     grid, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 13, tzinfo=UTC))]
+    ['2026-01-05', '2026-01-12']
+    """
+    zone = ZoneInfo(grid.timezone)
+    start = floor(since.astimezone(zone).replace(tzinfo=None), grid.every)
+    while (instant := start.replace(tzinfo=zone).astimezone(UTC)) < until:
+        end = following(start, grid.every)
+        if instant >= since and (grid.start is None or start.date() >= grid.start):
+            yield _cut(grid, start, end, zone)
+        start = end
+
+
+def integer_cuts_between(grid: IntegerGrid, since: int, until: int) -> Iterator[Cut]:
+    """The windows of whole numbers that begin in [since, until), ascending.
+
+    >>> grid = IntegerGrid(column="id", type="integer", size=100)
+    >>> [(cut.start, cut.end) for cut in integer_cuts_between(grid, 50, 201)]
+    [(100, 200), (200, 300)]
+    """
+    for start in range(-(-since // grid.size) * grid.size, until, grid.size):
+        end = start + grid.size
+        yield Cut(IntegerWindow(column=grid.column, start=start, end=end), start, end, None)
+
+
+def floor(wall: datetime, step: Step) -> datetime:
+    """The latest boundary at or before a wall-clock time.
+
+    >>> floor(datetime(2026, 8, 20, 13, 47), Step(count=3, unit="month")).isoformat()
+    '2026-07-01T00:00:00'
+    >>> floor(datetime(2026, 8, 20, 13, 47), Step(count=15, unit="minute")).isoformat()
+    '2026-08-20T13:45:00'
+    """
+    midnight = datetime.combine(wall.date(), time())
+    if step.unit == "month":
+        months = (wall.year * 12 + wall.month - 1) // step.count * step.count
+        return datetime(months // 12, months % 12 + 1, 1)  # noqa: DTZ001  # a wall-clock time
+    if step.unit in {"day", "week"}:
+        origin, days = (_MONDAY, 7 * step.count) if step.unit == "week" else (_EPOCH, step.count)
+        return midnight - timedelta(days=(wall.toordinal() - origin) % days)
+    length = _length(step)
+    return midnight + (wall - midnight) // length * length
+
+
+def following(boundary: datetime, step: Step) -> datetime:
+    """The next boundary after one."""
+    if step.unit == "month":
+        months = boundary.year * 12 + boundary.month - 1 + step.count
+        return datetime(months // 12, months % 12 + 1, 1)  # noqa: DTZ001  # a wall-clock time
+    return boundary + _length(step)
+
+
+def longest(step: Step) -> timedelta:
+    """The most time that a window can take; the hour is for the day on which clocks are put back."""
+    return timedelta(days=31 * step.count, hours=1) if step.unit == "month" else _length(step) + timedelta(hours=1)
+
+
+def _length(step: Step) -> timedelta:
+    return timedelta(**{f"{step.unit}s": step.count})
+
+
+def _cut(grid: TimeGrid, start: datetime, end: datetime, zone: ZoneInfo) -> Cut:
+    aware_start, aware_end = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
+    closed_at = aware_end.astimezone(UTC)
+    window: Window
+    match grid.type:
+        case "timestamptz":
+            window = TimestamptzWindow(column=grid.column, start=aware_start, end=aware_end)
+        case "timestamp":
+            window = TimestampWindow(column=grid.column, start=start, end=end)
+        case "date":
+            window = DateWindow(column=grid.column, start=start.date(), end=end.date())
+            return Cut(window, start.date(), end.date(), closed_at)
+    return Cut(window, aware_start, aware_end, closed_at)
