@@ -1,0 +1,132 @@
+"""A PostgreSQL server of one's own: on a free port of 127.0.0.1 and a Unix socket, with SCRAM passwords.
+
+with Postgres.start(directory) as postgres, psycopg.connect(**postgres.parameters("postgres")) as connection:
+    ...
+"""
+
+import os
+import re
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from local.postgres_cluster import DATABASE, EXPORTER, Cluster, create_cluster
+from local.process import Launch, Process, ProcessError, start
+
+HOST = "127.0.0.1"
+READY = re.compile("database system is ready to accept connections")
+# The data is thrown away, so it need not survive a power cut; the sizes leave room for the machine's other servers.
+SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "shared_buffers": "64MB",
+    "max_connections": "50",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "logging_collector": "off",
+}
+
+
+class Postgres:
+    """A running server with the roles `postgres` (superuser) and `exporter` (reads) and the database `tailrace`."""
+
+    def __init__(self, cluster: Cluster, settings: Mapping[str, str], log: Path) -> None:
+        self.host = HOST
+        self.log = log
+        self._cluster = cluster
+        self._settings = {**SETTINGS, **settings}
+        self.port, self.process = self._start_on_a_free_port()
+
+    @classmethod
+    def start(cls, directory: Path, *, settings: Mapping[str, str] | None = None) -> Self:
+        """A server that accepts connections; its log is `directory/postgres.log`, its data is in a temporary folder.
+
+        settings: PostgreSQL settings on top of SETTINGS. Raises ProcessError with the last lines of the log.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        cluster = create_cluster()
+        try:
+            return cls(cluster, settings or {}, directory / "postgres.log")
+        except BaseException:
+            cluster.remove()
+            raise
+
+    @property
+    def socket_folder(self) -> Path:
+        """What to give as host to connect through the Unix socket."""
+        return self._cluster.home
+
+    def parameters(self, user: str = EXPORTER, database: str = DATABASE) -> dict[str, str]:
+        """Keyword parameters for psycopg.connect."""
+        return {
+            "host": self.host,
+            "port": str(self.port),
+            "user": user,
+            "password": self._cluster.passwords[user],
+            "dbname": database,
+            "sslmode": "disable",
+        }
+
+    def dsn(self, user: str = EXPORTER, password: str | None = None, database: str = DATABASE) -> str:
+        """The same as a conninfo string, for the command line; it holds the password."""
+        parameters = self.parameters(user, database) | ({"password": password} if password is not None else {})
+        return " ".join(f"{key}={value}" for key, value in parameters.items())
+
+    def environ(self, user: str = EXPORTER, database: str = DATABASE) -> dict[str, str]:
+        """The same as libpq's environment variables."""
+        names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+        names |= {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
+        return {names[key]: value for key, value in self.parameters(user, database).items()}
+
+    def stop(self) -> None:
+        """End the server and its sessions at once, and keep the data for `resume`."""
+        self.process.close()
+
+    def resume(self) -> None:
+        """Serve the same data on the same port again."""
+        self.process = self._serve(self.port)
+
+    def close(self) -> None:
+        """End the server and delete its data."""
+        self.process.close()
+        self._cluster.remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _start_on_a_free_port(self) -> tuple[int, Process]:
+        for attempt in range(5):
+            port = free_port()
+            try:
+                return port, self._serve(port)
+            except ProcessError as error:
+                if attempt == 4 or "Address already in use" not in str(error):
+                    raise
+        raise AssertionError
+
+    def _serve(self, port: int) -> Process:
+        settings = {"listen_addresses": HOST, "port": str(port), "unix_socket_directories": str(self._cluster.home)}
+        options = [f"--{key}={value}" for key, value in (settings | self._settings).items()]
+        return start(
+            [str(self._cluster.programs / "postgres"), "-D", str(self._cluster.data), *options],
+            ready=READY,
+            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+            cwd=self._cluster.home,
+            # SIGQUIT: sessions are cut and no checkpoint is written; recovery at `resume` is quick.
+            launch=Launch(self.log, self._cluster.account, self._cluster.home, signal.SIGQUIT),
+        )
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now; for servers that cannot choose one themselves."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,77 @@
+"""Real servers once a session, and a database, a queue and a container of its own for every test that asks for one."""
+
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from azure.storage.blob import BlobServiceClient, ContainerClient
+from psycopg import sql
+
+from local.stack import Stack
+
+sys.path.insert(0, str(Path(__file__).parent))
+NUMBER = itertools.count(1)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stack",
+        choices=["embedded", "containers"],
+        default="embedded",
+        help="where the servers come from: packages of the venv, or the vendors' container images",
+    )
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """PostgreSQL, blob storage and Service Bus: `stack.postgres`, `stack.azurite`, `stack.service_bus`."""
+    directory = tmp_path_factory.mktemp("stack")
+    if request.config.getoption("--stack") == "containers":
+        from containers import ContainerStack
+
+        with ContainerStack.start(directory) as running:
+            yield running
+    else:
+        with Stack.start(directory, spare_queues=500) as running:
+            yield running
+
+
+@pytest.fixture
+def database(stack: Stack) -> Iterator[str]:
+    """The name of an empty database; `exporter` may read what `postgres` creates there."""
+    name = f"test_{next(NUMBER)}"
+    with psycopg.connect(**stack.postgres.parameters("postgres"), autocommit=True) as server:
+        server.execute(sql.SQL("create database {} strategy file_copy").format(sql.Identifier(name)))
+        yield name
+        server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def admin(stack: Stack, database: str) -> Iterator[psycopg.Connection]:
+    """A superuser's connection to the test's database, in autocommit."""
+    with psycopg.connect(**stack.postgres.parameters("postgres", database), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def container(stack: Stack) -> Iterator[ContainerClient]:
+    """An empty blob container."""
+    with BlobServiceClient.from_connection_string(stack.azurite.connection_string) as service:
+        with service.create_container(f"test-{next(NUMBER)}") as client:
+            yield client
+            client.delete_container()
+
+
+@pytest.fixture
+def queue(stack: Stack) -> str:
+    """The name of a queue that nobody has used."""
+    return stack.unused_queue()
+
+
+@pytest.fixture
+def environ(stack: Stack, database: str, queue: str, container: ContainerClient) -> dict[str, str]:
+    """The settings of the project, for this test's database, queue and container."""
+    return stack.environ(database=database, queue=queue, container=container.container_name)
