@@ -1,0 +1,47 @@
+# Run `make` for the list. Everything is installed into this folder: .venv, local/node/node_modules, .local.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-containers check format lock clean
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+# Somebody else's Python settings must not reach this project's. All paths are relative: the folder's may hold spaces.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_TARGET PIP_PREFIX
+export PYTHONNOUSERSITE := 1
+PYTHON := .venv/bin/python
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
+
+setup:  ## install what is missing (the other targets do it themselves)
+	@sh scripts/setup.sh
+
+demo: setup  ## the whole way of a request, on this machine, in about a minute
+	@$(PYTHON) -m local.demo
+
+up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C
+	@$(PYTHON) -m local.up
+
+test: setup  ## all tests, on real servers (ARGS="-k name" for some)
+	@$(PYTHON) -m pytest $(ARGS)
+
+test-containers: setup  ## the integration tests on the vendors' container images; needs a Docker engine
+	@docker info >/dev/null 2>&1 || { echo "make test-containers: there is no Docker engine; start one, or run \`make test\`" >&2; exit 1; }
+	@$(PYTHON) -m pytest --stack=containers tests/integration tests/acceptance $(ARGS)
+
+check: setup  ## lint, formatting, types, layers, generated files, lock files
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+	@$(PYTHON) -m contracts.generate --check
+	@$(PYTHON) scripts/check_locks.py
+
+format: setup  ## format the code and mend what the linter can
+	@$(PYTHON) -m ruff check --fix --quiet || true
+	@$(PYTHON) -m ruff format
+
+lock: setup  ## write the lock files anew from pyproject.toml and local/node/package.json
+	@sh scripts/lock.sh
+
+clean:  ## remove everything that was installed or generated
+	@rm -rf .venv .local local/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,106 @@
+"""Are the lock files what pyproject.toml and local/node/package.json ask for? Needs no network.
+
+Exit status 1, and a line for each difference, if they are not.
+"""
+
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+LOCKED = re.compile(r"^([\w.-]+)==(\S+)(?: ;.*?)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
+NODE = ROOT / "local" / "node"
+
+
+def main(arguments: list[str]) -> int:
+    """Check; or `--print-extra NAME` a list of requirements; or `--tidy-node` the Node lock file."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    match arguments:
+        case ["--print-extra", extra]:
+            sys.stdout.write("\n".join(project["optional-dependencies"][extra]) + "\n")
+            return 0
+        case ["--tidy-node"]:
+            tidy_node()
+            return 0
+    differences = [*python_differences(project), *node_differences()]
+    if differences:
+        sys.stderr.write("\n".join([*differences, "The lock files are stale: run `make lock`."]) + "\n")
+    return bool(differences)
+
+
+def python_differences(project: dict[str, Any]) -> list[str]:
+    """Requirements that a lock file does not meet, and versions that differ between the lock files."""
+    runtime, extras = project["dependencies"], project["optional-dependencies"]
+    wanted = {
+        "requirements.txt": runtime,
+        "requirements-dev.txt": [*runtime, *extras["cli"], *extras["local"], *extras["dev"]],
+        "requirements-node.txt": extras["node"],
+    }
+    texts = {name: (ROOT / name).read_text() for name in wanted}
+    found = [difference for name, asked in wanted.items() for difference in unmet(name, texts[name], asked)]
+    ahead = set(locked(texts["requirements.txt"]).items()) - set(locked(texts["requirements-dev.txt"]).items())
+    return found + [f"requirements-dev.txt: {name} is not {version}, as in requirements.txt" for name, version in ahead]
+
+
+def unmet(name: str, text: str, asked: list[str]) -> list[str]:
+    """What one lock file lacks.
+
+    >>> text = "pydantic==2.1 " + chr(92) + chr(10) + "    --hash=sha256:" + "0" * 64 + chr(10)
+    >>> unmet("requirements.txt", text, ["pydantic==2.1"])
+    []
+    >>> unmet("requirements.txt", text, ["pydantic==2.2", "isal"])
+    ['requirements.txt: pydantic==2.2 is asked for, 2.1 is locked', 'requirements.txt: isal is not locked']
+    """
+    versions, differences = locked(text), []
+    if LOCKED.sub("", text).strip():
+        differences.append(f"{name}: not every line is a version with its hashes")
+    for requirement in map(Requirement, asked):
+        version = versions.get(canonicalize_name(requirement.name))
+        if version is None:
+            differences.append(f"{name}: {requirement.name} is not locked")
+        elif not requirement.specifier.contains(version, prereleases=True):
+            differences.append(f"{name}: {requirement} is asked for, {version} is locked")
+    return differences
+
+
+def locked(text: str) -> dict[str, str]:
+    """Versions by name."""
+    return {canonicalize_name(name): version for name, version, _ in LOCKED.findall(text)}
+
+
+def node_differences() -> list[str]:
+    """Where local/node's lock file differs from its package.json, or names a host."""
+    asked = json.loads((NODE / "package.json").read_text())["dependencies"]
+    text = (NODE / "package-lock.json").read_text()
+    packages = json.loads(text)["packages"]
+    differences = [
+        f"package-lock.json: {name} {version} is asked for"
+        for name, version in asked.items()
+        if packages.get(f"node_modules/{name}", {}).get("version") != version
+    ]
+    if packages[""].get("dependencies") != asked:
+        differences.append("package-lock.json: its list of dependencies is not package.json's")
+    if "://" in text:
+        differences.append("package-lock.json: it names a host")
+    return differences
+
+
+def tidy_node() -> None:
+    """Drop what the installation does not need from the Node lock file: addresses, for donations and of licences."""
+    path = NODE / "package-lock.json"
+    lock = json.loads(path.read_text())
+    for package in lock["packages"].values():
+        package.pop("funding", None)
+        if "://" in package.get("license", ""):
+            del package["license"]
+    path.write_text(json.dumps(lock, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Writes the lock files anew from pyproject.toml and local/node/package.json. Needs the network and `make setup`.
+set -eu
+cd "$(dirname "$0")/.."
+
+compile() {
+    .venv/bin/uv pip compile --quiet --python-version "$(cat .python-version)" --generate-hashes --no-header \
+        --no-annotate "$@" >/dev/null
+}
+
+compile pyproject.toml -o requirements.txt
+# One set of versions: what is tested is what runs in Azure.
+compile pyproject.toml --extra cli --extra local --extra dev --constraint requirements.txt -o requirements-dev.txt
+node=$(mktemp)
+trap 'rm -f "$node"' EXIT
+.venv/bin/python -I scripts/check_locks.py --print-extra node >"$node"
+compile "$node" -o requirements-node.txt
+
+cd local/node
+npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --loglevel=error
+cd ../..
+.venv/bin/python -I scripts/check_locks.py --tidy-node
+.venv/bin/python -I scripts/check_locks.py
