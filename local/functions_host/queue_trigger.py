@@ -1,0 +1,117 @@
+"""Service Bus queue triggers: maxConcurrentCalls receivers, each with one message at a time.
+
+One message per receiver, because azure-servicebus 7.15 loses every lock when several are renewed on one receiver.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from azure.servicebus import ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver
+
+from local.functions_host.app import Function
+from local.functions_host.app_settings import HostError, connection_string, resolve
+from local.functions_host.delivery import Action, Delivery
+from local.functions_host.host_json import QueueOptions
+from local.functions_host.journal import event
+from local.functions_host.message import body_of, metadata_of
+from local.functions_host.settlement import Deliveries
+from local.functions_host.wire import Invocation, Outcome
+from local.functions_host.worker import Worker
+
+RECEIVE_WAIT_S = 1.0  # how long a stop may have to wait for a receiver
+RECONNECT_AFTER_S = 2.0
+TRY_TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a queue trigger takes its messages from, and the kind of body it asks for."""
+
+    connection_string: str
+    queue: str
+    data_type: str
+    auto_complete: bool
+
+
+class QueueTrigger:
+    """Feeds one function from its queue, under peek-lock."""
+
+    def __init__(
+        self, function: Function, worker: Worker, deliveries: Deliveries, options: QueueOptions, source: Source
+    ) -> None:
+        self.function = function
+        self._worker = worker
+        self._deliveries = deliveries
+        self._options = options
+        self._source = source
+        self._threads: list[threading.Thread] = []
+
+    def start(self, stopping: threading.Event) -> None:
+        """Start the receivers; they end when the host stops."""
+        for number in range(self._options.max_concurrent_calls):
+            name = f"queue-{self.function.name}-{number}"
+            thread = threading.Thread(target=self._keep_receiving, args=(stopping,), daemon=True, name=name)
+            self._threads.append(thread)
+            thread.start()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until the receivers are closed, each at most so long."""
+        for thread in self._threads:
+            thread.join(timeout_s)
+
+    def _keep_receiving(self, stopping: threading.Event) -> None:
+        while not stopping.is_set():
+            try:
+                with self._client() as client, client.get_queue_receiver(self._source.queue) as receiver:
+                    self._receive(receiver, stopping)
+            except Exception as error:  # noqa: BLE001  a receiver that ended would leave its share of the queue
+                event("error", "queue.unreachable", queue=self._source.queue, error=error, next="connecting again")
+                stopping.wait(RECONNECT_AFTER_S)
+
+    def _client(self) -> ServiceBusClient:
+        return ServiceBusClient.from_connection_string(self._source.connection_string, try_timeout=TRY_TIMEOUT_S)
+
+    def _receive(self, receiver: ServiceBusReceiver, stopping: threading.Event) -> None:
+        while not stopping.is_set():
+            if not self._worker.ready.wait(RECEIVE_WAIT_S):
+                continue
+            for message in receiver.receive_messages(max_message_count=1, max_wait_time=RECEIVE_WAIT_S):
+                if stopping.is_set():
+                    receiver.abandon_message(message)
+                else:
+                    self._run(receiver, message, stopping)
+
+    def _run(self, receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage, stopping: threading.Event) -> None:
+        delivery = Delivery(receiver, message, self._options.max_auto_lock_renewal)
+        body = body_of(message, self._source.data_type)
+        metadata = metadata_of(message, body)
+        call = Invocation(self.function.id, self.function.parameter, body, metadata)
+        details = {"message_id": message.message_id, "attempt": (message.delivery_count or 0) + 1}
+        self._deliveries.add(delivery)
+        try:
+            outcome = delivery.wait(self._worker.invoke(self.function.name, call, **details))
+        finally:
+            self._deliveries.remove(delivery)
+        if outcome.worker_lost and stopping.is_set():
+            return  # as after a kill in Azure: the lock ends by itself
+        if not delivery.settled and (action := self._action(outcome)):
+            delivery.finish(action)
+
+    def _action(self, outcome: Outcome) -> Action | None:
+        if outcome.error is not None:
+            return ServiceBusReceiver.abandon_message
+        return ServiceBusReceiver.complete_message if self._source.auto_complete else None
+
+
+def source_of(function: Function, settings: Mapping[str, str], options: QueueOptions) -> Source:
+    """Resolve where a queue trigger receives. Raises HostError that names the function and the setting."""
+    try:
+        return Source(
+            connection_string(function.text("connection", "AzureWebJobsServiceBus"), settings),
+            resolve(function.text("queueName"), settings),
+            function.text("dataType", "string"),
+            function.flag("autoCompleteMessages", default=options.auto_complete),
+        )
+    except HostError as error:
+        raise HostError(f"The queue trigger of {function.name}: {error}") from error
