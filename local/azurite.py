@@ -27,7 +27,7 @@ class Azurite:
         self.process = start(
             [node(), str(PROGRAM), *_options(directory, persistence)],
             ready=READY,
-            env={"PATH": os.environ.get("PATH", os.defpath), "AZURITE_ACCOUNTS": f"{ACCOUNT}:{self._key}"},
+            env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{self._key}", "NODE_OPTIONS": ""},
             timeout_s=60,
             cwd=directory,
             launch=Launch(directory / "azurite.log"),

@@ -30,6 +30,8 @@ SETTINGS = {
     "log_timezone": "UTC",
     "logging_collector": "off",
 }
+# The caller's PGPORT, PGDATA and so on are meant for clients.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("PG")} | {"LC_ALL": "C"}
 
 
 class Postgres:
@@ -118,7 +120,7 @@ class Postgres:
         return start(
             [str(self._cluster.programs / "postgres"), "-D", str(self._cluster.data), *options],
             ready=READY,
-            env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
+            env=ENVIRONMENT,
             cwd=self._cluster.home,
             # SIGQUIT: sessions are cut and no checkpoint is written; recovery at `resume` is quick.
             launch=Launch(self.log, self._cluster.account, self._cluster.home, signal.SIGQUIT),
