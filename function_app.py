@@ -1,0 +1,17 @@
+"""The app that Azure loads: registers the triggers of producer/ and worker/, nothing else."""
+
+import os
+
+import azure.functions as func
+
+import producer.functions
+import worker.functions
+from contracts.jobs_file import load_jobs
+from settings import Settings
+
+# Settings or jobs that cannot be used stop the app here, before any message is taken from the queue.
+load_jobs(Settings.from_env(os.environ).jobs)
+
+app = func.FunctionApp()
+app.register_functions(producer.functions.blueprint)
+app.register_functions(worker.functions.blueprint)

@@ -34,6 +34,8 @@ _PLAIN = {
     "PGSSLMODE": "pg_sslmode",
     "PGSSLROOTCERT": "pg_sslrootcert",
     "TAILRACE_PG_AUTH": "pg_auth",
+    "TAILRACE_DRAIN_SECONDS": "drain_seconds",
+    "TAILRACE_CONNECT_TIMEOUT_SECONDS": "connect_timeout_seconds",
     "TAILRACE_STATEMENT_TIMEOUT_SECONDS": "statement_timeout_seconds",
     "TAILRACE_LOCK_TIMEOUT_SECONDS": "lock_timeout_seconds",
 }
@@ -72,6 +74,8 @@ class Settings(Model):
     pg_sslmode: SslMode | None = None
     pg_sslrootcert: str | None = None
     pg_auth: Literal["password", "entra"] | None = None
+    drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20.0
+    connect_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 15.0
     statement_timeout_seconds: Annotated[float, Field(ge=0)] = 0.0
     lock_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
 

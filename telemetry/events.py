@@ -1,0 +1,61 @@
+"""Log events: a name and fields, readable as text and as JSON lines."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import override
+
+_FIELDS = "tailrace"
+
+
+def event(log: logging.Logger, level: int, name: str, **fields: object) -> None:
+    """Logs `name` with `fields`; never pass a token, a password or a connection string.
+
+    The text is logfmt, so that hosts which keep only the text (Azure Functions) keep the fields too.
+    """
+    if log.isEnabledFor(level):
+        log.log(level, "%s", logfmt(name, fields), extra={_FIELDS: {"event": name, **fields}})
+
+
+def logfmt(name: str, fields: dict[str, object]) -> str:
+    """One line: the event, then key=value, with quotes where a value has spaces.
+
+    >>> logfmt("export done", {"job": "clicks", "rows": 3, "why": "two words"})
+    'export done job=clicks rows=3 why="two words"'
+    """
+    return " ".join([name, *(f"{key}={_plain(value)}" for key, value in fields.items() if value is not None)])
+
+
+def _plain(value: object) -> str:
+    text = f"{value:.3f}" if isinstance(value, float) else str(value)
+    return (
+        json.dumps(text, ensure_ascii=False) if not text or not text.isprintable() or set(text) & set(' "=') else text
+    )
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a record: time, level, event and its fields."""
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            **(getattr(record, _FIELDS, None) or {"event": record.getMessage(), "logger": record.name}),
+        }
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+def log_to_stderr(*, as_json: bool, level: int = logging.INFO) -> None:
+    """Sends this process's events to stderr; the SDKs' own chatter only from warnings on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for noisy in ("azure", "uamqp", "psycopg.pool", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    # These two log at warning or error what we translate and report ourselves, some of it with a stack.
+    logging.getLogger("azure.servicebus").setLevel(logging.CRITICAL)
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

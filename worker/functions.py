@@ -1,0 +1,81 @@
+"""Azure Functions: the Service Bus queue trigger."""
+
+import os
+from datetime import timedelta
+from functools import cache
+from threading import Event
+
+import azure.functions as func
+from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
+
+from settings import Settings
+from worker.delivery import Delivery, Exporter, handle_message
+from worker.open import open_exporter
+from worker.retry_queue import RetryQueue, attempt_of
+from worker.settle import settle
+
+blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+# Azure ends a worker by killing it: nobody ever cancels an export here.
+_NEVER = Event()
+
+
+@cache
+def _opened() -> tuple[Exporter, RetryQueue]:
+    # Opened at the first message and for the life of the process, which has no moment to close it.
+    settings = Settings.from_env(os.environ)
+    return open_exporter(settings).__enter__(), RetryQueue(settings)
+
+
+@blueprint.service_bus_queue_trigger(
+    arg_name="message", queue_name="%TAILRACE_QUEUE%", connection="ServiceBusConnection", data_type=func.DataType.BINARY
+)
+def export(message: func.ServiceBusMessage, actions: ServiceBusMessageActions) -> None:
+    """One message of the queue → one export, completed, retried later or dead-lettered with its reason."""
+    exporter, retries = _opened()
+    delivery = Delivery(
+        body=message.get_body(),
+        message_id=message.message_id,
+        sequence_number=message.sequence_number or 0,
+        # The host counts deliveries from 1.
+        attempt=attempt_of(message.application_properties, redeliveries=(message.delivery_count or 1) - 1),
+    )
+    settle(HostSettler(message, actions, delivery, retries), handle_message(delivery, exporter, _NEVER))
+
+
+class LeftToTheHostError(Exception):
+    """Raised to make the host abandon the message; after MaxDeliveryCount deliveries it is dead-lettered."""
+
+
+class HostSettler:
+    """Settles by what the function does: a return completes, an exception abandons; only dead-lettering is a call."""
+
+    def __init__(
+        self,
+        message: func.ServiceBusMessage,
+        actions: ServiceBusMessageActions,
+        delivery: Delivery,
+        retries: RetryQueue,
+    ) -> None:
+        self._message = message
+        self._actions = actions
+        self._delivery = delivery
+        self._retries = retries
+
+    def complete(self) -> None:
+        """The host completes the message when the function returns."""
+
+    def abandon(self) -> None:
+        """Raises, so that the host abandons the message."""
+        raise LeftToTheHostError("the message goes back to the queue")
+
+    def dead_letter(self, reason: str, description: str) -> None:
+        """Through the host's settlement service; where a host has none, raises, so that the delivery count decides."""
+        try:
+            self._actions.deadletter(self._message, reason, description)
+        except Exception as error:  # noqa: BLE001  # the SDK wraps whatever happened, in a class of a beta
+            # Some hosts answer "Service is unimplemented" (dotnet-worker#3332).
+            raise LeftToTheHostError(f"{reason}: {description} (could not be dead-lettered at once: {error})") from None
+
+    def schedule_clone(self, delay: timedelta) -> None:
+        """A copy with the next attempt's number, `delay` from now."""
+        self._retries.schedule(self._delivery, delay)

@@ -1,0 +1,46 @@
+"""Pure: what a PostgreSQL error means for an export, by SQLSTATE."""
+
+import psycopg
+
+from contracts.errors import SourceRejected, SourceUnavailable
+
+# SQLSTATE or its class → (reason, what to do next). Anything that is not here may pass by itself.
+_REJECTED = {
+    "42P01": ("TableMissing", "create it, or correct schema and table in jobs.toml"),
+    "3F000": ("SchemaMissing", "create it, or correct schema in jobs.toml"),
+    "42703": ("ColumnMissing", "create it, or correct columns or window.column in jobs.toml"),
+    "42501": ("PrivilegeMissing", "`tailrace grants` prints the statements that grant it"),
+    "25006": ("QueryWrites", "an export runs read-only; take what writes out of the query"),
+    "22": ("QueryFails", "the query fails on its data; run it in psql and mend it"),
+    "42": ("StatementRefused", "correct the job in jobs.toml"),
+    "0A": ("NotSupported", "PostgreSQL cannot COPY this"),
+    "54": ("TooLarge", "a row or statement is over PostgreSQL's limits; export fewer columns"),
+}
+_LOGIN = ("28", "3D")
+
+
+def translated(error: psycopg.Error, subject: str) -> SourceRejected | SourceUnavailable:
+    """The error of an export of `subject`, with SQLSTATE, cause and what to do next.
+
+    >>> translated(psycopg.errors.UndefinedTable('relation "a.b" does not exist'), "a.b")
+    SourceRejected('export of a.b was refused: relation "a.b" does not exist (SQLSTATE 42P01); \
+create it, or correct schema and table in jobs.toml')
+    """
+    state = error.sqlstate or ""
+    cause = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
+    if error.diag.message_hint and state.startswith("42"):
+        cause = f"{cause} ({error.diag.message_hint})"
+    known = _REJECTED.get(state) or _REJECTED.get(state[:2])
+    if known is not None:
+        reason, advice = known
+        return SourceRejected(f"export of {subject} was refused: {cause} (SQLSTATE {state}); {advice}", reason=reason)
+    code = f" (SQLSTATE {state})" if state else ""
+    return SourceUnavailable(f"export of {subject} failed: {cause}{code}", reason=_transient_reason(state))
+
+
+def _transient_reason(state: str) -> str:
+    if state.startswith(_LOGIN):
+        return "LoginRefused"
+    return {"57014": "StatementTimeout", "55P03": "LockTimeout", "53300": "TooManyConnections"}.get(
+        state, "SourceUnavailable"
+    )
