@@ -1,0 +1,50 @@
+"""One message as a queue keeps it."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+
+class State(IntEnum):
+    """What `x-opt-message-state` says; a locked message keeps the state that it was received in."""
+
+    ACTIVE = 0
+    DEFERRED = 1
+    SCHEDULED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Why and from where a message was moved to a dead-letter queue."""
+
+    source: str
+    reason: str | None
+    description: str | None
+
+
+@dataclass(slots=True)
+class Stored:
+    """Content, which the queue never looks into, and the facts that the queue decides by. Times are ms since 1970, UTC.
+
+    ttl_ms: what the sender asked for; once enqueued, what holds. scheduled_ms: 0 if not scheduled.
+    delivery_count: deliveries that failed, so 0 on the first one. lock: the token under which it is held, or None.
+    """
+
+    content: Any
+    message_id: Hashable | None = None
+    ttl_ms: int | None = None
+    scheduled_ms: int = 0
+    sequence_number: int = 0
+    enqueued_sequence: int = 0
+    enqueued_ms: int = 0
+    delivery_count: int = 0
+    state: State = State.ACTIVE
+    lock: bytes | None = None
+    locked_until_ms: int = 0
+    dead_letter: DeadLetter | None = None
+
+    def expired(self, now_ms: int) -> bool:
+        """Whether its time to live, which runs from its enqueueing, is over."""
+        lives = self.ttl_ms is None or self.state is State.SCHEDULED
+        return not lives and self.enqueued_ms + (self.ttl_ms or 0) <= now_ms
