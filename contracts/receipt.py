@@ -34,12 +34,15 @@ class Receipt(Model):
     snapshot: str
     revision: int
     run: datetime
+    started_at: datetime
     exported_at: datetime
     window: Window | None = None
 
     @classmethod
-    def of(cls, request: ExportRequest, parts: tuple[Part, ...], *, snapshot: str, exported_at: datetime) -> Self:
-        """The receipt of `request` done: totals are sums over the parts."""
+    def of(
+        cls, request: ExportRequest, parts: tuple[Part, ...], snapshot: str, span: tuple[datetime, datetime]
+    ) -> Self:
+        """The receipt of `request` done: totals are sums over the parts; `span` is its begin and its commit."""
         return cls(
             request_id=request.request_id,
             job=request.job,
@@ -50,7 +53,8 @@ class Receipt(Model):
             snapshot=snapshot,
             revision=request.revision,
             run=request.run,
-            exported_at=exported_at,
+            started_at=span[0],
+            exported_at=span[1],
             window=request.window,
         )
 

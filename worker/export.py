@@ -1,7 +1,6 @@
 """The heart: one request → one blob with its receipt, or nothing."""
 
 import logging
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
@@ -39,17 +38,17 @@ def run_export(request: ExportRequest, source: Source, sink: Sink, jobs: Jobs, c
     found = sink.find(request.blob)
     if found and (done := _settled_by(found, request)):
         return done
-    started = time.monotonic()
+    started_at = datetime.now(UTC)
     event(_log, logging.INFO, "export started", job=request.job, request_id=request.request_id, blob=request.blob)
     try:
         with sink.upload(request.blob, found) as upload:
             with source.snapshot(subject_of(request)) as snapshot:
                 part = _copy_part(snapshot, request, statement, upload, cancelled)
-            receipt = Receipt.of(request, (part,), snapshot=snapshot.id, exported_at=datetime.now(UTC))
+            receipt = Receipt.of(request, (part,), snapshot.id, (started_at, datetime.now(UTC)))
             upload.commit(receipt)
     except BlobChangedError as error:
         return _after_change(request, sink, error)
-    _report(request, receipt, time.monotonic() - started)
+    _report(request, receipt)
     return Exported("exported", receipt)
 
 
@@ -108,7 +107,7 @@ def _after_change(request: ExportRequest, sink: Sink, error: BlobChangedError) -
     raise SinkUnavailable(f"blob {request.blob!r} was changed by another writer meanwhile ({error}); trying again")
 
 
-def _report(request: ExportRequest, receipt: Receipt, seconds: float) -> None:
+def _report(request: ExportRequest, receipt: Receipt) -> None:
     event(
         _log,
         logging.INFO,
@@ -119,5 +118,5 @@ def _report(request: ExportRequest, receipt: Receipt, seconds: float) -> None:
         rows=receipt.rows,
         csv_bytes=receipt.csv_bytes,
         blob_bytes=receipt.blob_bytes,
-        seconds=seconds,
+        seconds=(receipt.exported_at - receipt.started_at).total_seconds(),
     )

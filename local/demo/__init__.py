@@ -1,0 +1,1 @@
+"""`make demo`: the whole way of 30 days of data, from the timer to blobs that are loaded back and compared."""
