@@ -13,6 +13,8 @@ from local.service_bus.settlement import reject, settle
 from local.service_bus.stored import Stored
 
 MAX_MESSAGE_BYTES = 256 * 1024
+# The SDK fills a batch to the limit and then puts an envelope around it: message id, session id, partition key.
+ENVELOPE_BYTES = 1024
 CREDIT = 1000
 SIZE_EXCEEDED = "amqp:link:message-size-exceeded"
 
@@ -47,7 +49,7 @@ class Incoming:
             size = pn.pn_delivery_pending(delivery)
             if not pn.pn_delivery_partial(delivery) or pn.pn_delivery_aborted(delivery):
                 self._read(delivery, size)
-            elif self._too_long or size > MAX_MESSAGE_BYTES:
+            elif self._too_long or size > MAX_MESSAGE_BYTES + ENVELOPE_BYTES:
                 # Thrown away as it comes in, so that it never fills the memory.
                 self._too_long += len(pn.pn_link_recv(self.link, size)[1])
         elif pn.pn_delivery_settled(delivery):
@@ -65,7 +67,7 @@ class Incoming:
             pn.pn_link_flow(self.link, CREDIT - pn.pn_link_credit(self.link))
 
     def _answer(self, delivery: Any, data: bytes, size: int) -> None:
-        if size > MAX_MESSAGE_BYTES:
+        if size > MAX_MESSAGE_BYTES + ENVELOPE_BYTES:
             reject(delivery, SIZE_EXCEEDED, f"the message has {size} bytes, the limit is {MAX_MESSAGE_BYTES}")
             return
         try:

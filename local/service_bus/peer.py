@@ -25,6 +25,7 @@ class Peer:
         self.socket = connected
         self.closed = False
         self.opened = False
+        self._ended = False
         self._attach = attach
         self._turns = turns
         self._links: dict[Any, Link] = {}
@@ -50,9 +51,11 @@ class Peer:
             data = b""
         if not data:
             pn.pn_transport_close_tail(self._transport)
+            self._ended = True
         while data:
             taken = pn.pn_transport_push(self._transport, data)
             if taken <= 0:
+                self._ended = True
                 break
             data = data[taken:]
         self._dispatch()
@@ -64,14 +67,15 @@ class Peer:
             try:
                 sent = self.socket.send(pn.pn_transport_peek(self._transport, pending)[1])
             except BlockingIOError:
+                self.closed = self._ended
                 return True
             except OSError:
                 self.closed = True
-                break
+                return False
             pn.pn_transport_pop(self._transport, sent)
         self._dispatch()
         # Less than 0: proton has said its last word.
-        if pn.pn_transport_pending(self._transport) < 0:
+        if self._ended or pn.pn_transport_pending(self._transport) < 0:
             self.closed = True
         return False
 

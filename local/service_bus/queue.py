@@ -1,6 +1,7 @@
 """One queue: a state machine without threads, sockets or a clock of its own. Every time is ms since 1970, UTC."""
 
 import heapq
+import math
 import os
 from collections.abc import Iterable, Iterator
 
@@ -28,6 +29,7 @@ class Queue:
         self._locks = Timers[bytes]()
         self._schedule = Timers[int]()
         self._expiry = Timers[int]()
+        self._wake: float = math.inf  # no deadline is earlier than this, though this may be too early
         self._duplicates = Duplicates(rules.duplicate_window_ms)
 
     def __len__(self) -> int:
@@ -39,13 +41,14 @@ class Queue:
         return bool(self._ready)
 
     @property
-    def next_due(self) -> int | None:
-        """When `advance` will have something to do, None if nothing waits for its time."""
-        timers = (self._locks.next_due, self._schedule.next_due, self._expiry.next_due)
-        return min((due for due in timers if due is not None), default=None)
+    def next_due(self) -> float:
+        """When to call `advance` again at the latest; infinite if nothing waits for its time."""
+        return self._wake
 
     def advance(self, now: int) -> None:
         """Let everything happen that time alone brings: locks lapse, scheduled messages arrive, old ones expire."""
+        if now < self._wake:
+            return
         for token in self._locks.due(now):
             self._give_back(self._locked[token], now, failed=True)
         for number in self._schedule.due(now):
@@ -54,6 +57,8 @@ class Queue:
             message = self._browse.get(number)
             if message is not None and message.lock is None:
                 self._expire(message, now)
+        timers = (self._locks.next_due, self._schedule.next_due, self._expiry.next_due)
+        self._wake = min((due for due in timers if due is not None), default=math.inf)
 
     def enqueue(self, message: Stored, now: int) -> int:
         """Take a message, for now or its scheduled time; its sequence number. A duplicate gets one and is dropped."""
@@ -64,7 +69,7 @@ class Queue:
         message.state = State.SCHEDULED
         message.enqueued_ms = now
         self._store(message)
-        self._schedule.set(message.sequence_number, message.scheduled_ms)
+        self._remind(self._schedule, message.sequence_number, message.scheduled_ms)
         return message.sequence_number
 
     def cancel(self, numbers: Iterable[int], now: int) -> None:
@@ -108,7 +113,7 @@ class Queue:
         """Until when the lock holds now. Raises LockLost."""
         message = self._held(token, now)
         message.locked_until_ms = now + self.rules.lock_ms
-        self._locks.set(token, message.locked_until_ms)
+        self._remind(self._locks, token, message.locked_until_ms)
         return message.locked_until_ms
 
     def complete(self, token: bytes, now: int) -> None:
@@ -136,6 +141,10 @@ class Queue:
             raise NotAllowed(f"{self.name} is a dead-letter queue: complete the message, or abandon it")
         self._bury(message, reason, description, now)
 
+    def _remind[Key](self, timers: Timers[Key], key: Key, at: int) -> None:
+        timers.set(key, at)
+        self._wake = min(self._wake, at)
+
     def _next_sequence(self) -> int:
         self._last_sequence += 1
         return self._last_sequence
@@ -152,7 +161,7 @@ class Queue:
         if self.rules.ttl_ms is not None:
             message.ttl_ms = min(self.rules.ttl_ms, message.ttl_ms or self.rules.ttl_ms)
         if message.ttl_ms is not None:
-            self._expiry.set(message.sequence_number, now + message.ttl_ms)
+            self._remind(self._expiry, message.sequence_number, now + message.ttl_ms)
         heapq.heappush(self._ready, message.sequence_number)
         return message.sequence_number
 
@@ -168,7 +177,7 @@ class Queue:
         token = os.urandom(16)
         message.lock, message.locked_until_ms = token, now + self.rules.lock_ms
         self._locked[token] = message
-        self._locks.set(token, message.locked_until_ms)
+        self._remind(self._locks, token, message.locked_until_ms)
 
     def _unlock(self, message: Stored) -> None:
         if message.lock is not None:

@@ -3,7 +3,9 @@
 import contextlib
 import selectors
 import socket
+import sys
 import time
+from collections.abc import Callable
 from functools import partial
 
 from local.service_bus.attach import attach
@@ -15,6 +17,8 @@ from local.service_bus.turns import Turns
 
 # A client that has not opened its connection by then never will.
 HANDSHAKE_MS = 10_000
+# epoll cannot sleep as long as a message may live.
+LONGEST_SLEEP_S = 3600.0
 
 
 def wall_clock() -> int:
@@ -56,7 +60,7 @@ class Server:
                 elif key.fileobj is self._wake:
                     self._stopping = True
                 else:
-                    key.data.read()
+                    self._guard(key.data, key.data.read)
                     touched.add(key.data)
             touched |= self._turns.feed(wall_clock())
             touched |= self._tick()
@@ -66,19 +70,17 @@ class Server:
     def close(self) -> None:
         """Tell every client, and close everything."""
         for peer in list(self._masks):
-            peer.hang_up()
-            peer.write()
+            self._guard(peer, peer.hang_up)
+            self._guard(peer, peer.write)
             self._drop(peer)
         for end in (self._selector, self._listener, self._waker, self._wake):
             end.close()
 
-    def _timeout_s(self) -> float | None:
-        waits = [
-            due - now
-            for due, now in ((self._turns.next_due, wall_clock()), (self._ticks.next_due, _monotonic_ms()))
-            if due is not None
-        ]
-        return max(0, min(waits)) / 1000 if waits else None
+    def _timeout_s(self) -> float:
+        wait = self._turns.next_due - wall_clock()
+        if (due := self._ticks.next_due) is not None:
+            wait = min(wait, due - _monotonic_ms())
+        return min(max(0, wait) / 1000, LONGEST_SLEEP_S)
 
     def _accept(self) -> None:
         try:
@@ -108,7 +110,7 @@ class Server:
         return due
 
     def _flush(self, peer: Peer) -> None:
-        blocked = peer.write()
+        blocked = self._guard(peer, peer.write)
         if peer.closed:
             self._drop(peer)
             return
@@ -116,6 +118,14 @@ class Server:
         if mask != self._masks[peer]:
             self._masks[peer] = mask
             self._selector.modify(peer.socket, mask, peer)
+
+    def _guard(self, peer: Peer, step: Callable[[], bool | None]) -> bool | None:
+        try:
+            return step()
+        except Exception as error:  # noqa: BLE001  whatever one client sends, the others are to be served
+            print(f"a client was disconnected: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            peer.closed = True
+            return None
 
     def _drop(self, peer: Peer) -> None:
         del self._masks[peer]

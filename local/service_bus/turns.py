@@ -1,5 +1,6 @@
 """Who gets the next message: receivers of one queue, one message each in turn."""
 
+import math
 from collections import deque
 from collections.abc import Iterable
 
@@ -25,18 +26,19 @@ class Turns[Owner]:
         self._waiting[subscription.queue].remove(subscription)
 
     @property
-    def next_due(self) -> int | None:
-        """When a queue has something to do, in ms since 1970, UTC."""
-        return min((due for queue in self._waiting if (due := queue.next_due) is not None), default=None)
+    def next_due(self) -> float:
+        """When to feed again at the latest, in ms since 1970, UTC."""
+        return min((queue.next_due for queue in self._waiting), default=math.inf)
 
     def feed(self, now: int) -> set[Owner]:
         """Hand out what can be handed out now; whoever has something to send after it."""
         owners: set[Owner] = set()
         for queue, waiting in self._waiting.items():
             queue.advance(now)
-            fed = _serve(queue, waiting, now) if waiting else set()
-            fed.update(subscription for subscription in waiting if subscription.drain())
-            owners.update(self._owners[subscription] for subscription in fed)
+            if waiting:
+                fed = _serve(queue, waiting, now)
+                fed.update(subscription for subscription in waiting if subscription.drain())
+                owners.update(self._owners[subscription] for subscription in fed)
         return owners
 
 
