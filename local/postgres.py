@@ -8,19 +8,23 @@ import os
 import re
 import signal
 import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from psycopg.conninfo import make_conninfo
+
+from local.certificate import Certificate, create_certificate
 from local.postgres_cluster import DATABASE, EXPORTER, Cluster, create_cluster
 from local.process import Launch, Process, ProcessError, start
 
 HOST = "127.0.0.1"
+TLS_READY = re.compile(rf"^TLS for PostgreSQL listening on {re.escape(HOST)}:(\d+)$")
 READY = re.compile("database system is ready to accept connections")
 # The data is thrown away, so it need not survive a power cut; the sizes leave room for the machine's other servers.
 SETTINGS = {
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
@@ -40,23 +44,47 @@ class Postgres:
     def __init__(self, cluster: Cluster, settings: Mapping[str, str], log: Path) -> None:
         self.host = HOST
         self.log = log
+        self.authority: Path | None = None
         self._cluster = cluster
         self._settings = {**SETTINGS, **settings}
-        self.port, self.process = self._start_on_a_free_port()
+        self._server_port, self.process = self._start_on_a_free_port()
+        self._tls: Process | None = None
 
     @classmethod
-    def start(cls, directory: Path, *, settings: Mapping[str, str] | None = None) -> Self:
+    def start(cls, directory: Path, *, tls: bool = False, settings: Mapping[str, str] | None = None) -> Self:
         """A server that accepts connections; its log is `directory/postgres.log`, its data is in a temporary folder.
 
+        tls: encrypted connections only, with a certificate of `directory/ca.pem`, which is also `authority`.
         settings: PostgreSQL settings on top of SETTINGS. Raises ProcessError with the last lines of the log.
         """
         directory.mkdir(parents=True, exist_ok=True)
         cluster = create_cluster()
         try:
-            return cls(cluster, settings or {}, directory / "postgres.log")
+            postgres = cls(cluster, settings or {}, directory / "postgres.log")
         except BaseException:
             cluster.remove()
             raise
+        if tls:
+            postgres.encrypt(create_certificate(directory))
+        return postgres
+
+    def encrypt(self, certificate: Certificate) -> None:
+        """Take encrypted connections only, from now on and on another port."""
+        files = ["--certificate", str(certificate.certificate), "--key", str(certificate.key)]
+        server = ["-m", "local.postgres_tls", "--server-port", str(self._server_port)]
+        launch = Launch(self.log.with_name("postgres-tls.log"))
+        try:
+            self._tls = start([sys.executable, *server, *files], ready=TLS_READY, launch=launch)
+        except BaseException:
+            self.close()
+            raise
+        self.authority = certificate.authority
+
+    @property
+    def port(self) -> int:
+        """Where clients connect."""
+        match = self._tls.match if self._tls else None
+        return int(match[1]) if match else self._server_port
 
     @property
     def socket_folder(self) -> Path:
@@ -65,6 +93,7 @@ class Postgres:
 
     def parameters(self, user: str = EXPORTER, database: str = DATABASE) -> dict[str, str]:
         """Keyword parameters for psycopg.connect."""
+        encryption = {"sslmode": "verify-full", "sslrootcert": str(self.authority)} if self.authority else {}
         return {
             "host": self.host,
             "port": str(self.port),
@@ -72,12 +101,13 @@ class Postgres:
             "password": self._cluster.passwords[user],
             "dbname": database,
             "sslmode": "disable",
+            **encryption,
         }
 
     def dsn(self, user: str = EXPORTER, password: str | None = None, database: str = DATABASE) -> str:
         """The same as a conninfo string, for the command line; it holds the password."""
         parameters = self.parameters(user, database) | ({"password": password} if password is not None else {})
-        return " ".join(f"{key}={value}" for key, value in parameters.items())
+        return make_conninfo(**parameters)
 
     def environ(self, user: str = EXPORTER, database: str = DATABASE) -> dict[str, str]:
         """The same as libpq's environment variables."""
@@ -91,10 +121,12 @@ class Postgres:
 
     def resume(self) -> None:
         """Serve the same data on the same port again."""
-        self.process = self._serve(self.port)
+        self.process = self._serve(self._server_port)
 
     def close(self) -> None:
         """End the server and delete its data."""
+        if self._tls:
+            self._tls.close()
         self.process.close()
         self._cluster.remove()
 
@@ -122,7 +154,7 @@ class Postgres:
             ready=READY,
             env=ENVIRONMENT,
             cwd=self._cluster.home,
-            # SIGQUIT: sessions are cut and no checkpoint is written; recovery at `resume` is quick.
+            # SIGQUIT: sessions are cut and no checkpoint is written; `resume` recovers what was committed.
             launch=Launch(self.log, self._cluster.account, self._cluster.home, signal.SIGQUIT),
         )
 
