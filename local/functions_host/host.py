@@ -1,11 +1,10 @@
 """The host: reads what the app needs, starts the worker and the triggers, and ends them in order."""
 
-import math
+import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -14,12 +13,14 @@ from local.functions_host.app import QUEUE, TIMER, Function, choose
 from local.functions_host.app_settings import HostError, read_settings
 from local.functions_host.host_json import HostOptions, read_host_json
 from local.functions_host.http_server import HttpServer, Site
-from local.functions_host.journal import event
-from local.functions_host.queue_trigger import RECEIVE_WAIT_S, QueueTrigger, source_of
+from local.functions_host.journal import event, render_log
+from local.functions_host.queue_trigger import QueueTrigger, source_of
 from local.functions_host.settlement import Deliveries, serve
 from local.functions_host.timer import TimerTrigger
 from local.functions_host.wire import Loaded
 from local.functions_host.worker import Worker, WorkerPlan
+
+CLOSE_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,19 @@ class Host:
 
     def run(self) -> int:
         """Run until a signal asks for the end; give the exit status."""
+        render_log("sdk.log", logging.WARNING)
         http = HttpServer(self._arguments.port)
         calls = self._options.queue.max_concurrent_calls + 4
         _server, port = serve(self._deliveries if self._arguments.settlement else None, calls)
         worker = Worker(self._plan(port), self._give_up)
         queues: list[QueueTrigger] = []
-        with _ended_by_signals(self._stopping):
-            try:
-                self._serve(http, worker, queues)
-            except KeyboardInterrupt:
-                event("info", "host.stopping", drain_s=self._arguments.drain_s)
-            finally:
-                self._stop(http, worker, queues)
+        _end_by_signals(self._stopping)
+        try:
+            self._serve(http, worker, queues)
+        except KeyboardInterrupt:
+            event("info", "host.stopping", drain_s=self._arguments.drain_s)
+        finally:
+            self._stop(http, worker, queues)
         return 1 if self._gave_up else 0
 
     def _serve(self, http: HttpServer, worker: Worker, queues: list[QueueTrigger]) -> None:
@@ -106,15 +108,19 @@ class Host:
         http.shutdown()
         if self._arguments.drain_s:
             worker.wait_until_idle(self._arguments.drain_s)
-            for queue in queues:  # the last settlements
-                queue.join(math.ceil(RECEIVE_WAIT_S) * 5)
+            _join(queues)  # for the last settlements
         worker.close()
-        for queue in queues:
-            queue.join(math.ceil(RECEIVE_WAIT_S) * 3)
+        _join(queues)
 
 
-@contextmanager
-def _ended_by_signals(stopping: threading.Event) -> Iterator[None]:
+def _join(queues: list[QueueTrigger]) -> None:
+    """Wait for the receivers to be closed, so that no message stays behind in one until its lock ends."""
+    deadline = time.monotonic() + CLOSE_TIMEOUT_S
+    for queue in queues:
+        queue.join(deadline)
+
+
+def _end_by_signals(stopping: threading.Event) -> None:
     """Raise KeyboardInterrupt in the main thread at the first SIGTERM or SIGINT; ignore any later one."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -125,7 +131,6 @@ def _ended_by_signals(stopping: threading.Event) -> Iterator[None]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    yield
 
 
 def check_app(app: Path) -> None:

@@ -39,11 +39,20 @@ def _shown(value: object) -> str:
     return text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
-class AppLogFormatter(logging.Formatter):
-    """Renders the app's own log records as journal lines, with the invocation they belong to."""
+def render_log(name: str, level: int) -> None:
+    """Have every record of `logging`, from a level on, written as an event of the given name."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Formatter(name))
+    logging.basicConfig(level=level, handlers=[handler])
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, event_name: str) -> None:
+        super().__init__()
+        self._event_name = event_name
 
     @override
     def format(self, record: logging.LogRecord) -> str:
         trace = self.formatException(record.exc_info) if record.exc_info else None
         fields = {"logger": record.name, "message": record.getMessage(), "invocation": invocation_id_cv.get()}
-        return line(record.levelname.lower(), "app.log", {**fields, "trace": trace})
+        return line(record.levelname.lower(), self._event_name, {**fields, "trace": trace})

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 
 from local.functions_host.journal import event
@@ -22,7 +23,7 @@ class Pending:
             self._calls[invocation_id] = (name, time.monotonic(), outcome)
         return outcome
 
-    def finish(self, outcome: Outcome) -> bool:
+    def finish(self, outcome: Outcome, before_telling: Callable[[], object] = bool) -> bool:
         """Hand over an outcome; tell whether the invocation had not ended before, else the outcome is dropped."""
         with self._changed:
             call = self._calls.pop(outcome.invocation_id, None)
@@ -31,6 +32,7 @@ class Pending:
             return False
         name, began, future = call
         _log(name, round((time.monotonic() - began) * 1000), outcome)
+        before_telling()
         future.set_result(outcome)
         return True
 

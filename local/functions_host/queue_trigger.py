@@ -4,6 +4,7 @@ One message per receiver, because azure-servicebus 7.15 loses every lock when se
 """
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from local.functions_host.settlement import Deliveries
 from local.functions_host.wire import Invocation, Outcome
 from local.functions_host.worker import Worker
 
-RECEIVE_WAIT_S = 1.0  # how long a stop may have to wait for a receiver
+RECEIVE_WAIT_S = 0.5  # how long a stop may have to wait for a receiver
 RECONNECT_AFTER_S = 2.0
 TRY_TIMEOUT_S = 20.0
 
@@ -55,10 +56,10 @@ class QueueTrigger:
             self._threads.append(thread)
             thread.start()
 
-    def join(self, timeout_s: float) -> None:
-        """Wait until the receivers are closed, each at most so long."""
+    def join(self, deadline: float) -> None:
+        """Wait until the receivers are closed, at most until a time of time.monotonic()."""
         for thread in self._threads:
-            thread.join(timeout_s)
+            thread.join(max(deadline - time.monotonic(), 0))
 
     def _keep_receiving(self, stopping: threading.Event) -> None:
         while not stopping.is_set():

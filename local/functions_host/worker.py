@@ -102,7 +102,8 @@ class Worker:
     def _overrun(self, name: str, invocation_id: str) -> None:
         """Do what Azure does at a function timeout: this call fails, and the worker with all its calls is replaced."""
         error = f"Timeout value of {self._plan.function_timeout_s:g} s was exceeded by function {name}."
-        if self._pending.finish(Outcome(invocation_id, error=error)):
+        # Not ready before anyone is told, for the message comes back at once and must find the new worker.
+        if self._pending.finish(Outcome(invocation_id, error=error), before_telling=self.ready.clear):
             event("error", "function.timeout", function=name, invocation=invocation_id, next="replacing the worker")
             self._kill()
 
@@ -137,6 +138,8 @@ class Worker:
         with ours:
             with theirs:
                 process = self._process = self._spawn(theirs.fileno())
+            if self._closing.is_set():  # close() may have looked before there was this process
+                self._kill()
             connection = self._connection = Connection(os.dup(ours.fileno()))
             reader = threading.Thread(target=self._read, args=(connection,), daemon=True, name="outcomes")
             try:

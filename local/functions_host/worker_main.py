@@ -16,7 +16,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from local.functions_host.journal import AppLogFormatter
+from local.functions_host.journal import render_log
 from local.functions_host.library import Library, LoadError, new_loop
 from local.functions_host.wire import Invocation, Outcome
 
@@ -34,7 +34,8 @@ def main(arguments: list[str]) -> None:
     limit = ["--functions-grpc-max-message-length", str(MAX_MESSAGE_BYTES)]
     sys.argv = ["worker", "--host", "127.0.0.1", "--port", port, *limit]
     sys.path.insert(0, directory)
-    _log_to_stderr()
+    render_log("app.log", logging.INFO)
+    logging.getLogger("azure.functions").setLevel(logging.WARNING)  # the library's own account of each call
     loop, library = new_loop(), Library()
     try:
         loaded = loop.run_until_complete(library.load(Path(directory)))
@@ -54,13 +55,6 @@ def _die_with_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if prctl := getattr(ctypes.CDLL(None), "prctl", None):
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(AppLogFormatter())
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("azure.functions").setLevel(logging.WARNING)  # the library's own account of each call
 
 
 def _relay(host: Connection, library: Library, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,12 +1,13 @@
 """A real host process on the app in ./app, and what its functions recorded."""
 
+import contextlib
+import http.client
 import json
 import os
 import re
+import shutil
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQueue
 
+from local.broker import Broker
 from local.process import Launch, Process, start
 
 collect_ignore = ["app"]  # its modules are imported by the worker library only
@@ -40,13 +43,11 @@ class Host:
     record: Path
 
     def request(self, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
-        request = urllib.request.Request(self.url + path, data=body, headers=headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=30) as reply:
-                return Answer(reply.status, reply.headers, reply.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, error.read())
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=30)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, headers)
+            reply = connection.getresponse()
+            return Answer(reply.status, reply.headers, reply.read())
 
     def records(self, function: str = "") -> list[dict[str, Any]]:
         text = self.record.read_text() if self.record.exists() else ""
@@ -79,7 +80,13 @@ class Hosts:
 
     def command(self, *options: str, settings: dict[str, str] | None = None, app: Path = APP) -> list[str]:
         """Write the settings file and give the command line."""
-        values = {"RECORD": str(self.folder / "record"), "TICK": "0 0 0 1 1 *", "QUEUE": "work", **(settings or {})}
+        values = {
+            "RECORD": str(self.folder / "record"),
+            "TICK": "0 0 0 1 1 *",
+            "QUEUE": "work",
+            "NOTES": "notes",
+            **(settings or {}),
+        }
         file = self.folder / f"settings-{len(self.running)}.json"
         file.write_text(json.dumps({"IsEncrypted": False, "Values": values}))
         given = ["--app", str(app), "--settings", str(file), "--port", "0", *options]
@@ -92,6 +99,16 @@ class Hosts:
         self.running.append(process)
         assert process.match
         return Host(process, process.match[1], self.folder / "record")
+
+    def app_with(self, **options: object) -> Path:
+        """Copy the app, with other options in its host.json: functionTimeout, or those of the Service Bus extension."""
+        app = self.folder / "app"
+        shutil.copytree(APP, app)
+        document = json.loads((app / "host.json").read_text())
+        document.update({key: options.pop(key) for key in ("functionTimeout",) if key in options})
+        document["extensions"]["serviceBus"].update(options)
+        (app / "host.json").write_text(json.dumps(document))
+        return app
 
     def close(self) -> None:
         for process in self.running:
@@ -112,3 +129,49 @@ def web_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     hosts = Hosts(tmp_path_factory.mktemp("host"))
     yield hosts.start("--only", "echo,process,log,fail,end_process,tick,at_start")
     hosts.close()
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue of the broker, seen from outside the host."""
+
+    connection_string: str
+    name: str
+
+    @property
+    def settings(self) -> dict[str, str]:
+        return {"ServiceBusConnection": self.connection_string, "QUEUE": self.name, "NOTES": self.name}
+
+    def send(self, body: object, **properties: Any) -> None:
+        with self._client() as client, client.get_queue_sender(self.name) as sender:
+            sender.send_messages(ServiceBusMessage(json.dumps(body), **properties))
+
+    def left(self) -> list[str]:
+        """What is in the queue, running messages included."""
+        with self._client() as client, client.get_queue_receiver(self.name) as receiver:
+            return [str(message) for message in receiver.peek_messages(100)]
+
+    def dead_letters(self) -> list[tuple[str, str | None, str | None]]:
+        sub_queue = ServiceBusSubQueue.DEAD_LETTER
+        with self._client() as client, client.get_queue_receiver(self.name, sub_queue=sub_queue) as receiver:
+            found = receiver.peek_messages(100)
+            return [(str(one), one.dead_letter_reason, one.dead_letter_error_description) for one in found]
+
+    def wait_until_empty(self, host: Host) -> None:
+        until(lambda: not self.left(), f"{self.name} to be empty", 30, host)
+
+    def _client(self) -> ServiceBusClient:
+        return ServiceBusClient.from_connection_string(self.connection_string)
+
+
+@pytest.fixture(scope="session")
+def queues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Queue]]:
+    """Fresh queues with a lock of three seconds, all on one broker."""
+    names = [f"queue-{number}" for number in range(40)]
+    with Broker.start(tmp_path_factory.mktemp("broker"), names, {"LockDuration": "PT3S"}) as broker:
+        yield (Queue(broker.connection_string, name) for name in names)
+
+
+@pytest.fixture
+def queue(queues: Iterator[Queue]) -> Queue:
+    return next(queues)

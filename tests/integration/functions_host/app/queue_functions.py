@@ -8,6 +8,7 @@ from pathlib import Path
 
 import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
+from azurefunctions.extensions.bindings.servicebus.serviceBusMessageActions import SettlementError
 from record import record
 
 blueprint = func.Blueprint()
@@ -52,7 +53,7 @@ def settle(order: dict[str, str], message: func.ServiceBusMessage, actions: Serv
         try:
             getattr(actions, how)(message)
             record(function="settled", how=how, attempt=message.delivery_count)
-        except Exception as error:
+        except SettlementError as error:
             record(function="refused", how=how, error=str(error), attempt=message.delivery_count)
 
 
@@ -62,7 +63,7 @@ def settle_an_earlier_one(
     if kept:
         try:
             actions.complete(kept[0])
-        except Exception as error:
+        except SettlementError as error:
             record(function="refused", error=str(error))
     kept.append(message)
 
@@ -94,7 +95,7 @@ STEPS = {
 }
 
 
-@blueprint.service_bus_queue_trigger(arg_name="message", connection="ServiceBusConnection", queue_name="notes")
+@blueprint.service_bus_queue_trigger(arg_name="message", connection="ServiceBusConnection", queue_name="%NOTES%")
 async def note(message: func.ServiceBusMessage) -> None:
     record(
         function="note",

@@ -2,8 +2,9 @@
 
 import json
 import os
+from pathlib import Path
 
 
 def record(**fields: object) -> None:
-    with open(os.environ["RECORD"], "a") as lines:
+    with Path(os.environ["RECORD"]).open("a") as lines:
         lines.write(json.dumps(fields, default=str) + "\n")
