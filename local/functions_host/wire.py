@@ -2,9 +2,12 @@
 
 import datetime as dt
 import json
+import os
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 
@@ -102,3 +105,13 @@ class LoadFailed:
 
     error: str
     trace: str
+
+    def place(self, app: Path) -> str:
+        """Name the last line of the app's own code in the trace, if there is one.
+
+        >>> LoadFailed("", 'File "/a/function_app.py", line 7, in x').place(Path("/a"))
+        ' (function_app.py, line 7)'
+        """
+        own = re.escape(f"{app}{os.sep}")
+        found = re.findall(rf'File "{own}((?!\.venv).+?)", line (\d+)', self.trace)
+        return f" ({found[-1][0]}, line {found[-1][1]})" if found else ""

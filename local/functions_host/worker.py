@@ -175,7 +175,10 @@ class Worker:
         except (EOFError, OSError):
             answer = LoadFailed(f"The worker process ended with status {process.wait()} while it loaded the app.", "")
         if isinstance(answer, LoadFailed):
-            raise HostError(f"The app in {self._plan.app} cannot be loaded. {answer.error}\n{answer.trace}".rstrip())
+            event("error", "app.not_loaded", error=answer.error, trace=answer.trace or None)
+            raise HostError(
+                f"The app in {self._plan.app} cannot be loaded{answer.place(self._plan.app)}: {answer.error}"
+            )
         duration = round((time.monotonic() - began) * 1000)
         event("info", "worker.ready", pid=process.pid, library=answer.library, duration_ms=duration)
         if not self._loaded.done():
