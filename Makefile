@@ -23,9 +23,10 @@ up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C
 test: setup  ## all tests, on real servers (ARGS="-k name" for some)
 	@$(PYTHON) -m pytest $(ARGS)
 
-test-containers: setup  ## the integration tests on the vendors' container images; needs a Docker engine
-	@docker info >/dev/null 2>&1 || { echo "make test-containers: there is no Docker engine; start one, or run \`make test\`" >&2; exit 1; }
-	@$(PYTHON) -m pytest --stack=containers tests/integration tests/acceptance $(ARGS)
+test-containers:  ## the integration tests on the vendors' container images; needs a Docker engine
+	@docker info >/dev/null 2>&1 || { echo "make $@: there is no Docker engine; start one, or run 'make test'" >&2; exit 1; }
+	@sh scripts/setup.sh
+	@$(PYTHON) -m pytest --stack=containers --ignore=tests/integration/local tests/integration tests/acceptance $(ARGS)
 
 check: setup  ## lint, formatting, types, layers, generated files, lock files
 	@$(PYTHON) -m ruff check

@@ -13,10 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from psycopg.conninfo import make_conninfo
-
 from local.certificate import Certificate, create_certificate
-from local.postgres_cluster import DATABASE, EXPORTER, Cluster, create_cluster
+from local.postgres_address import DATABASE, EXPORTER, Address
+from local.postgres_cluster import Cluster, create_cluster
 from local.process import Launch, Process, ProcessError, start
 
 HOST = "127.0.0.1"
@@ -91,29 +90,22 @@ class Postgres:
         """What to give as host to connect through the Unix socket."""
         return self._cluster.home
 
+    @property
+    def address(self) -> Address:
+        """How to connect."""
+        return Address(HOST, self.port, self._cluster.passwords, self.authority)
+
     def parameters(self, user: str = EXPORTER, database: str = DATABASE) -> dict[str, str]:
         """Keyword parameters for psycopg.connect."""
-        encryption = {"sslmode": "verify-full", "sslrootcert": str(self.authority)} if self.authority else {}
-        return {
-            "host": self.host,
-            "port": str(self.port),
-            "user": user,
-            "password": self._cluster.passwords[user],
-            "dbname": database,
-            "sslmode": "disable",
-            **encryption,
-        }
+        return self.address.parameters(user, database)
 
     def dsn(self, user: str = EXPORTER, password: str | None = None, database: str = DATABASE) -> str:
         """The same as a conninfo string, for the command line; it holds the password."""
-        parameters = self.parameters(user, database) | ({"password": password} if password is not None else {})
-        return make_conninfo(**parameters)
+        return self.address.dsn(user, password, database)
 
     def environ(self, user: str = EXPORTER, database: str = DATABASE) -> dict[str, str]:
         """The same as libpq's environment variables."""
-        names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
-        names |= {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT"}
-        return {names[key]: value for key, value in self.parameters(user, database).items()}
+        return self.address.environ(user, database)
 
     def stop(self) -> None:
         """End the server and its sessions at once, and keep the data for `resume`."""

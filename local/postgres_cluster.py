@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-ADMIN, EXPORTER, DATABASE = "postgres", "exporter", "tailrace"
+from local.postgres_address import ADMIN, DATABASE, EXPORTER
+
 CACHE = Path(__file__).parents[1] / ".local" / "cache"
 INITDB = (
     *("--no-sync", "--wal-segsize=1", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin"),

@@ -14,7 +14,7 @@ from azure.storage.blob import BlobServiceClient
 from local.azurite import Azurite
 from local.broker import Broker
 from local.postgres import Postgres
-from local.postgres_cluster import DATABASE
+from local.postgres_address import DATABASE
 
 QUEUE = CONTAINER = "exports"
 

@@ -28,15 +28,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """PostgreSQL, blob storage and Service Bus: `stack.postgres`, `stack.azurite`, `stack.service_bus`."""
-    directory = tmp_path_factory.mktemp("stack")
     if request.config.getoption("--stack") == "containers":
         from containers import ContainerStack
 
-        with ContainerStack.start(directory) as running:
-            yield running
+        servers = ContainerStack.start()
     else:
-        with Stack.start(directory, spare_queues=500) as running:
-            yield running
+        servers = Stack.start(tmp_path_factory.mktemp("stack"), spare_queues=500)
+    with servers as running:
+        yield running
 
 
 @pytest.fixture
