@@ -1,5 +1,6 @@
 #!/bin/sh
 # Makes .venv and local/node/node_modules what the lock files say. A second run finds nothing to do.
+# With --find-python it only prints the Python that it would use.
 # Exit status: 2 when this machine lacks something, with what it is and how to get it; 1 when an installation failed.
 set -eu
 cd "$(dirname "$0")/.."
@@ -142,6 +143,11 @@ install_node() {
 
 npm_ci() { (cd local/node && "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error); }
 
+if [ "${1:-}" = --find-python ]; then
+    found=$(find_python)
+    [ -n "$found" ] && printf '%s\n' "$found"
+    exit
+fi
 mkdir -p .local
 : >"$log"
 make_venv
