@@ -33,7 +33,7 @@ def descendants(ancestor: int) -> dict[int, str]:
 
 def wait_until_gone(servers: dict[int, str]) -> None:
     deadline = time.monotonic() + 30
-    while left := [args for pid, args in servers.items() if processes().get(pid, (0, ""))[1] == args]:
+    while left := {(pid, args) for pid, (_, args) in processes().items()} & set(servers.items()):
         assert time.monotonic() < deadline, f"still there: {left}"
         time.sleep(0.05)
 
