@@ -9,10 +9,10 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 # What each allowed strftime directive tells apart. A directive that is not here is refused:
-# %y, for one, writes the same name for 1926 and 2026.
+# %y, for one, writes the same name for 1926 and 2026, and %s depends on the zone of the machine.
 _TELLS = {
     "Y": "Y", "m": "m", "d": "d", "H": "H", "M": "M", "S": "S",
-    "F": "Ymd", "T": "HMS", "R": "HM", "s": "YmdHMS", "j": "md", "G": "G", "V": "V", "u": "u",
+    "F": "Ymd", "T": "HMS", "R": "HM", "j": "md", "G": "G", "V": "V", "u": "u",
 }  # fmt: skip
 _INTEGER_FORMAT = re.compile(r"(0\d{1,2})?d?")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -61,6 +61,8 @@ def fields_of(template: str) -> list[tuple[str, str]]:
             continue
         if conversion or not re.fullmatch(r"[a-z_]+", name):
             raise TemplateError(f"{{{name}}} is not a placeholder; no attributes, indexes or conversions are allowed")
+        if "{" in (spec or ""):
+            raise TemplateError(f"{{{name}:{spec}}} is not a placeholder; none can stand inside another")
         fields.append((name, spec or ""))
     return fields
 
@@ -72,7 +74,7 @@ def resolution(spec: str) -> set[str]:
     ['Y', 'd', 'm']
     >>> resolution("%y")
     Traceback (most recent call last):
-    contracts.blob_name.TemplateError: %y is not allowed; use some of %F %G %H %M %R %S %T %V %Y %d %j %m %s %u
+    contracts.blob_name.TemplateError: %y is not allowed; use some of %F %G %H %M %R %S %T %V %Y %d %j %m %u
     """
     if not spec:
         return set("YmdHMS")

@@ -1,16 +1,20 @@
 """How a job's windows are cut: side by side on the clock, or by whole numbers."""
 
 import re
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from contracts.model import Identifier, Model
 
 _SPAN = re.compile(r"(\d{1,6}) (second|minute|hour|day|week|month)s?")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+# A window has an end that can be written down, and a tick asks for a list of requests that fits into memory.
+_MOST = {"day": 366, "week": 53}
+_MOST_CAUGHT_UP = 50_000
 
 
 def duration(value: object) -> object:
@@ -19,9 +23,9 @@ def duration(value: object) -> object:
     >>> duration("90 minutes")
     datetime.timedelta(seconds=5400)
     """
-    if not isinstance(value, str):
+    if isinstance(value, timedelta):
         return value
-    match = _SPAN.fullmatch(value)
+    match = _SPAN.fullmatch(value) if isinstance(value, str) else None
     if match is None or match[2] == "month":
         raise ValueError(f"{value!r} is no length of time; write for instance '15 minutes', '6 hours' or '7 days'")
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
@@ -30,12 +34,22 @@ def duration(value: object) -> object:
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError(f"{value!r} is no time zone; write for instance 'UTC' or 'Europe/Berlin'") from None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{value[:64]!r} is no time zone; write for instance 'UTC' or 'Europe/Berlin'") from None
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(0), le=timedelta(days=3660))]
+def _at_most_ten_years(value: timedelta) -> timedelta:
+    if value > timedelta(days=3660):
+        raise ValueError("at most 3660 days are possible")
+    return value
+
+
+def _as_text(example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{_SPAN.pattern}$", "examples": [example]})
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_at_most_ten_years), _as_text("6 hours")]
 
 
 class Step(Model):
@@ -47,9 +61,9 @@ class Step(Model):
     @model_validator(mode="before")
     @classmethod
     def _of_text(cls, value: object) -> object:
-        if not isinstance(value, str):
+        if isinstance(value, Mapping):
             return value
-        match = _SPAN.fullmatch(value)
+        match = _SPAN.fullmatch(value) if isinstance(value, str) else None
         if match is None or match[2] == "second":
             raise ValueError(f"{value!r} is no window length; write for instance '15 minutes', '1 hour', '1 day'")
         return {"count": int(match[1]), "unit": match[2]}
@@ -59,7 +73,14 @@ class Step(Model):
         whole = {"minute": 1440, "hour": 24, "month": 12}.get(self.unit, self.count)
         if whole % self.count:
             raise ValueError(f"{self.count} {self.unit}s do not divide a {'year' if self.unit == 'month' else 'day'}")
+        if self.count > _MOST.get(self.unit, self.count):
+            raise ValueError(f"at most {_MOST[self.unit]} {self.unit}s are possible")
         return self
+
+    @property
+    def shortest(self) -> timedelta:
+        """The least time that a window takes, but for an hour where clocks are put forward."""
+        return timedelta(seconds=self.count * _SECONDS.get(self.unit, 28 * 86400))
 
 
 class TimeGrid(Model):
@@ -71,7 +92,7 @@ class TimeGrid(Model):
 
     column: Identifier
     type: Literal["timestamptz", "timestamp", "date"]
-    every: Step
+    every: Annotated[Step, _as_text("1 day")]
     delay: Duration = timedelta(0)
     catch_up: Duration = timedelta(days=7)
     start: date | None = None
@@ -84,6 +105,11 @@ class TimeGrid(Model):
             raise ValueError("a date column has no hours or minutes; use days, weeks or months for every")
         if within_a_day and self.timezone != "UTC":
             raise ValueError("windows of minutes or hours are cut in UTC; leave timezone out")
+        if self.catch_up / self.every.shortest > _MOST_CAUGHT_UP:
+            raise ValueError(
+                f"catch_up: there are more than {_MOST_CAUGHT_UP:,} windows in it; "
+                "shorten it, and ask for older windows by backfill"
+            )
         return self
 
 

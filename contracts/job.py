@@ -1,5 +1,6 @@
 """One [[job]] of jobs.toml: what is exported, by which windows, when, and to which blob names."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -7,10 +8,13 @@ from pydantic import Field, model_validator
 from contracts.blob_name import TemplateError, render
 from contracts.grid import Grid, IntegerGrid, TimeGrid
 from contracts.model import Identifier, JobName, Model
-from contracts.naming import check_template, unit_between_runs
+from contracts.naming import check_template, sample_name, unit_between_runs
 from contracts.ncrontab import Ncrontab
 from contracts.output import Output
 from contracts.request import QuerySource, Source, TableSource
+
+# Where a query takes the bounds of its window.
+BOUND = re.compile(r"\{(window_start|window_end)\}")
 
 
 class ExportJob(Model):
@@ -47,23 +51,30 @@ class ExportJob(Model):
         return render(self.blob, {**self._fixed_names(), **times})
 
     @property
-    def blob_pattern(self) -> str:
-        """The template with everything filled in that is the same for each export of the job."""
-        pattern = self.blob
-        for key, value in self._fixed_names().items():
-            pattern = pattern.replace(f"{{{key}}}", value)
-        return pattern
+    def sample_blob(self) -> str:
+        """The blob name at one moment that is the same for all jobs: two that share it would share others."""
+        return sample_name(self.blob, self._fixed_names(), self.window)
 
     @model_validator(mode="after")
     def _names_one_source(self) -> Self:
         table_keys = {"schema": self.schema_name, "table": self.table, "columns": self.columns}
         given = [key for key, value in table_keys.items() if value is not None]
         if self.query is not None and given:
-            raise ValueError(f"query and {given[0]} exclude each other: a job exports a query or a table")
+            raise ValueError(f"query: {given[0]} excludes it, a job exports a query or a table")
         if self.query is None and (self.schema_name is None or self.table is None):
-            raise ValueError("a job needs schema and table, or query")
-        if self.query is not None and ";" in self.query.rstrip().rstrip(";"):
-            raise ValueError("query must be a single statement; ';' may stand at its end only")
+            lacking = "schema" if self.schema_name is None else "table"
+            raise ValueError(f"{lacking}: missing; a job needs schema and table, or query")
+        return self
+
+    @model_validator(mode="after")
+    def _query_is_one_statement(self) -> Self:
+        text = (self.query or "").strip().rstrip(";").rstrip()
+        if self.query is not None and not text:
+            raise ValueError("query: it is empty")
+        if ";" in text:
+            raise ValueError("query: it must be a single statement; ';' may stand at its end only")
+        if self.window is None and BOUND.search(text):
+            raise ValueError("query: {window_start} and {window_end} need [job.window]")
         return self
 
     @model_validator(mode="after")

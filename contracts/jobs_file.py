@@ -65,10 +65,10 @@ def _clashes(jobs: list[ExportJob]) -> list[str]:
         if job.name in names:
             problems.append(f"job {job.name!r}: name: two jobs have it")
         names[job.name] = job
-        pattern = job.blob_pattern
-        if pattern in blobs:
+        blob = job.sample_blob
+        if blob in blobs:
             problems.append(
-                f"job {job.name!r}: blob: job {blobs[pattern].name!r} writes the same names; put {{job}} into it"
+                f"job {job.name!r}: blob: job {blobs[blob].name!r} writes the same names; put {{job}} into it"
             )
-        blobs[pattern] = job
+        blobs[blob] = job
     return problems

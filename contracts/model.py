@@ -1,10 +1,21 @@
 """The base of every contract, and the types of names that PostgreSQL and Azure limit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
+
+# Pydantic's kinds of error whose own words repeat the rejected value or speak of Python.
+_PLAIN = {
+    "extra_forbidden": "unknown key",
+    "missing": "missing",
+    "union_tag_not_found": "the key {discriminator} is missing",
+    "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
+    "model_type": "must be an object of keys and values",
+    "model_attributes_type": "must be an object of keys and values",
+}
+_TAGGED = {"window", "source"}
 
 
 class Model(BaseModel):
@@ -42,7 +53,7 @@ JobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{
 
 def describe(error: ValidationError, *, limit: int = 5) -> str:
     """One line for a person: each problem as `field: message`, never the rejected values."""
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    problems = error.errors(include_url=False, include_input=False)
     lines = [_line(problem) for problem in problems[:limit]]
     if len(problems) > limit:
         lines.append(f"and {len(problems) - limit} more")
@@ -62,10 +73,14 @@ def field_path(parts: Iterable[str | int]) -> str:
 
 
 def _line(problem: ErrorDetails) -> str:
-    message = problem["msg"].removeprefix("Value error, ")
-    message = {
-        "extra_forbidden": "unknown key",
-        "missing": "missing",
-    }.get(problem["type"], message)
-    where = field_path(problem["loc"])
+    plain = _PLAIN.get(problem["type"])
+    message = plain.format(**problem.get("ctx", {})) if plain else problem["msg"].removeprefix("Value error, ")
+    where = field_path(_without_tags(problem["loc"]))
     return f"{where}: {message}" if where else message
+
+
+def _without_tags(parts: tuple[str | int, ...]) -> Iterator[str | int]:
+    """Pydantic puts the kind of a union's member after its field, where nobody has written it."""
+    for before, part in zip(("", *parts), parts, strict=False):
+        if before not in _TAGGED:
+            yield part if isinstance(part, int) else part[:64]

@@ -1,5 +1,6 @@
 """NCRONTAB, the six-field cron of Azure Functions: second minute hour day month day-of-week, in UTC."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +9,10 @@ from pydantic import AfterValidator
 
 if TYPE_CHECKING:
     from croniter import croniter
+
+_ITEM = re.compile(r"(\*|\d{1,2}|[A-Za-z]{3})(?:-(\d{1,2}|[A-Za-z]{3}))?(?:/\d{1,2})?")
+_DAYS, _MONTHS = "SUN MON TUE WED THU FRI SAT", "- JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"
+_VALUES = {name: str(number) for names in (_DAYS, _MONTHS) for number, name in enumerate(names.split())}
 
 
 def ncrontab(value: str) -> str:
@@ -22,11 +27,30 @@ def ncrontab(value: str) -> str:
     count = len(value.split())
     if count != 6:
         raise ValueError(f"a schedule has six fields, second minute hour day month day-of-week; {value!r} has {count}")
+    if re.search(r"(?<!/)\b7\b", value.split()[5]):
+        raise ValueError(f"{value!r}: Sunday is 0 in a schedule, not 7")
+    for item in (item for field in value.split() for item in field.split(",")):
+        _check_item(item)
     try:
         next(fire_times(value, datetime.fromisoformat("2026-01-01T00:00:00+00:00")))
     except ValueError as error:
         raise ValueError(f"{value!r} is no schedule: {error}") from None
     return value
+
+
+def _check_item(item: str) -> None:
+    """Refuses what croniter takes and Azure does not, or understands otherwise.
+
+    >>> _check_item("FRI-SUN")
+    Traceback (most recent call last):
+    ValueError: 'FRI-SUN' runs backwards; write two ranges
+    """
+    match = _ITEM.fullmatch(item)
+    if match is None:
+        raise ValueError(f"{item!r} is not possible in a schedule; write *, a number or name, a range 1-5, a step */5")
+    first, last = (_VALUES.get(end.upper(), end) if end else "" for end in match.groups())
+    if first.isdigit() and last.isdigit() and int(first) > int(last):
+        raise ValueError(f"{item!r} runs backwards; write two ranges")
 
 
 Ncrontab = Annotated[str, AfterValidator(ncrontab)]

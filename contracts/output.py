@@ -8,9 +8,9 @@ from contracts.model import Model
 
 
 def _delimiter(value: str) -> str:
-    if len(value.encode()) != 1 or value in '\r\n"\\.' or value.isalnum():
+    if len(value.encode()) != 1 or value in '\r\n"\\.\0' or value.isalnum():
         raise ValueError(
-            "a delimiter is one single-byte character, no letter, digit, quote, backslash, dot or line end"
+            "a delimiter is one single-byte character, no letter, digit, quote, backslash, dot, line end or NUL"
         )
     return value
 

@@ -7,10 +7,13 @@ from typing import Self
 from uuid import UUID
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from contracts.model import JobName, Model
 from contracts.request import ExportRequest
-from contracts.window import Window
+from contracts.window import Instant, Window
+
+_SNAPSHOT_LIMIT = 1024
 
 
 class Part(Model):
@@ -33,9 +36,9 @@ class Receipt(Model):
     parts: tuple[Part, ...]
     snapshot: str
     revision: int
-    run: datetime
-    started_at: datetime
-    exported_at: datetime
+    run: Instant
+    started_at: Instant
+    exported_at: Instant
     window: Window | None = None
 
     @classmethod
@@ -50,7 +53,7 @@ class Receipt(Model):
             csv_bytes=sum(part.csv_bytes for part in parts),
             blob_bytes=sum(part.blob_bytes for part in parts),
             parts=parts,
-            snapshot=snapshot,
+            snapshot=_shortened(snapshot),
             revision=request.revision,
             run=request.run,
             started_at=span[0],
@@ -70,7 +73,16 @@ class Receipt(Model):
         try:
             for key in ("parts", "window"):
                 if key in fields:
-                    fields[key] = json.loads(metadata[key])
+                    fields[key] = from_json(metadata[key])
             return cls.model_validate(fields)
         except (ValidationError, ValueError):
             return None
+
+
+def _shortened(snapshot: str) -> str:
+    """A snapshot lists every transaction under way, which on a busy server is more than metadata can hold.
+
+    >>> len(_shortened("10:20:" + ",".join(map(str, range(10, 2000)))))
+    1024
+    """
+    return snapshot if len(snapshot) <= _SNAPSHOT_LIMIT else f"{snapshot[: _SNAPSHOT_LIMIT - 2]}.."

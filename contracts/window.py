@@ -1,9 +1,10 @@
 """A window: the half-open interval [start, end) on one column."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, NaiveDatetime, Strict, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, NaiveDatetime, Strict, model_validator
 
 from contracts.model import Identifier, Model
 
@@ -15,7 +16,7 @@ class _Interval(Model):
     def _forwards(self) -> Self:
         start, end = self.bounds()
         if not start < end:  # type: ignore[operator]  # both ends are of the subclass's one type
-            raise ValueError(f"a window's start must be before its end; {start} is not before {end}")
+            raise ValueError("a window's start must be before its end")
         return self
 
     def bounds(self) -> tuple[object, object]:
@@ -25,10 +26,22 @@ class _Interval(Model):
 
 
 def _in_utc(value: datetime) -> datetime:
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("in UTC this time is outside the years 1 to 9999") from None
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+def _written_out(value: object) -> object:
+    # A number would be taken for seconds, or for milliseconds where it is large.
+    if isinstance(value, (int, float)) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
+        raise ValueError("a time is written as text, such as 2026-01-31T00:00:00Z, and not as a number")
+    return value
+
+
+_NUMBER = re.compile(r"\s*[-+]?\d+(\.\d*)?\s*")
+_Written = BeforeValidator(_written_out)
+Instant = Annotated[AwareDatetime, _Written, AfterValidator(_in_utc)]
 # bigint's range: a larger bound could not be compared with any integer column.
 BigInt = Annotated[int, Strict(), Field(ge=-(2**63), le=2**63 - 1)]
 
@@ -45,16 +58,16 @@ class TimestampWindow(_Interval):
     """Wall-clock times of a `timestamp without time zone`; a zone is refused, PostgreSQL would drop it."""
 
     type: Literal["timestamp"] = "timestamp"
-    start: NaiveDatetime
-    end: NaiveDatetime
+    start: Annotated[NaiveDatetime, _Written]
+    end: Annotated[NaiveDatetime, _Written]
 
 
 class DateWindow(_Interval):
     """Days."""
 
     type: Literal["date"] = "date"
-    start: date
-    end: date
+    start: Annotated[date, _Written]
+    end: Annotated[date, _Written]
 
 
 class IntegerWindow(_Interval):
