@@ -55,19 +55,31 @@ def requests_between(job: ExportJob, since: str, until: str, now: datetime) -> I
 def bound(job: ExportJob, text: str) -> datetime | int:
     """A bound as a person writes it: a day or a time (in the job's zone where it has none), or a whole number."""
     if isinstance(job.window, IntegerGrid):
-        try:
-            return int(text)
-        except ValueError:
-            raise AskRefused(f"{text!r} is no whole number; the windows of job {job.name!r} are numbers") from None
+        return _whole_number(job, text, job.window.size)
     if job.window is None:
         raise AskRefused(f"job {job.name!r} has no windows, so there is nothing to backfill; use submit")
     try:
         value = datetime.fromisoformat(text)
     except ValueError:
-        raise AskRefused(f"{text!r} is no day or time; write 2026-01-31 or 2026-01-31T13:00:00+00:00") from None
+        raise AskRefused(f"{text[:64]!r} is no day or time; write 2026-01-31 or 2026-01-31T13:00:00+00:00") from None
+    # Far from the ends of what Python can count to and in, and four digits in a blob's name.
+    if not 1000 <= value.year <= 9000:
+        raise AskRefused(f"{text!r} is not in the years 1000 to 9000")
     if value.tzinfo is None:
         value = value.replace(tzinfo=ZoneInfo(job.window.timezone))
     return value.astimezone(UTC)
+
+
+def _whole_number(job: ExportJob, text: str, size: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = None
+    if number is None:
+        raise AskRefused(f"{text[:64]!r} is no whole number; the windows of job {job.name!r} are numbers")
+    if not -(2**63) <= number <= 2**63 - 1 - 2 * size:
+        raise AskRefused(f"no bigint can hold {text[:64]} and the numbers of the window that follows")
+    return number
 
 
 def _cuts(job: ExportJob, start: datetime | int, end: datetime | int) -> Iterator[Cut]:
