@@ -1,14 +1,12 @@
 """Pure: request → COPY statement, composed with psycopg.sql."""
 
-import re
-
 from psycopg import sql
 
+from contracts.errors import SourceRejected
+from contracts.job import BOUND
 from contracts.output import Output
 from contracts.request import ExportRequest, QuerySource, TableSource
 from contracts.window import Window
-
-_BOUND = re.compile(r"\{(window_start|window_end)\}")
 
 
 def copy_statement(request: ExportRequest, query: str | None = None) -> sql.Composed:
@@ -55,11 +53,17 @@ def _where(window: Window | None) -> sql.Composable:
 def _select_from_query(query: str, window: Window | None) -> sql.Composed:
     """With {window_start} and {window_end} in the text they are filled in; without, its rows are filtered."""
     text = query.strip().rstrip(";").rstrip()
-    bounds = {} if window is None else {"window_start": window.start, "window_end": window.end}
-    pieces = _BOUND.split(text)
+    pieces = BOUND.split(text)
     if len(pieces) == 1:
         # The line end keeps a comment on the query's last line from swallowing the bracket.
         return sql.SQL("SELECT * FROM (\n{}\n) AS query{}").format(_verbatim(text), _where(window))
+    if window is None:
+        raise SourceRejected(
+            "the query of this worker's jobs.toml asks for {window_start} or {window_end}, and the request has no "
+            "window; deploy the jobs.toml that the producer has, then replay",
+            reason="WindowMissing",
+        )
+    bounds = {"window_start": window.start, "window_end": window.end}
     filled = [sql.Literal(bounds[piece]) if index % 2 else _verbatim(piece) for index, piece in enumerate(pieces)]
     return sql.SQL("SELECT * FROM (\n{}\n) AS query").format(sql.Composed(filled))
 
