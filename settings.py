@@ -58,7 +58,7 @@ class Settings(Model):
     client_id: str | None = None
 
     queue: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,259}$")] = "exports"
-    container: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$")] = "exports"
+    container: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", max_length=63)] = "exports"
     jobs: Path = _HERE / "jobs.toml"
     tick: Ncrontab = "0 * * * * *"
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
@@ -76,8 +76,9 @@ class Settings(Model):
     pg_auth: Literal["password", "entra"] | None = None
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20.0
     connect_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 15.0
-    statement_timeout_seconds: Annotated[float, Field(ge=0)] = 0.0
-    lock_timeout_seconds: Annotated[float, Field(gt=0)] = 10.0
+    # PostgreSQL counts both in milliseconds, up to 2**31 - 1; 0 is none.
+    statement_timeout_seconds: Annotated[float, Field(ge=0, le=2_000_000)] = 0.0
+    lock_timeout_seconds: Annotated[float, Field(ge=0.001, le=2_000_000)] = 10.0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
