@@ -8,10 +8,12 @@ import producer.functions
 import worker.functions
 from contracts.jobs_file import load_jobs
 from settings import Settings
+from telemetry.events import quiet_sdks
 
 # Settings or jobs that cannot be used stop the app here, before any message is taken from the queue.
 load_jobs(Settings.from_env(os.environ).jobs)
 
+quiet_sdks()
 app = func.FunctionApp()
 app.register_functions(producer.functions.blueprint)
 app.register_functions(worker.functions.blueprint)

@@ -50,10 +50,15 @@ class JsonLines(logging.Formatter):
 
 
 def log_to_stderr(*, as_json: bool, level: int = logging.INFO) -> None:
-    """Sends this process's events to stderr; the SDKs' own chatter only from warnings on."""
+    """Sends this process's events to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    quiet_sdks()
+
+
+def quiet_sdks() -> None:
+    """Keeps the SDKs' own chatter, a record for every HTTP request among it, out of the logs."""
     for noisy in ("azure", "uamqp", "psycopg.pool", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # These two log at warning or error what we translate and report ourselves, some of it with a stack.

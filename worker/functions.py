@@ -1,9 +1,10 @@
 """Azure Functions: the Service Bus queue trigger."""
 
 import os
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import cache
-from threading import Event
+from threading import Event, Lock
 
 import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
@@ -19,11 +20,15 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 _NEVER = Event()
 
 
+# What the process opened, at its first message and for the rest of its life: it has no moment to close it.
+_process = ExitStack()
+_opening = Lock()
+
+
 @cache
 def _opened() -> tuple[Exporter, RetryQueue]:
-    # Opened at the first message and for the life of the process, which has no moment to close it.
     settings = Settings.from_env(os.environ)
-    return open_exporter(settings).__enter__(), RetryQueue(settings)
+    return _process.enter_context(open_exporter(settings)), RetryQueue(settings)
 
 
 @blueprint.service_bus_queue_trigger(
@@ -31,7 +36,8 @@ def _opened() -> tuple[Exporter, RetryQueue]:
 )
 def export(message: func.ServiceBusMessage, actions: ServiceBusMessageActions) -> None:
     """One message of the queue → one export, completed, retried later or dead-lettered with its reason."""
-    exporter, retries = _opened()
+    with _opening:
+        exporter, retries = _opened()
     delivery = Delivery(
         body=message.get_body(),
         message_id=message.message_id,
