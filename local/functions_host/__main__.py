@@ -23,40 +23,31 @@ without their finally blocks, as in Azure.
 
 def arguments(argv: list[str]) -> Arguments:
     """Read the command line."""
+    given = _parser().parse_args(argv)
+    beside = given.app / "local.settings.json"
+    settings = given.settings or (beside if beside.is_file() else None)
+    only = frozenset(name.strip() for name in given.only.split(",") if name.strip())
+    return Arguments(given.app, settings, given.port, only, given.drain, not given.no_settlement)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local.functions_host",
         description=__doc__,
         epilog=_AFTERWARDS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--app", type=Path, default=Path(), metavar="DIR", help="the app, default: this folder")
-    parser.add_argument(
-        "--settings",
-        type=Path,
-        metavar="FILE",
-        help="default: local.settings.json in the app's folder, if there is one",
+    add = parser.add_argument
+    add("--app", type=Path, default=Path(), metavar="DIR", help="the app; default: this folder")
+    add(
+        "--settings", type=Path, metavar="FILE", help="default: local.settings.json in the app's folder, if it is there"
     )
-    parser.add_argument(
-        "--port", type=int, default=7071, help="of the HTTP endpoint, 0 for a free one; default %(default)s"
-    )
-    parser.add_argument("--only", default="", metavar="NAME[,NAME]", help="run these functions and no others")
-    parser.add_argument(
-        "--drain",
-        type=float,
-        default=0,
-        metavar="S",
-        help="seconds that running functions get at the end; default none",
-    )
-    parser.add_argument(
-        "--no-settlement",
-        action="store_true",
-        help='answer settlements with "Service is unimplemented.", as some real hosts do',
-    )
-    given = parser.parse_args(argv)
-    beside = given.app / "local.settings.json"
-    settings = given.settings or (beside if beside.is_file() else None)
-    only = frozenset(name.strip() for name in given.only.split(",") if name.strip())
-    return Arguments(given.app, settings, given.port, only, given.drain, not given.no_settlement)
+    add("--port", type=int, default=7071, help="of the HTTP endpoint, 0 for a free one; default: %(default)s")
+    add("--only", default="", metavar="NAME[,NAME]", help="run these functions and no others")
+    add("--drain", type=float, default=0, metavar="S", help="seconds for running functions at the end; default: none")
+    refuse = 'answer settlements with "Service is unimplemented.", as some real hosts do'
+    add("--no-settlement", action="store_true", help=refuse)
+    return parser
 
 
 def main() -> int:

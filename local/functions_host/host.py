@@ -96,7 +96,7 @@ class Host:
                 threads=loaded.threads,
                 next="calls wait inside the worker while lock and timeout run; raise PYTHON_THREADPOOL_THREAD_COUNT",
             )
-        return QueueTrigger(function, worker, self._deliveries, options, source_of(function, self._settings, options))
+        return QueueTrigger(function, source_of(function, self._settings, options), worker, self._deliveries)
 
     def _give_up(self) -> None:
         self._gave_up = True

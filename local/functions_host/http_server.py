@@ -4,6 +4,7 @@ Bodies are whole (no chunked requests), and cookies of an HttpResponse are not p
 """
 
 import json
+import sys
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from local.functions_host.app import HTTP, Function
 from local.functions_host.app_settings import HostError
+from local.functions_host.journal import event
 from local.functions_host.routes import Route, find, unknown_constraint
 from local.functions_host.timer import TimerTrigger
 from local.functions_host.wire import HttpCall, HttpReply, Invocation, Typed
@@ -119,6 +121,11 @@ class HttpServer(ThreadingHTTPServer):
         except OSError as error:
             raise HostError(f"Port {port} cannot be used: {error.strerror}. Give another, or --port 0.") from error
         threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True, name="http").start()
+
+    @override
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log a request that broke off, or that is not HTTP, in one line."""
+        event("warning", "http.broken", error=repr(sys.exception()))
 
 
 def _route(function: Function, prefix: str) -> Route:

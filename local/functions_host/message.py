@@ -35,12 +35,15 @@ def metadata_of(message: ServiceBusReceivedMessage, body: Typed) -> dict[str, Ty
     return overlay(metadata, body.content) if isinstance(body.content, str) else metadata
 
 
+def attempt_of(message: ServiceBusReceivedMessage) -> int:
+    """Count deliveries from 1, as the extension does; the AMQP header counts the failed ones before this one."""
+    return (message.delivery_count or 0) + 1
+
+
 def _binding_data(message: ServiceBusReceivedMessage) -> dict[str, object]:
-    properties = {_text(key): _plain(value) for key, value in (message.application_properties or {}).items()}
+    properties = _properties(message)
     return {
-        # The AMQP header counts the failed deliveries before this one, the extension this one too.
-        "DeliveryCount": (message.delivery_count or 0) + 1,
-        "DeadLetterSource": message.dead_letter_source,
+        "DeliveryCount": attempt_of(message),
         "LockToken": str(message.lock_token),
         "ExpiresAtUtc": _naive(message.expires_at_utc),
         "ExpiresAt": message.expires_at_utc,
@@ -59,6 +62,7 @@ def _binding_data(message: ServiceBusReceivedMessage) -> dict[str, object]:
         "SessionId": message.session_id,
         "ReplyToSessionId": message.reply_to_session_id,
         "PartitionKey": message.partition_key,
+        "DeadLetterSource": message.dead_letter_source,
         **{handle: {} for handle in _HANDLES},
     }
 
@@ -91,6 +95,10 @@ def _is_laid(value: object) -> bool:
 
 def _laid(value: object) -> Typed:
     return typed(value) if isinstance(value, dict) else Typed("string", str(value))
+
+
+def _properties(message: ServiceBusReceivedMessage) -> dict[str, object]:
+    return {_text(key): _plain(value) for key, value in (message.application_properties or {}).items()}
 
 
 def _naive(moment: dt.datetime | None) -> dt.datetime | None:

@@ -6,7 +6,7 @@ One message per receiver, because azure-servicebus 7.15 loses every lock when se
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from azure.servicebus import ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver
 
@@ -15,7 +15,7 @@ from local.functions_host.app_settings import HostError, connection_string, reso
 from local.functions_host.delivery import Action, Delivery
 from local.functions_host.host_json import QueueOptions
 from local.functions_host.journal import event
-from local.functions_host.message import body_of, metadata_of
+from local.functions_host.message import attempt_of, body_of, metadata_of
 from local.functions_host.settlement import Deliveries
 from local.functions_host.wire import Invocation, Outcome
 from local.functions_host.worker import Worker
@@ -27,30 +27,27 @@ TRY_TIMEOUT_S = 20.0
 
 @dataclass(frozen=True)
 class Source:
-    """Where a queue trigger takes its messages from, and the kind of body it asks for."""
+    """Where a queue trigger takes its messages from, how, and the kind of body it asks for."""
 
-    connection_string: str
+    connection_string: str = field(repr=False)
     queue: str
     data_type: str
-    auto_complete: bool
+    options: QueueOptions
 
 
 class QueueTrigger:
     """Feeds one function from its queue, under peek-lock."""
 
-    def __init__(
-        self, function: Function, worker: Worker, deliveries: Deliveries, options: QueueOptions, source: Source
-    ) -> None:
+    def __init__(self, function: Function, source: Source, worker: Worker, deliveries: Deliveries) -> None:
         self.function = function
+        self._source = source
         self._worker = worker
         self._deliveries = deliveries
-        self._options = options
-        self._source = source
         self._threads: list[threading.Thread] = []
 
     def start(self, stopping: threading.Event) -> None:
         """Start the receivers; they end when the host stops."""
-        for number in range(self._options.max_concurrent_calls):
+        for number in range(self._source.options.max_concurrent_calls):
             name = f"queue-{self.function.name}-{number}"
             thread = threading.Thread(target=self._keep_receiving, args=(stopping,), daemon=True, name=name)
             self._threads.append(thread)
@@ -71,7 +68,9 @@ class QueueTrigger:
                 stopping.wait(RECONNECT_AFTER_S)
 
     def _client(self) -> ServiceBusClient:
-        return ServiceBusClient.from_connection_string(self._source.connection_string, try_timeout=TRY_TIMEOUT_S)
+        # One retry, for this trigger connects again by itself, and says so.
+        address = self._source.connection_string
+        return ServiceBusClient.from_connection_string(address, retry_total=1, try_timeout=TRY_TIMEOUT_S)
 
     def _receive(self, receiver: ServiceBusReceiver, stopping: threading.Event) -> None:
         while not stopping.is_set():
@@ -84,11 +83,11 @@ class QueueTrigger:
                     self._run(receiver, message, stopping)
 
     def _run(self, receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage, stopping: threading.Event) -> None:
-        delivery = Delivery(receiver, message, self._options.max_auto_lock_renewal)
+        delivery = Delivery(receiver, message, self._source.options.max_auto_lock_renewal)
         body = body_of(message, self._source.data_type)
         metadata = metadata_of(message, body)
         call = Invocation(self.function.id, self.function.parameter, body, metadata)
-        details = {"message_id": message.message_id, "attempt": (message.delivery_count or 0) + 1}
+        details = {"message_id": message.message_id, "attempt": attempt_of(message)}
         self._deliveries.add(delivery)
         try:
             outcome = delivery.wait(self._worker.invoke(self.function.name, call, **details))
@@ -102,17 +101,18 @@ class QueueTrigger:
     def _action(self, outcome: Outcome) -> Action | None:
         if outcome.error is not None:
             return ServiceBusReceiver.abandon_message
-        return ServiceBusReceiver.complete_message if self._source.auto_complete else None
+        return ServiceBusReceiver.complete_message if self._source.options.auto_complete else None
 
 
 def source_of(function: Function, settings: Mapping[str, str], options: QueueOptions) -> Source:
     """Resolve where a queue trigger receives. Raises HostError that names the function and the setting."""
+    complete = function.flag("autoCompleteMessages", default=options.auto_complete)
     try:
         return Source(
             connection_string(function.text("connection", "AzureWebJobsServiceBus"), settings),
             resolve(function.text("queueName"), settings),
             function.text("dataType", "string"),
-            function.flag("autoCompleteMessages", default=options.auto_complete),
+            replace(options, auto_complete=complete),
         )
     except HostError as error:
         raise HostError(f"The queue trigger of {function.name}: {error}") from error

@@ -129,7 +129,7 @@ class Worker:
                 if failures == STARTS_BEFORE_GIVING_UP:
                     self._on_failure()
                     return
-                self._closing.wait(2**failures)
+                self._closing.wait(2 ** (failures - 1))
 
     def _run_one(self) -> None:
         """Start one process and stay with it to its end."""

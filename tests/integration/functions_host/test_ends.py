@@ -2,8 +2,26 @@
 
 import os
 import select
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from local.broker import Broker
+
+APP_THAT_LOADS_ONCE = """
+import os
+from pathlib import Path
+
+import azure.functions as func
+
+Path("loaded").mkdir()
+app = func.FunctionApp()
+
+
+@app.route(methods=["GET"])
+def end(req: func.HttpRequest) -> str:
+    os._exit(1)
+"""
 
 
 def test_a_function_timeout_replaces_the_worker_and_delivers_again(hosts: Any, queue: Any, tmp_path: Path) -> None:
@@ -84,3 +102,25 @@ def test_a_host_that_finds_no_broker_keeps_trying(hosts: Any) -> None:
     line = host.wait_for_log("queue.unreachable", timeout_s=60)
     assert "queue=work" in line
     assert "secret-key" not in host.process.output()
+
+
+def test_a_host_goes_on_when_its_broker_was_restarted(hosts: Any, queue: Any, tmp_path: Path) -> None:
+    with Broker.start(tmp_path / "broker", ["work"]) as broker:
+        host = hosts.start("--only", "work", settings={"ServiceBusConnection": broker.connection_string})
+        queue = replace(queue, connection_string=broker.connection_string, name="work")
+        queue.send({"do": "succeed"})
+        queue.wait_until_empty(host)
+        config, port = tmp_path / "broker" / "service-bus.json", broker.port
+    with Broker(tmp_path / "broker", config, port):
+        queue.send({"do": "succeed"})
+        host.wait_for_records("work", 2, timeout_s=60)
+
+
+def test_a_host_gives_up_when_the_app_no_longer_loads(hosts: Any, tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "host.json").write_text("{}")
+    (tmp_path / "app" / "function_app.py").write_text(APP_THAT_LOADS_ONCE)
+    host = hosts.start(app=tmp_path / "app")
+    assert host.request("/api/end").status == 500
+    assert host.process.wait(60) == 1
+    assert host.process.output().count("worker.start_failed") == 3
