@@ -30,7 +30,7 @@ class Azurite:
             env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{self._key}", "NODE_OPTIONS": ""},
             timeout_s=60,
             cwd=directory,
-            launch=Launch(directory / "azurite.log"),
+            launch=Launch(directory / "azurite.log", name="Azurite"),
         )
         assert self.process.match is not None
         self.port = int(self.process.match[1])

@@ -30,7 +30,7 @@ class Broker:
             [sys.executable, "-m", "local.service_bus", "--config", str(config), "--port", str(port)],
             ready=READY,
             cwd=Path(__file__).parents[1],
-            launch=Launch(directory / "service-bus.log"),
+            launch=Launch(directory / "service-bus.log", name="Service Bus broker"),
         )
         assert self.process.match is not None
         self.port = int(self.process.match[1])

@@ -71,7 +71,7 @@ class Postgres:
         """Take encrypted connections only, from now on and on another port."""
         files = ["--certificate", str(certificate.certificate), "--key", str(certificate.key)]
         server = ["-m", "local.postgres_tls", "--server-port", str(self._server_port)]
-        launch = Launch(self.log.with_name("postgres-tls.log"))
+        launch = Launch(self.log.with_name("postgres-tls.log"), name="TLS for PostgreSQL")
         try:
             self._tls = start([sys.executable, *server, *files], ready=TLS_READY, launch=launch)
         except BaseException:
@@ -146,8 +146,14 @@ class Postgres:
             ready=READY,
             env=ENVIRONMENT,
             cwd=self._cluster.home,
-            # SIGQUIT: sessions are cut and no checkpoint is written; `resume` recovers what was committed.
-            launch=Launch(self.log, self._cluster.account, self._cluster.home, signal.SIGQUIT),
+            launch=Launch(
+                log=self.log,
+                account=self._cluster.account,
+                litter=self._cluster.home,
+                name="PostgreSQL",
+                # Sessions are cut and no checkpoint is written; `resume` recovers what was committed.
+                stop_signal=signal.SIGQUIT,
+            ),
         )
 
 

@@ -34,12 +34,14 @@ class Launch:
     log: its standard output and error are appended here; a temporary file, gone at close, if None.
     account: the system user to run as, for which the caller must be root.
     litter: a folder to remove if this process dies without closing the child.
+    name: what messages call it, the program's name if empty.
     stop_signal: what asks it to end; after `grace_s` seconds it and its process group are killed.
     """
 
     log: Path | None = None
     account: str = ""
     litter: Path | None = None
+    name: str = ""
     stop_signal: int = signal.SIGTERM
     grace_s: float = 10.0
 
@@ -48,7 +50,7 @@ class Process:
     """A running child. Close it, best by `with`; it also ends when this process does, however that happens."""
 
     def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None, cwd: Path | None, launch: Launch) -> None:
-        self.name = Path(argv[0]).name
+        self.name = launch.name or Path(argv[0]).name
         self.match: re.Match[str] | None = None
         self._grace_s = launch.grace_s
         self._temporary = launch.log is None
@@ -57,7 +59,7 @@ class Process:
         options = [str(theirs.fileno()), str(int(launch.stop_signal)), str(launch.grace_s), launch.account]
         litter = [str(path) for path in (launch.litter, self.log if self._temporary else None) if path]
         with self.log.open("ab") as log, theirs:
-            self._seen = log.tell()
+            self._start = self._seen = log.tell()
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(SUPERVISOR), *options, "\n".join(litter), *argv],
                 stdin=subprocess.DEVNULL,
@@ -89,8 +91,8 @@ class Process:
             os.kill(self.pid, number)
 
     def output(self) -> str:
-        """Everything in its log so far."""
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
+        """Everything that it has printed so far."""
+        return self.log.read_bytes()[self._start :].decode(errors="replace") if self.log.exists() else ""
 
     def wait_for(self, pattern: re.Pattern[str], timeout_s: float = 30) -> re.Match[str]:
         """The next match in a line of output after the last one found. Raises ProcessError when none comes."""

@@ -52,9 +52,11 @@ def test_a_started_child_has_printed_its_ready_line_and_ends_at_close():
     wait_until_gone(child.pid)
 
 
-def test_a_child_that_ends_before_it_is_ready_is_reported_with_its_last_words():
-    with pytest.raises(ProcessError, match=r"ended with status 3\n  no disk left"):
-        start([PYTHON, "-c", "print('no disk left'); raise SystemExit(3)"], ready=READY)
+def test_a_child_that_ends_before_it_is_ready_is_reported_with_its_last_words(tmp_path: Path):
+    launch = Launch(log=tmp_path / "log", name="the press")
+    launch.log.write_text("yesterday\n")
+    with pytest.raises(ProcessError, match=r"^the press ended with status 3\n  no disk left$"):
+        start([PYTHON, "-c", "print('no disk left'); raise SystemExit(3)"], ready=READY, launch=launch)
 
 
 def test_a_silent_child_is_reported_and_ended():
