@@ -32,7 +32,7 @@ check: setup  ## lint, formatting, types, layers, generated files, lock files
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
-	@.venv/bin/lint-imports
+	@.venv/bin/lint-imports --no-logo
 	@$(PYTHON) -m contracts.generate --check
 	@$(PYTHON) scripts/check_locks.py
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes .venv and local/node/node_modules what the lock files say. A second run finds nothing to do.
-# With --find-python it only prints the Python that it would use.
+# With --check it only looks for that, and installs nothing.
 # Exit status: 2 when this machine lacks something, with what it is and how to get it; 1 when an installation failed.
 set -eu
 cd "$(dirname "$0")/.."
@@ -81,21 +81,25 @@ check_python() {
             "$([ "$(uname -s)" = Darwin ] && echo 'xcode-select --install' || hint gcc gcc)"
 }
 
-make_venv() {
-    venv=$(key .python-version)
-    if is_current .venv/.made "$venv" && is_wanted .venv/bin/python; then return; fi
+choose_python() {
     python=$(find_python)
     [ -n "$python" ] ||
         lacking "Python $wanted is needed, and none was found by pyenv, by uv or on PATH." \
             "pyenv install $wanted, or uv python install $wanted, or: $(hint "python$wanted-dev python$wanted-venv" "python@$wanted")"
     check_python "$python"
+}
+
+make_venv() {
+    venv=$(key .python-version)
+    if is_current .venv/.made "$venv" && is_wanted .venv/bin/python; then return; fi
+    choose_python
     say python "making .venv with $python"
     rm -rf .venv
     quietly "making .venv" "$python" -I -m venv .venv
     echo "$venv" >.venv/.made
 }
 
-pip_install() { quietly "installing $1" .venv/bin/python -I -m pip install --quiet "$@"; }
+pip_install() { quietly "pip install" .venv/bin/python -I -m pip install --quiet "$@"; }
 
 install_packages() {
     locked=$(key requirements-dev.txt)
@@ -143,9 +147,8 @@ install_node() {
 
 npm_ci() { (cd local/node && "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error); }
 
-if [ "${1:-}" = --find-python ]; then
-    found=$(find_python)
-    [ -n "$found" ] && printf '%s\n' "$found"
+if [ "${1:-}" = --check ]; then
+    choose_python
     exit
 fi
 mkdir -p .local
