@@ -1,0 +1,1 @@
+"""Checks of the Bicep templates that need neither Azure nor the Bicep compiler: `python -m deploy.template`."""
