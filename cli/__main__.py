@@ -1,0 +1,5 @@
+"""`python -m cli` is `tailrace`."""
+
+from cli.main import main
+
+main()

@@ -1,0 +1,55 @@
+"""The `tailrace` command: its subcommands, and what becomes of their errors.
+
+Exit status: 0 done, 1 failed, 2 wrong settings, jobs.toml or arguments, 130 interrupted.
+"""
+
+from typing import Annotated, Any, override
+
+import typer
+from typer.core import TyperGroup
+
+from cli import VERSION
+from cli.terminal import complain, say
+from cli.work import work
+from contracts.errors import ConfigurationError, TailraceError
+from producer.ask import AskRefused
+
+
+class Commands(TyperGroup):
+    """A group that turns the project's errors into lines on stderr and an exit status."""
+
+    @override
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TailraceError as error:
+            complain(str(error).splitlines())
+            raise typer.Exit(2 if isinstance(error, (ConfigurationError, AskRefused)) else 1) from None
+
+
+# Ordinary tracebacks: prettier ones could show local variables, and with them secrets.
+app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"tailrace {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def tailrace(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Export PostgreSQL tables and queries to Azure Blob Storage."""
+
+
+app.command()(work)
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    app(prog_name="tailrace")

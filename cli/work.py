@@ -1,0 +1,52 @@
+"""`tailrace work`: the container worker."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from settings import Settings
+from telemetry.events import log_to_stderr
+
+_STOP = (signal.SIGTERM, signal.SIGINT)
+
+
+def work(
+    *,
+    json_logs: Annotated[
+        bool | None, typer.Option("--json-logs/--text-logs", help="JSON lines by default, text on a terminal.")
+    ] = None,
+) -> None:
+    """Work the queue until stopped, then finish what is running.
+
+    SIGTERM and Ctrl-C stop it. TAILRACE_CONCURRENCY exports run at once; when it is stopped they have
+    TAILRACE_DRAIN_SECONDS to finish, and what is still running then goes back to the queue. A second
+    signal ends the worker at once. Settings come from the environment, see docs/settings.md.
+    """
+    # A container's first process ignores signals that it has no handler for.
+    _at_first_signal(lambda: sys.exit(0))
+    settings = Settings.from_env(os.environ)
+    log_to_stderr(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
+    from worker.consumer import Consumer
+    from worker.open import open_exporter
+
+    with open_exporter(settings) as exporter:
+        consumer = Consumer(settings, exporter)
+        _at_first_signal(consumer.stop)
+        consumer.run()
+
+
+def _at_first_signal(act: Callable[[], object]) -> None:
+    """Calls `act` at the first SIGTERM or SIGINT; the next one ends the process, and the broker frees its messages."""
+
+    def first(_number: int, _frame: FrameType | None) -> None:
+        for stop in _STOP:
+            signal.signal(stop, lambda number, _: os._exit(128 + number))
+        act()
+
+    for stop in _STOP:
+        signal.signal(stop, first)
