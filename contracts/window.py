@@ -39,9 +39,18 @@ def _written_out(value: object) -> object:
     return value
 
 
+def _as_day(value: object) -> object:
+    # Midnight of some zone would be taken for a day too, without a word about the zone.
+    if not isinstance(value, date) and not _DAY.fullmatch(str(value)):
+        raise ValueError("a day is written as 2026-01-31")
+    return value
+
+
 _NUMBER = re.compile(r"\s*[-+]?\d+(\.\d*)?\s*")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _Written = BeforeValidator(_written_out)
 Instant = Annotated[AwareDatetime, _Written, AfterValidator(_in_utc)]
+Day = Annotated[date, BeforeValidator(_as_day)]
 # bigint's range: a larger bound could not be compared with any integer column.
 BigInt = Annotated[int, Strict(), Field(ge=-(2**63), le=2**63 - 1)]
 
@@ -66,8 +75,8 @@ class DateWindow(_Interval):
     """Days."""
 
     type: Literal["date"] = "date"
-    start: Annotated[date, _Written]
-    end: Annotated[date, _Written]
+    start: Day
+    end: Day
 
 
 class IntegerWindow(_Interval):
