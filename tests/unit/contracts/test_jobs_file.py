@@ -1,0 +1,199 @@
+"""What jobs.toml may say, and the one line that says what is wrong, in which file, job and field."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import ConfigurationError
+from contracts.grid import TimeGrid
+from contracts.jobs_file import load_jobs
+from contracts.request import QuerySource, TableSource
+
+TABLE = """
+[[job]]
+name = "clicks"
+schema = "events"
+table = "clicks"
+blob = "{job}/{window_start:%Y/%m/%d}.csv.gz"
+"""
+DAILY = """
+[job.window]
+column = "at"
+type = "timestamptz"
+every = "1 day"
+"""
+PLAIN = 'schema = "s"\ntable = "t"\n'
+
+
+def problem_of(tmp_path: Path, text: str) -> str:
+    file = tmp_path / "jobs.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_jobs(file)
+    return str(caught.value).replace(str(file), "FILE")
+
+
+def job(lines: str, *, name: str = "a", window: str = "") -> str:
+    return f'[[job]]\nname = "{name}"\n{lines}\n{window}'
+
+
+def test_a_job_is_read_as_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text(TABLE + 'columns = ["id", "at"]\n' + DAILY + 'delay = "90 minutes"\n')
+    read = load_jobs(file)["clicks"]
+    assert read.source == TableSource(schema_name="events", table="clicks", columns=("id", "at"))
+    assert isinstance(read.window, TimeGrid)
+    assert (read.window.every.count, read.window.every.unit) == (1, "day")
+    assert read.window.delay == timedelta(minutes=90)
+    assert read.is_scheduled
+
+
+def test_a_query_stays_behind_and_only_its_name_goes_into_requests(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text(job('query = "select 1 ;"\nblob = "{job}/{run}"'))
+    assert load_jobs(file)["a"].source == QuerySource(name="a")
+
+
+def test_a_missing_file_is_named_with_what_to_set(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"none\.toml: no such file; set TAILRACE_JOBS"):
+        load_jobs(tmp_path / "none.toml")
+
+
+def test_a_folder_or_foreign_bytes_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load_jobs(tmp_path)
+    (tmp_path / "latin1.toml").write_bytes('name = "é"'.encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=r"latin1\.toml: cannot be read: 'utf-8'"):
+        load_jobs(tmp_path / "latin1.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "FILE: no [[job]] in it"),
+        ("job = 3", "FILE: no [[job]] in it"),
+        ("[job]\nname = 'a'", "FILE: no [[job]] in it"),
+        ("[[jobs]]\nname = 'a'", "FILE: unknown key 'jobs'; jobs are written as [[job]]\nFILE: no [[job]] in it"),
+        ("job = [3]", "FILE: job number 1: must be an object of keys and values"),
+        ("[[job]\n", "FILE: no valid TOML: Expected ']]' at the end of an array declaration (at line 1, column 6)"),
+    ],
+)
+def test_what_is_no_list_of_jobs_is_refused(tmp_path: Path, text: str, expected: str) -> None:
+    assert problem_of(tmp_path, text) == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ('blob = "x/{run}"', "schema: missing; a job needs schema and table, or query"),
+        ('schema = "s"\nblob = "x/{run}"', "table: missing; a job needs schema and table, or query"),
+        (PLAIN, "blob: missing"),
+        (PLAIN + 'blob = "x/{run}"\nbolb = 1', "bolb: unknown key"),
+        (PLAIN + 'blob = "x/{run}"\n[job.output]\nlevel = 99', "output.level: Input should be less than or equal to"),
+        (PLAIN + 'blob = "x/{run}"\n[job.output]\nquote = "x"', "output.quote: unknown key"),
+        (PLAIN + 'blob = "x/{run}"\ncolumns = []', "columns: Tuple should have at least 1 item"),
+        (PLAIN + 'blob = "x/{run}"\ncolumns = ["a", ""]', "columns[1]: an identifier has 1 to 63 bytes of UTF-8"),
+        (PLAIN + 'blob = "x/{run}"\nif_exists = "append"', "if_exists: Input should be 'refuse' or 'replace'"),
+        (PLAIN + 'blob = "x/{run}"\nrevision = 0', "revision: Input should be greater than or equal to 1"),
+        (PLAIN + 'blob = "x/{run}"\nquery = "select 1"', "query: schema excludes it, a job exports a query or a table"),
+        ('query = "  ; "\nblob = "x/{run}"', "query: it is empty"),
+        ('query = "select 1; drop table x"\nblob = "x/{run}"', "query: it must be a single statement"),
+        ('query = "select {window_start}"\nblob = "x/{run}"', "query: {window_start} and {window_end} need"),
+        (f'schema = "s"\ntable = "{"x" * 64}"\nblob = "x/{{run}}"', "table: an identifier has 1 to 63 bytes"),
+        (f'schema = "{"é" * 32}"\ntable = "t"\nblob = "x/{{run}}"', "schema: an identifier has 1 to 63 bytes"),
+        (
+            'schema = "s"\ntable = "a\\u0000b"\nblob = "x/{run}"',
+            "table: an identifier cannot contain the character NUL",
+        ),
+    ],
+)
+def test_a_job_that_cannot_be_used_names_file_job_and_field(tmp_path: Path, lines: str, expected: str) -> None:
+    assert problem_of(tmp_path, job(lines)).startswith(f"FILE: job 'a': {expected}")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a b", "é", "-a", "x" * 64, "a\\n"])
+def test_a_job_name_that_no_blob_or_message_could_carry_is_refused(tmp_path: Path, name: str) -> None:
+    told = problem_of(tmp_path, job(PLAIN + 'blob = "x/{run}"', name=name))
+    assert "name: String should match pattern" in told
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        ('type = "date"\nevery = "1 day"', "window.column: missing"),
+        ('column = "at"\nevery = "1 day"', "window: the key 'type' is missing"),
+        ('column = "at"\ntype = "float"\nevery = "1 day"', "window: 'type' must be one of 'timestamptz', 'timestamp'"),
+        ('column = "at"\ntype = "date"', "window.every: missing"),
+        ('column = "at"\ntype = "date"\nevery = "daily"', "window.every: 'daily' is no window length"),
+        ('column = "at"\ntype = "date"\nevery = 86400', "window.every: 86400 is no window length"),
+        ('column = "at"\ntype = "date"\nevery = "0 days"', "window.every.count: Input should be greater than"),
+        ('column = "at"\ntype = "date"\nevery = "6 hours"', "window: a date column has no hours or minutes"),
+        ('column = "at"\ntype = "timestamp"\nevery = "7 minutes"', "window.every: 7 minutes do not divide a day"),
+        ('column = "at"\ntype = "timestamp"\nevery = "30 seconds"', "window.every: '30 seconds' is no window length"),
+        ('column = "at"\ntype = "date"\nevery = "5 months"', "window.every: 5 months do not divide a year"),
+        ('column = "at"\ntype = "date"\nevery = "999999 days"', "window.every: at most 366 days are possible"),
+        ('column = "at"\ntype = "date"\nevery = "99 weeks"', "window.every: at most 53 weeks are possible"),
+        ('column = "at"\ntype = "date"\nevery = "1 day"\ndelay = 15', "window.delay: 15 is no length of time"),
+        ('column = "at"\ntype = "date"\nevery = "1 day"\ndelay = "1 month"', "window.delay: '1 month' is no length"),
+        ('column = "at"\ntype = "date"\nevery = "1 day"\ndelay = "-1 days"', "window.delay: '-1 days' is no length"),
+        ('column = "at"\ntype = "date"\nevery = "1 day"\ncatch_up = "9999 days"', "window.catch_up: at most 3660 days"),
+        ('column = "at"\ntype = "timestamp"\nevery = "1 minute"\ncatch_up = "60 days"', "window: catch_up: there are"),
+        ('column = "at"\ntype = "date"\nevery = "1 day"\ntimezone = "Mars"', "window.timezone: 'Mars' is no time zone"),
+        ('column = "at"\ntype = "date"\nevery = "1 day"\ntimezone = "../UTC"', "window.timezone: '../UTC' is no time"),
+        ('column = "at"\ntype = "date"\nevery = "1 day"\ntimezone = "Europe"', "window.timezone: 'Europe' is no time"),
+        ('column = "at"\ntype = "timestamptz"\nevery = "1 hour"\ntimezone = "Europe/Berlin"', "window: windows of"),
+        ('column = "at"\ntype = "date"\nevery = "1 day"\nstart = "soon"', "window.start: Input should be a valid date"),
+        ('column = "id"\ntype = "integer"\nsize = 0', "window.size: Input should be greater than or equal to 1"),
+        ('column = "id"\ntype = "integer"\nsize = 5\nevery = "1 day"', "window.every: unknown key"),
+    ],
+)
+def test_windows_that_cannot_be_cut_are_refused(tmp_path: Path, window: str, expected: str) -> None:
+    lines = PLAIN + 'blob = "x/{window_start}"'
+    told = problem_of(tmp_path, job(lines, window=f"[job.window]\n{window}"))
+    assert told.startswith(f"FILE: job 'a': {expected}")
+
+
+def test_numbers_are_closed_by_no_clock_so_they_take_no_schedule(tmp_path: Path) -> None:
+    window = '[job.window]\ncolumn = "id"\ntype = "integer"\nsize = 10'
+    lines = PLAIN + 'blob = "x/{window_start}"\nschedule = "0 0 0 * * *"'
+    assert problem_of(tmp_path, job(lines, window=window)).startswith("FILE: job 'a': schedule: a window of whole")
+
+
+def test_every_problem_of_the_file_is_told_at_once(tmp_path: Path) -> None:
+    text = job('blob = "x"', name="a") + job(PLAIN + 'blob = "/{run}"', name="b") + job(PLAIN, name="c")
+    told = problem_of(tmp_path, text).splitlines()
+    assert [line.split(":")[1] for line in told] == [" job 'a'", " job 'b'", " job 'c'"]
+
+
+def test_a_job_with_dozens_of_problems_tells_the_first_few(tmp_path: Path) -> None:
+    told = problem_of(tmp_path, job(PLAIN + "\n".join(f"key_{n} = 1" for n in range(40))))
+    assert "and 36 more" in told
+
+
+def test_two_jobs_of_one_name_are_refused(tmp_path: Path) -> None:
+    text = job(PLAIN + 'blob = "x/{run}"') + job(PLAIN + 'blob = "y/{run}"')
+    assert problem_of(tmp_path, text) == "FILE: job 'a': name: two jobs have it"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('blob = "x/{run}"', 'blob = "x/{run}"'),
+        ('blob = "{schema}/{run}"', 'blob = "s/{run:%Y%m%dT%H%M%S}"'),
+        ('blob = "x/{run:%F}T{run:%T}"', 'blob = "x/{run:%Y-%m-%d}T{run:%H:%M:%S}"'),
+        ('blob = "x/{window_start:%Y%m%d}"' + DAILY, 'blob = "x/{window_end:%Y%m%d}"' + DAILY),
+        ('blob = "x/{run:%Y%m%d}"\nschedule = "0 0 0 * * *"', 'blob = "x/{window_start:%Y%m%d}"' + DAILY),
+    ],
+)
+def test_jobs_that_could_write_the_same_names_are_refused(tmp_path: Path, one: str, other: str) -> None:
+    """The second one's blobs would look as if they were there already."""
+    text = job(PLAIN + one, name="first") + job(PLAIN + other, name="second")
+    expected = "FILE: job 'second': blob: job 'first' writes the same names; put {job} into it"
+    assert problem_of(tmp_path, text) == expected
+
+
+def test_the_same_template_with_the_job_in_it_serves_any_number_of_jobs(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text("".join(job(PLAIN + 'blob = "{job}/{run}"', name=name) for name in ("a", "b", "c")))
+    assert set(load_jobs(file)) == {"a", "b", "c"}
