@@ -26,6 +26,7 @@ _PLAIN = {
     "TAILRACE_RETRY_BASE_SECONDS": "retry_base_seconds",
     "TAILRACE_CONCURRENCY": "concurrency",
     "TAILRACE_POOL_SIZE": "pool_size",
+    "TAILRACE_MAX_PARTS": "max_parts",
     "PGHOST": "pg_host",
     "PGPORT": "pg_port",
     "PGDATABASE": "pg_database",
@@ -65,6 +66,7 @@ class Settings(Model):
     retry_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     pool_size: Annotated[int, Field(ge=1, le=256)] = 4
+    max_parts: Annotated[int, Field(ge=1, le=32)] = 4
 
     pg_host: str
     pg_port: Annotated[int, Field(ge=1, le=65535)] = 5432

@@ -6,6 +6,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from contracts.model import Model
 
+_SUFFIXES = {"gzip": ".gz", "zstd": ".zst", "none": ""}
+_CONTENT_TYPES = {"gzip": "application/gzip", "zstd": "application/zstd", "none": "text/csv; charset=utf-8"}
+# The levels that there are, and the one where none is given.
+_LEVELS = {"gzip": (range(10), 2), "zstd": (range(1, 20), 3), "none": (range(0), 0)}
+
 
 def _delimiter(value: str) -> str:
     if len(value.encode()) != 1 or value in '\r\n"\\.\0' or value.isalnum():
@@ -24,18 +29,42 @@ def _null(value: str) -> str:
 class Output(Model):
     """CSV as PostgreSQL itself writes it (UTF-8, quotes where needed, `""` for an empty text against NULL).
 
-    `level` is the compression level, 0 (least) to 3 (most) as in ISA-L.
+    `level` is the compression's: for gzip 0 to 3 (fast) or 4 to 9 (smaller), 2 where left out; for zstd 1 to 19,
+    3 where left out.
     """
 
     format: Literal["csv"] = "csv"
     header: bool = True
     delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
     null: Annotated[str, AfterValidator(_null)] = ""
-    compression: Literal["gzip"] = "gzip"
-    level: Annotated[int, Field(ge=0, le=3)] = 2
+    compression: Literal["gzip", "zstd", "none"] = "gzip"
+    level: Annotated[int, Field(ge=0, le=19)] | None = None
+
+    @property
+    def suffix(self) -> str:
+        """How the name of such a blob ends."""
+        return f".{self.format}{_SUFFIXES[self.compression]}"
+
+    @property
+    def content_type(self) -> str:
+        """The blob's content type; never a content encoding, by which clients would unpack a file named .gz."""
+        return _CONTENT_TYPES[self.compression]
+
+    @property
+    def effective_level(self) -> int:
+        """The level to compress with."""
+        return _LEVELS[self.compression][1] if self.level is None else self.level
 
     @model_validator(mode="after")
     def _tell_null_from_delimiter(self) -> Self:
         if self.delimiter in self.null:
             raise ValueError("the text for NULL cannot contain the delimiter")
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_known_level(self) -> Self:
+        levels, _ = _LEVELS[self.compression]
+        if self.level is not None and self.level not in levels:
+            known = f"{levels.start} to {levels.stop - 1}" if levels else "none"
+            raise ValueError(f"level: {self.compression} has the levels {known}")
         return self

@@ -16,6 +16,10 @@ VERSION: Literal[1] = 1
 MAX_BODY_BYTES = 192 * 1024
 
 
+# How many streams a worker reads at once; it decides by the size of the table where this is left out.
+Parts = Annotated[int, Field(ge=1, le=32)]
+
+
 class TableSource(Model):
     """A table, view, materialized view, partitioned or foreign table; columns in this order, or all."""
 
@@ -53,6 +57,7 @@ class ExportRequest(Model):
     revision: Annotated[int, Field(ge=1)] = 1
     if_exists: Literal["refuse", "replace"] = "refuse"
     output: Output = Output()
+    parts: Parts | None = None
 
     def to_body(self) -> bytes:
         """The message body, UTF-8."""

@@ -73,6 +73,7 @@ def request_for_cut(job: ExportJob, cut: Cut, now: datetime) -> ExportRequest:
         revision=job.revision,
         if_exists=job.if_exists,
         output=job.output,
+        parts=job.parts,
     )
 
 
@@ -88,6 +89,7 @@ def request_for_run(job: ExportJob, run: datetime) -> ExportRequest:
         revision=job.revision,
         if_exists=job.if_exists,
         output=job.output,
+        parts=job.parts,
     )
 
 

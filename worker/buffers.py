@@ -1,4 +1,8 @@
-"""The one place where buffers are sized. An export holds about CHUNK + BLOCK * (STAGERS + 2), plus its largest row."""
+"""The one place where buffers are sized, with the reasons.
+
+One export holds about CHUNK_BYTES where it reads, and BLOCK_BYTES * (STAGERS + 2) for each stream where it writes,
+plus its largest row a few times over.
+"""
 
 # What is compressed at a time. Python's cost per chunk vanishes above 256 KiB; the last of the CPU's caches
 # holds 1 MiB.
@@ -8,5 +12,14 @@ CHUNK_BYTES = 1 << 20
 BLOCK_BYTES = 8 << 20
 MAX_BLOCKS = 50_000
 
-# Threads that stage blocks for one export: two keep one compressing stream waiting for nobody.
+# Blocks of one stream that are staged at once: while one is on its way the next one is filled.
 STAGERS = 2
+
+# Below this an export is read by a thread of the worker itself: starting or waking a reader process costs more.
+INLINE_BYTES = 32 << 20
+
+# An export has one more part for each of these: some 0.5 s of work, beside which a part's connection is little.
+PART_BYTES = 96 << 20
+
+# What each part's line in the receipt leaves room for in the 8 KB of a blob's metadata.
+MAX_PARTS = 32

@@ -11,7 +11,8 @@ from contracts.errors import ConfigurationError, TailraceError
 from contracts.settlement import Settlement
 from settings import Settings
 from telemetry.events import event
-from worker.delivery import Delivery, Exporter, handle_message
+from worker.delivery import Delivery, handle_message
+from worker.export import Exporter
 from worker.lock import kept_lock
 from worker.retry_queue import RetryQueue, attempt_of
 from worker.settle import settle

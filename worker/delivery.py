@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from threading import Event
 
 from contracts.errors import TailraceError
-from contracts.jobs_file import Jobs
 from contracts.request import ExportRequest, parse_request
 from contracts.settlement import Complete, Settlement
 from telemetry.events import event
-from worker.export import run_export
-from worker.sink import Sink
-from worker.source import Source
-from worker.verdict import RetryPolicy, settlement_for
+from worker.export import Exporter, run_export
+from worker.verdict import settlement_for
 
 _log = logging.getLogger(__name__)
 
@@ -27,22 +24,12 @@ class Delivery:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exporter:
-    """What every export of a process shares."""
-
-    source: Source
-    sink: Sink
-    jobs: Jobs
-    retry: RetryPolicy
-
-
 def handle_message(delivery: Delivery, exporter: Exporter, cancelled: Event) -> Settlement:
     """Exports what the message asks for, and says what is to become of the message. Never raises."""
     request: ExportRequest | None = None
     try:
         request = parse_request(delivery.body)
-        done = run_export(request, exporter.source, exporter.sink, exporter.jobs, cancelled)
+        done = run_export(request, exporter, cancelled)
         settlement: Settlement = Complete(done.outcome)
     except Exception as error:  # noqa: BLE001  # whatever it is, the message must be settled and the worker stay up
         settlement = settlement_for(error, delivery.attempt, exporter.retry)

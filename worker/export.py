@@ -5,20 +5,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
 
-from psycopg import sql
-
 from contracts.errors import SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
-from contracts.receipt import Part, Receipt
+from contracts.receipt import Receipt
 from contracts.request import ExportRequest, QuerySource, TableSource
 from telemetry.events import event
-from worker.gzip_stream import gzip_member
-from worker.sink import BlobChangedError, Found, Sink, Upload
-from worker.snapshot import Snapshot
+from worker.parts import Reading, copy_parts
+from worker.reader_pool import ReaderPool
+from worker.sink import BlobChangedError, Found, Sink
 from worker.source import Source
-from worker.statement import copy_statement
+from worker.statement import select_statement
+from worker.verdict import RetryPolicy
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """What every export of a process shares."""
+
+    source: Source
+    sink: Sink
+    readers: ReaderPool
+    jobs: Jobs
+    max_parts: int
+    retry: RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +40,25 @@ class Exported:
     receipt: Receipt
 
 
-def run_export(request: ExportRequest, source: Source, sink: Sink, jobs: Jobs, cancelled: Event) -> Exported:
+def run_export(request: ExportRequest, exporter: Exporter, cancelled: Event) -> Exported:
     """Exports `request` unless its blob is there; nothing is visible before the commit.
 
     Raises one of contracts.errors' Permanent or Transient errors; then nothing has changed.
     """
-    statement = copy_statement(request, _query_text(request, jobs))
+    source, sink = exporter.source, exporter.sink
+    selected = select_statement(request, _query_text(request, exporter.jobs))
     found = sink.find(request.blob)
     if found and (done := _settled_by(found, request)):
         return done
-    started_at = datetime.now(UTC)
+    started_at, subject = datetime.now(UTC), subject_of(request)
+    reading = Reading(request, subject, source, exporter.readers, exporter.max_parts)
     event(_log, logging.INFO, "export started", job=request.job, request_id=request.request_id, blob=request.blob)
     try:
         with sink.upload(request.blob, found) as upload:
-            with source.snapshot(subject_of(request)) as snapshot:
-                part = _copy_part(snapshot, request, statement, upload, cancelled)
-            receipt = Receipt.of(request, (part,), snapshot.id, (started_at, datetime.now(UTC)))
-            upload.commit(receipt)
+            with source.snapshot(selected, subject) as snapshot:
+                parts = copy_parts(reading, snapshot, selected, upload, cancelled)
+            receipt = Receipt.of(request, parts, snapshot.id, (started_at, datetime.now(UTC)))
+            upload.commit(receipt, request.output.content_type)
     except BlobChangedError as error:
         return _after_change(request, sink, error)
     _report(request, receipt)
@@ -59,15 +72,6 @@ def subject_of(request: ExportRequest) -> str:
             return f"{table.schema_name}.{table.table}"
         case QuerySource() as query:
             return f"query {query.name}"
-
-
-def _copy_part(
-    snapshot: Snapshot, request: ExportRequest, statement: sql.Composed, upload: Upload, cancelled: Event
-) -> Part:
-    with snapshot.copy(statement, header=request.output.header, cancelled=cancelled) as copy:
-        for data in gzip_member(copy.chunks(), request.output.level):
-            upload.write(data)
-    return Part(rows=copy.rows, csv_bytes=copy.bytes, blob_bytes=upload.bytes, sha256=upload.sha256)
 
 
 def _query_text(request: ExportRequest, jobs: Jobs) -> str | None:
@@ -118,5 +122,6 @@ def _report(request: ExportRequest, receipt: Receipt) -> None:
         rows=receipt.rows,
         csv_bytes=receipt.csv_bytes,
         blob_bytes=receipt.blob_bytes,
+        parts=len(receipt.parts),
         seconds=(receipt.exported_at - receipt.started_at).total_seconds(),
     )

@@ -10,7 +10,8 @@ import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
 
 from settings import Settings
-from worker.delivery import Delivery, Exporter, handle_message
+from worker.delivery import Delivery, handle_message
+from worker.export import Exporter
 from worker.open import open_exporter
 from worker.retry_queue import RetryQueue, attempt_of
 from worker.settle import settle

@@ -1,12 +1,13 @@
 """Puts a worker together from its settings."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from contracts.jobs_file import load_jobs
 from settings import Settings
-from worker.delivery import Exporter
 from worker.entra import password_source
+from worker.export import Exporter
+from worker.reader_pool import ReaderPool
 from worker.sink import Sink
 from worker.source import Source
 from worker.verdict import RetryPolicy
@@ -16,9 +17,7 @@ from worker.verdict import RetryPolicy
 def open_exporter(settings: Settings) -> Iterator[Exporter]:
     """What exports need, for as long as the block runs. Raises ConfigurationError."""
     jobs = load_jobs(settings.jobs)
-    sink = Sink(settings)
-    try:
+    retry = RetryPolicy(settings.max_attempts, settings.retry_base)
+    with closing(Sink(settings)) as sink, closing(ReaderPool()) as readers:
         with Source(settings, password_source(settings)) as source:
-            yield Exporter(source, sink, jobs, RetryPolicy(settings.max_attempts, settings.retry_base))
-    finally:
-        sink.close()
+            yield Exporter(source, sink, readers, jobs, settings.max_parts, retry)

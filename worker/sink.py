@@ -1,6 +1,6 @@
 """Edge: one block blob, staged in blocks and made visible by one conditional commit."""
 
-from collections.abc import Iterator
+from collections.abc import Buffer, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,15 +10,13 @@ from uuid import uuid4
 
 from connections.storage import container_client, storage_errors
 from contracts.errors import SinkRejected
-from contracts.receipt import Receipt
+from contracts.receipt import Part, Receipt
 from settings import Settings
 from worker.buffers import BLOCK_BYTES, MAX_BLOCKS, STAGERS
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
 
-# Not text/csv with Content-Encoding gzip: HTTP clients would unpack a file that is named .gz.
-_CONTENT_TYPE = "application/gzip"
 _CHANGED = {"BlobAlreadyExists", "ConditionNotMet", "InvalidBlockList", "InvalidBlobOrBlock"}
 
 
@@ -73,91 +71,50 @@ class Sink:
 
 
 class Upload:
-    """The blocks of one attempt at one blob. Not safe for threads; at most STAGERS blocks are under way."""
+    """The blob of one attempt: parts that are written side by side and committed in order."""
 
     def __init__(self, blob: "BlobClient", subject: str, stagers: ThreadPoolExecutor, replacing: Found | None) -> None:
-        self._blob = blob
-        self._subject = subject
-        self._stagers = stagers
+        self._staging = Staging(blob, subject, stagers)
         self._replacing = replacing
         # Ids of one blob are of one length, and no other attempt's: two writers never touch each other's blocks.
         self._attempt = uuid4().hex[:24]
-        self._pending = bytearray()
-        self._block_ids: list[str] = []
-        self._under_way: set[Future[None]] = set()
-        self._digest = sha256()
-        self.bytes = 0
+        self._parts: dict[int, PartUpload] = {}
 
-    @property
-    def sha256(self) -> str:
-        """Hex digest of all bytes written."""
-        return self._digest.hexdigest()
+    def part(self, index: int) -> "PartUpload":
+        """The part of this number; each is written by one thread at a time."""
+        part = self._parts[index] = PartUpload(self._staging, f"{self._attempt}-{index:04d}")
+        return part
 
-    def write(self, data: bytes) -> None:
-        """Takes bytes of the blob; waits where STAGERS blocks are under way already."""
-        self._digest.update(data)
-        self.bytes += len(data)
-        self._pending += data
-        while len(self._pending) >= BLOCK_BYTES:
-            block = bytes(memoryview(self._pending)[:BLOCK_BYTES])
-            del self._pending[:BLOCK_BYTES]
-            self._stage(block)
-
-    def commit(self, receipt: Receipt) -> None:
+    def commit(self, receipt: Receipt, content_type: str) -> None:
         """Makes the whole blob visible with its receipt, in one request that succeeds or changes nothing.
 
         Raises BlobChangedError where another writer was first.
         """
-        self._wait_for(len(self._under_way))
-        with storage_errors("commit", self._subject), _changes_told():
-            if not self._block_ids:
-                self._put_blob(receipt)
-            else:
-                if self._pending:
-                    self._stage(bytes(self._pending))
-                    self._pending.clear()
-                    self._wait_for(len(self._under_way))
-                self._put_block_list(receipt)
+        parts = [part for _, part in sorted(self._parts.items())]
+        blob = self._staging.blob
+        options = self._options(receipt, content_type)
+        if receipt.blob_bytes <= BLOCK_BYTES and not any(part.block_ids for part in parts):
+            # Put Blob is atomic too, takes the same conditions, and is one request instead of two.
+            data = b"".join(part.take() for part in parts)
+            with storage_errors("commit", self._staging.subject), _changes_told():
+                blob.upload_blob(data, length=len(data), **options)
+            return
+        for part in parts:
+            part.stage_rest()
+        block_ids = [block_id for part in parts for block_id in part.block_ids]
+        if len(block_ids) > MAX_BLOCKS:
+            raise self._staging.too_large()
+        from azure.storage.blob import BlobBlock
+
+        with storage_errors("commit", self._staging.subject), _changes_told():
+            blob.commit_block_list([BlobBlock(block_id) for block_id in block_ids], **options)
 
     def settle(self) -> None:
         """Waits until no thread works for this upload any more."""
-        wait(self._under_way)
-        self._under_way.clear()
+        for part in self._parts.values():
+            part.settle()
 
-    def _stage(self, block: bytes) -> None:
-        if len(self._block_ids) == MAX_BLOCKS:
-            raise SinkRejected(
-                f"upload of {self._subject!r} was stopped: a blob holds at most {MAX_BLOCKS:,} blocks of "
-                f"{BLOCK_BYTES:,} bytes; export it by smaller windows",
-                reason="BlobTooLarge",
-            )
-        block_id = f"{self._attempt}-{len(self._block_ids):06d}"
-        self._block_ids.append(block_id)
-        self._wait_for(len(self._under_way) - STAGERS + 1)
-        self._under_way.add(self._stagers.submit(self._stage_block, block_id, block))
-
-    def _stage_block(self, block_id: str, block: bytes) -> None:
-        with storage_errors("upload", self._subject):
-            self._blob.stage_block(block_id, block, length=len(block))
-
-    def _wait_for(self, count: int) -> None:
-        """Waits until `count` of the blocks under way are done, and raises what one of them raised."""
-        while count > 0 and self._under_way:
-            done, self._under_way = wait(self._under_way, return_when=FIRST_COMPLETED)
-            count -= len(done)
-            for future in done:
-                future.result()
-
-    def _put_blob(self, receipt: Receipt) -> None:
-        # Less than one block: Put Blob is atomic too, takes the same conditions, and is one request instead of two.
-        self._blob.upload_blob(bytes(self._pending), length=len(self._pending), **self._options(receipt))
-
-    def _put_block_list(self, receipt: Receipt) -> None:
-        from azure.storage.blob import BlobBlock
-
-        self._blob.commit_block_list([BlobBlock(block_id) for block_id in self._block_ids], **self._options(receipt))
-
-    def _options(self, receipt: Receipt) -> dict[str, Any]:
+    def _options(self, receipt: Receipt, content_type: str) -> dict[str, Any]:
         from azure.core import MatchConditions
         from azure.storage.blob import ContentSettings
 
@@ -166,8 +123,93 @@ class Upload:
             if self._replacing is None
             else {"etag": self._replacing.etag, "match_condition": MatchConditions.IfNotModified, "overwrite": True}
         )
-        settings = ContentSettings(content_type=_CONTENT_TYPE)
+        settings = ContentSettings(content_type=content_type)
         return {"metadata": receipt.to_metadata(), "content_settings": settings, **condition}
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """Where the blocks of one upload go, and the threads that bring them there."""
+
+    blob: "BlobClient"
+    subject: str
+    threads: ThreadPoolExecutor
+
+    def stage(self, block_id: str, block: bytes) -> None:
+        """Puts one block."""
+        with storage_errors("upload", self.subject):
+            self.blob.stage_block(block_id, block, length=len(block))
+
+    def too_large(self) -> SinkRejected:
+        """The error of a blob that would have too many blocks."""
+        return SinkRejected(
+            f"upload of {self.subject!r} was stopped: a blob holds at most {MAX_BLOCKS:,} blocks of "
+            f"{BLOCK_BYTES:,} bytes; export it by smaller windows",
+            reason="BlobTooLarge",
+        )
+
+
+class PartUpload:
+    """A run of bytes of the blob, for one thread. At most STAGERS of its blocks are under way."""
+
+    def __init__(self, staging: Staging, prefix: str) -> None:
+        self._staging = staging
+        self._prefix = prefix
+        self._pending: list[Buffer] = []
+        self._pending_bytes = 0
+        self._bytes = 0
+        self._digest = sha256()
+        self._under_way: set[Future[None]] = set()
+        self.block_ids: list[str] = []
+
+    def write(self, data: Buffer) -> None:
+        """Takes bytes and keeps them; waits where STAGERS blocks are under way already."""
+        size = len(memoryview(data))
+        self._digest.update(data)
+        self._bytes += size
+        self._pending.append(data)
+        self._pending_bytes += size
+        if self._pending_bytes >= BLOCK_BYTES:
+            self._stage()
+
+    def finished(self, rows: int, csv_bytes: int) -> Part:
+        """What the receipt says of this part."""
+        return Part(rows=rows, csv_bytes=csv_bytes, blob_bytes=self._bytes, sha256=self._digest.hexdigest())
+
+    def take(self) -> bytes:
+        """All bytes of a part that has staged none."""
+        data = b"".join(self._pending)
+        self._pending.clear()
+        return data
+
+    def stage_rest(self) -> None:
+        """Stages what is left, and returns when all blocks of the part are staged."""
+        if self._pending:
+            self._stage()
+        self._wait_for(len(self._under_way))
+
+    def settle(self) -> None:
+        """Waits until no thread works for this part any more."""
+        wait(self._under_way)
+        self._under_way.clear()
+
+    def _stage(self) -> None:
+        if len(self.block_ids) == MAX_BLOCKS:
+            raise self._staging.too_large()
+        block_id = f"{self._prefix}-{len(self.block_ids):06d}"
+        self.block_ids.append(block_id)
+        self._wait_for(len(self._under_way) - STAGERS + 1)
+        block = self.take()
+        self._pending_bytes = 0
+        self._under_way.add(self._staging.threads.submit(self._staging.stage, block_id, block))
+
+    def _wait_for(self, count: int) -> None:
+        """Waits until `count` of the blocks under way are done, and raises what one of them raised."""
+        while count > 0 and self._under_way:
+            done, self._under_way = wait(self._under_way, return_when=FIRST_COMPLETED)
+            count -= len(done)
+            for future in done:
+                future.result()
 
 
 @contextmanager

@@ -1,10 +1,9 @@
-"""Edge: one transaction's view of the database, read by COPY in chunks."""
+"""Edge: one transaction's view of the database, and the bytes that COPY sends out of it."""
 
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import pq, sql
@@ -12,28 +11,50 @@ from psycopg import pq, sql
 from contracts.errors import ExportIncomplete, ExportInterrupted
 from worker.buffers import CHUNK_BYTES
 
+# Sets what the bytes of an export depend on, in the round trip that begins the transaction: row_security=off makes
+# a policy an error where it would leave rows out in silence; synchronize_seqscans=off makes the same data give the
+# same bytes.
+_BEGIN = sql.SQL("""\
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+{shared}SET LOCAL statement_timeout = {statement_ms};
+SET LOCAL lock_timeout = {lock_ms};
+SET LOCAL idle_in_transaction_session_timeout = 0;
+SET LOCAL row_security = off;
+SET LOCAL synchronize_seqscans = off;
+SET LOCAL timezone = 'UTC';
+SET LOCAL datestyle = 'ISO';
+SET LOCAL intervalstyle = 'postgres';
+SET LOCAL bytea_output = 'hex';
+SET LOCAL extra_float_digits = 1""")
 
-class Snapshot:
-    """A read-only transaction; `id` is what pg_current_snapshot() says of it."""
 
-    def __init__(self, connection: psycopg.Connection[Any], subject: str, id_: str) -> None:
-        self._connection = connection
-        self._subject = subject
-        self.id = id_
+class Cancellation(Protocol):
+    """Tells whether an export is to stop; threading.Event is one."""
 
-    @contextmanager
-    def copy(self, statement: sql.Composed, *, header: bool, cancelled: Event) -> Iterator["CopyOut"]:
-        """Runs a COPY … TO STDOUT; leaving the block early cancels it and keeps the connection usable."""
-        with self._connection.cursor() as cursor, cursor.copy(statement):
-            yield CopyOut(self._connection.pgconn, self._subject, header=header, cancelled=cancelled)
+    def is_set(self) -> bool:
+        """Whether it is to stop."""
+
+
+def begin_statement(statement_ms: int, lock_ms: int, shared: str | None = None) -> sql.Composed:
+    """Begins a read-only repeatable-read transaction; `shared` is another one's exported snapshot to see the same."""
+    taken = sql.SQL("SET TRANSACTION SNAPSHOT {};\n").format(sql.Literal(shared)) if shared else sql.SQL("")
+    return _BEGIN.format(statement_ms=statement_ms, lock_ms=lock_ms, shared=taken)
+
+
+@contextmanager
+def copy_out(
+    connection: psycopg.Connection[Any], statement: sql.Composed | bytes, *, header: bool, cancelled: Cancellation
+) -> Iterator["CopyOut"]:
+    """Runs a COPY … TO STDOUT; leaving the block early cancels it and keeps the connection usable."""
+    with connection.cursor() as cursor, cursor.copy(statement):
+        yield CopyOut(connection.pgconn, header=header, cancelled=cancelled)
 
 
 class CopyOut:
     """The bytes of one COPY. `rows` and `bytes` count what has arrived; PostgreSQL sends one message a row."""
 
-    def __init__(self, pgconn: pq.abc.PGconn, subject: str, *, header: bool, cancelled: Event) -> None:
+    def __init__(self, pgconn: pq.abc.PGconn, *, header: bool, cancelled: Cancellation) -> None:
         self._pgconn = pgconn
-        self._subject = subject
         self._cancelled = cancelled
         self._header = int(header)
         self._messages = 0
@@ -48,45 +69,40 @@ class CopyOut:
         """Chunks of at least CHUNK_BYTES, whole rows each, but for the last.
 
         Raises ExportIncomplete where the rows are not as many as the command tag says, and
-        ExportInterrupted once `cancelled` is set.
+        ExportInterrupted once it is cancelled.
         """
-        buffer = bytearray()
-        for size in self._fill(buffer):
-            if size >= CHUNK_BYTES:
-                self.bytes += size
-                yield buffer[:]
-                buffer.clear()
-        if buffer:
-            self.bytes += len(buffer)
-            yield buffer
-        self._check_command_tag()
-
-    def _fill(self, buffer: bytearray) -> Iterator[int]:
         # psycopg's own iteration costs a generator and a wait for each row; this loop only what libpq does.
         # Never get_copy_data(0): it keeps the GIL while it waits for the server, and with it all other exports.
         get, consume = self._pgconn.get_copy_data, self._pgconn.consume_input
         readable = select.poll()
         readable.register(self._pgconn.socket, select.POLLIN)
-        while True:
+        chunk, messages, size = bytearray(), 0, 0
+        while size >= 0:
             size, data = get(1)
             if size > 0:
-                buffer += data
-                self._messages += 1
-                if len(buffer) >= CHUNK_BYTES:
-                    yield len(buffer)
+                chunk += data
+                messages += 1
+                if len(chunk) < CHUNK_BYTES:
+                    continue
+            elif size == 0:
+                self._wait(readable)
+                consume()
                 continue
-            if size < 0:
-                return
-            while not readable.poll(1000):
-                self._stop_if_cancelled()
+            self._messages += messages
+            self.bytes += len(chunk)
+            if chunk:
+                yield chunk
+            chunk, messages = bytearray(), 0
+        self._check_command_tag()
+
+    def _wait(self, readable: select.poll) -> None:
+        while not readable.poll(1000):
             self._stop_if_cancelled()
-            consume()
+        self._stop_if_cancelled()
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled.is_set():
-            raise ExportInterrupted(
-                f"export of {self._subject} was stopped: its lock is lost or this process is stopping"
-            )
+            raise ExportInterrupted("the export was stopped: its lock is lost or this process is stopping")
 
     def _check_command_tag(self) -> None:
         """The final result: an error that struck in the middle of the COPY is only seen here."""
@@ -98,6 +114,4 @@ class CopyOut:
                 raise psycopg.errors.error_from_result(result)
         reported = results[-1].command_tuples if results else None
         if reported != self.rows:
-            raise ExportIncomplete(
-                f"export of {self._subject} is incomplete: {self.rows} rows arrived, PostgreSQL reports {reported}"
-            )
+            raise ExportIncomplete(f"the export is incomplete: {self.rows} rows arrived, PostgreSQL reports {reported}")

@@ -1,7 +1,9 @@
-"""Edge: one snapshot of PostgreSQL, and the bytes that COPY sends out of it."""
+"""Edge: the server that exports read from."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Semaphore
 from typing import Any, Self
 
 import psycopg
@@ -10,37 +12,41 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from contracts.errors import SourceUnavailable
 from settings import Settings
-from worker.snapshot import Snapshot
-from worker.source_errors import translated
+from worker.connection import Connector
+from worker.snapshot import begin_statement
+from worker.source_errors import Trouble, translated
+from worker.survey import Survey, survey
 
-# Sets what the bytes of an export depend on, in the one round trip that begins the transaction:
-# row_security=off makes a policy an error where it would leave rows out in silence; synchronize_seqscans=off
-# makes the same data give the same bytes.
-_BEGIN = sql.SQL("""\
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL statement_timeout = {statement_ms};
-SET LOCAL lock_timeout = {lock_ms};
-SET LOCAL idle_in_transaction_session_timeout = 0;
-SET LOCAL row_security = off;
-SET LOCAL synchronize_seqscans = off;
-SET LOCAL timezone = 'UTC';
-SET LOCAL datestyle = 'ISO';
-SET LOCAL intervalstyle = 'postgres';
-SET LOCAL bytea_output = 'hex';
-SET LOCAL extra_float_digits = 1;
-SELECT pg_current_snapshot()::text""")
+
+class Snapshot:
+    """One read-only repeatable-read transaction; `id` is what pg_current_snapshot() says of it."""
+
+    def __init__(self, connection: psycopg.Connection[Any], id_: str, estimated_bytes: int) -> None:
+        self.connection = connection
+        self.id = id_
+        self.estimated_bytes = estimated_bytes
+
+    def survey(self, schema: str, table: str) -> Survey:
+        """How a table is stored, to split it."""
+        return survey(self.connection, schema, table)
+
+    def export(self) -> str:
+        """A name under which other connections see the same, for as long as this transaction is open."""
+        (name,) = self.connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
+        return str(name)
 
 
 class Source:
-    """The server that exports read from; a pool of connections, safe for threads."""
+    """A pool of connections to one server, safe for threads; at most `pool_size` of them, parts of exports included."""
 
     def __init__(self, settings: Settings, password: Callable[[], str | None]) -> None:
         """`password` is called for every new connection, so that a token is always fresh."""
         self._settings = settings
-        self._last_error: psycopg.Error | None = None
+        self.connector = Connector(settings, password)
+        self._slots = Semaphore(settings.pool_size)
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-            kwargs=lambda: {**_parameters(settings), "password": password()},
-            connection_class=self._remembering_errors(),
+            kwargs=lambda: {**self.connector.parameters(), "autocommit": True},
+            connection_class=self.connector.connection_class,
             min_size=0,
             max_size=settings.pool_size,
             timeout=settings.connect_timeout_seconds,
@@ -57,82 +63,69 @@ class Source:
     def __exit__(self, *_: object) -> None:
         self._pool.close(timeout=5)
 
+    def begin(self, shared: str | None = None) -> sql.Composed:
+        """The statement that begins an export's transaction, or a part's on an exported snapshot."""
+        settings = self._settings
+        return begin_statement(
+            int(settings.statement_timeout_seconds * 1000), int(settings.lock_timeout_seconds * 1000), shared
+        )
+
     @contextmanager
-    def snapshot(self, subject: str) -> Iterator[Snapshot]:
-        """One read-only repeatable-read transaction on a connection of its own; leaving early cancels its COPY."""
+    def snapshot(self, selected: sql.Composable, subject: str) -> Iterator[Snapshot]:
+        """A snapshot on a connection of its own, with the planner's estimate of what `selected` gives."""
         with self._connection(subject) as connection:
             try:
-                begin = _BEGIN.format(
-                    statement_ms=int(self._settings.statement_timeout_seconds * 1000),
-                    lock_ms=int(self._settings.lock_timeout_seconds * 1000),
+                cursor = connection.execute(
+                    sql.SQL("{};\nSELECT pg_current_snapshot()::text;\nEXPLAIN (FORMAT JSON) {}").format(
+                        self.begin(), selected
+                    )
                 )
-                (snapshot_id,) = connection.execute(begin).set_result(-1).fetchone() or ("",)
-                yield Snapshot(connection, subject, str(snapshot_id))
+                (id_,) = cursor.set_result(-2).fetchone() or ("",)
+                (plan,) = cursor.set_result(-1).fetchone() or ([],)
+                yield Snapshot(connection, str(id_), _estimated_bytes(plan))
                 connection.execute("COMMIT")
             except psycopg.Error as error:
-                raise translated(error, subject) from error
+                raise translated(Trouble.of(error), subject) from error
             finally:
                 if connection.info.transaction_status is not pq.TransactionStatus.IDLE and not connection.closed:
                     connection.rollback()
 
     @contextmanager
-    def _connection(self, subject: str) -> Iterator[psycopg.Connection[Any]]:
+    def spare_connections(self, wanted: int) -> Iterator[int]:
+        """How many of `wanted` further connections may be opened for the block, without waiting for any."""
+        got = 0
+        while got < wanted and self._slots.acquire(blocking=False):
+            got += 1
         try:
-            connection = self._pool.getconn()
-        except PoolTimeout as timeout:
-            raise self._no_connection(subject, timeout) from None
-        try:
-            yield connection
+            yield got
         finally:
-            self._pool.putconn(connection)
+            if got:
+                self._slots.release(got)
 
-    def _no_connection(self, subject: str, timeout: PoolTimeout) -> SourceUnavailable:
-        settings = self._settings
-        where = f"{settings.pg_user}@{settings.pg_host}:{settings.pg_port}/{settings.pg_database}"
-        if self._last_error is not None:
-            known = translated(self._last_error, subject)
-            return SourceUnavailable(f"no connection to {where}: {known}", reason=known.reason)
-        return SourceUnavailable(
-            f"export of {subject} failed: no free connection to {where} ({timeout}); "
-            "let TAILRACE_POOL_SIZE be at least the number of exports that run at once",
-            reason="PoolExhausted",
-        )
-
-    def _remembering_errors(self) -> type[psycopg.Connection[Any]]:
-        source = self
-
-        class Remembering(psycopg.Connection[Any]):
-            """The pool only logs why it could not connect; the one who waits is told here."""
-
-            @classmethod
-            def connect(cls, *args: Any, **kwargs: Any) -> "Remembering":
-                try:
-                    connection = super().connect(*args, **kwargs)
-                except psycopg.Error as error:
-                    source._last_error = error
-                    raise
-                source._last_error = None
-                return connection
-
-        return Remembering
+    @contextmanager
+    def _connection(self, subject: str) -> Iterator[psycopg.Connection[Any]]:
+        if not self._slots.acquire(timeout=self._settings.connect_timeout_seconds):
+            raise SourceUnavailable(
+                f"export of {subject} failed: no free connection to {self.connector.target} within "
+                f"{self._settings.connect_timeout_seconds:g} s; let TAILRACE_POOL_SIZE be at least the number of "
+                "exports that run at once",
+                reason="PoolExhausted",
+            )
+        try:
+            try:
+                connection = self._pool.getconn()
+            except PoolTimeout as timeout:
+                raise self.connector.failure(subject, timeout) from None
+            try:
+                yield connection
+            finally:
+                self._pool.putconn(connection)
+        finally:
+            self._slots.release()
 
 
-def _parameters(settings: Settings) -> dict[str, object]:
-    """The parameters of libpq; the keepalives notice within a minute that a server is gone."""
-    parameters: dict[str, object] = {
-        "host": settings.pg_host,
-        "port": settings.pg_port,
-        "dbname": settings.pg_database,
-        "user": settings.pg_user,
-        "sslmode": settings.postgres_sslmode,
-        "application_name": "tailrace",
-        "client_encoding": "UTF8",
-        "connect_timeout": max(2, int(settings.connect_timeout_seconds)),
-        "keepalives_idle": 30,
-        "keepalives_interval": 10,
-        "keepalives_count": 3,
-        "autocommit": True,
-    }
-    if settings.pg_sslrootcert is not None:
-        parameters["sslrootcert"] = settings.pg_sslrootcert
-    return parameters
+def _estimated_bytes(plan: object) -> int:
+    """Rows times width of the topmost node; the width is of values as they are stored, close to their CSV."""
+    parsed = json.loads(plan) if isinstance(plan, str) else plan
+    top = parsed[0]["Plan"]  # type: ignore[index]  # as EXPLAIN (FORMAT JSON) gives it
+    return int(top["Plan Rows"]) * int(top["Plan Width"])

@@ -1,5 +1,7 @@
 """Pure: what a PostgreSQL error means for an export, by SQLSTATE."""
 
+from typing import NamedTuple, Self
+
 import psycopg
 
 from contracts.errors import SourceRejected, SourceUnavailable
@@ -19,17 +21,30 @@ _REJECTED = {
 _LOGIN = ("28", "3D")
 
 
-def translated(error: psycopg.Error, subject: str) -> SourceRejected | SourceUnavailable:
+class Trouble(NamedTuple):
+    """What PostgreSQL or libpq said, in a form that passes between processes."""
+
+    sqlstate: str
+    cause: str
+    hint: str
+
+    @classmethod
+    def of(cls, error: psycopg.Error) -> Self:
+        """The first line of what the server, else the client, says."""
+        cause = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
+        return cls(error.sqlstate or "", cause, error.diag.message_hint or "")
+
+
+def translated(trouble: Trouble, subject: str) -> SourceRejected | SourceUnavailable:
     """The error of an export of `subject`, with SQLSTATE, cause and what to do next.
 
-    >>> translated(psycopg.errors.UndefinedTable('relation "a.b" does not exist'), "a.b")
+    >>> translated(Trouble("42P01", 'relation "a.b" does not exist', ""), "a.b")
     SourceRejected('export of a.b was refused: relation "a.b" does not exist (SQLSTATE 42P01); \
 create it, or correct schema and table in jobs.toml')
     """
-    state = error.sqlstate or ""
-    cause = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
-    if error.diag.message_hint and state.startswith("42"):
-        cause = f"{cause} ({error.diag.message_hint})"
+    state, cause, hint = trouble
+    if hint and state.startswith("42"):
+        cause = f"{cause} ({hint})"
     known = _REJECTED.get(state) or _REJECTED.get(state[:2])
     if known is not None:
         reason, advice = known

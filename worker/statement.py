@@ -1,4 +1,6 @@
-"""Pure: request → COPY statement, composed with psycopg.sql."""
+"""Pure: request → SELECT and COPY statements, composed with psycopg.sql."""
+
+from collections.abc import Iterable
 
 from psycopg import sql
 
@@ -9,45 +11,53 @@ from contracts.request import ExportRequest, QuerySource, TableSource
 from contracts.window import Window
 
 
-def copy_statement(request: ExportRequest, query: str | None = None) -> sql.Composed:
-    """`COPY (SELECT …) TO STDOUT` of a request; `query` is the text behind a QuerySource.
+def copy_statement(selected: sql.Composable, output: Output, *, header: bool) -> sql.Composed:
+    """`COPY (SELECT …) TO STDOUT` in the form that a request asks for.
 
     COPY of a SELECT, not of the table: that alone takes views, partitioned and foreign tables and
     writes generated columns.
+
+    >>> print(copy_statement(sql.SQL("SELECT 1"), Output(), header=True).as_string())
+    COPY (SELECT 1) TO STDOUT (FORMAT csv, HEADER true, DELIMITER ',', NULL '')
+    """
+    return sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER {}, DELIMITER {}, NULL {})").format(
+        selected, sql.SQL(str(header).lower()), sql.Literal(output.delimiter), sql.Literal(output.null)
+    )
+
+
+def select_statement(request: ExportRequest, query: str | None = None) -> sql.Composed:
+    """All rows of a request; `query` is the text behind a QuerySource.
 
     >>> from contracts.request import parse_request
     >>> request = parse_request(b'''{"version": 1, "request_id": "5b3c1e0e-98c5-4c68-9a3c-1d1df0a0ff3b",
     ...     "job": "j", "source": {"kind": "table", "schema": "s", "table": "Odd \\\\"name\\\\""},
     ...     "window": {"type": "integer", "column": "id", "start": 0, "end": 10},
     ...     "blob": "b", "run": "2026-01-01T00:00:00Z"}''')
-    >>> print(copy_statement(request).as_string())
-    COPY (SELECT * FROM "s"."Odd ""name""\" WHERE "id" >= 0 AND "id" < 10) TO STDOUT \
-(FORMAT csv, HEADER true, DELIMITER ',', NULL '')
+    >>> print(select_statement(request).as_string())
+    SELECT * FROM "s"."Odd ""name""\" WHERE "id" >= 0 AND "id" < 10
     """
     match request.source:
         case TableSource() as table:
-            selected = sql.SQL("SELECT {} FROM {}{}").format(
-                _columns(table), sql.Identifier(table.schema_name, table.table), _where(request.window)
-            )
+            name = sql.Identifier(table.schema_name, table.table)
+            return select_from(name, table.columns, within(request.window))
         case QuerySource():
             assert query is not None
-            selected = _select_from_query(query, request.window)
-    return sql.SQL("COPY ({}) TO STDOUT ({})").format(selected, _options(request.output))
+            return _select_from_query(query, request.window)
 
 
-def _columns(table: TableSource) -> sql.Composable:
-    if table.columns is None:
-        return sql.SQL("*")
-    return sql.SQL(", ").join(map(sql.Identifier, table.columns))
+def select_from(name: sql.Composable, columns: Iterable[str] | None, condition: sql.Composable | None) -> sql.Composed:
+    """`SELECT columns FROM name WHERE condition`; all columns and no condition where there are none."""
+    listed = sql.SQL("*") if columns is None else sql.SQL(", ").join(map(sql.Identifier, columns))
+    where = sql.SQL("") if condition is None else sql.SQL(" WHERE {}").format(condition)
+    return sql.SQL("SELECT {} FROM {}{}").format(listed, name, where)
 
 
-def _where(window: Window | None) -> sql.Composable:
+def within(window: Window | None) -> sql.Composed | None:
+    """The condition that a row is in a window."""
     if window is None:
-        return sql.SQL("")
+        return None
     column = sql.Identifier(window.column)
-    return sql.SQL(" WHERE {} >= {} AND {} < {}").format(
-        column, sql.Literal(window.start), column, sql.Literal(window.end)
-    )
+    return sql.SQL("{} >= {} AND {} < {}").format(column, sql.Literal(window.start), column, sql.Literal(window.end))
 
 
 def _select_from_query(query: str, window: Window | None) -> sql.Composed:
@@ -56,7 +66,7 @@ def _select_from_query(query: str, window: Window | None) -> sql.Composed:
     pieces = BOUND.split(text)
     if len(pieces) == 1:
         # The line end keeps a comment on the query's last line from swallowing the bracket.
-        return sql.SQL("SELECT * FROM (\n{}\n) AS query{}").format(_verbatim(text), _where(window))
+        return select_from(sql.SQL("(\n{}\n) AS query").format(_verbatim(text)), None, within(window))
     if window is None:
         raise SourceRejected(
             "the query of this worker's jobs.toml asks for {window_start} or {window_end}, and the request has no "
@@ -71,9 +81,3 @@ def _select_from_query(query: str, window: Window | None) -> sql.Composed:
 def _verbatim(text: str) -> sql.SQL:
     # The text is the operator's own, out of jobs.toml; no message can carry any.
     return sql.SQL(text)
-
-
-def _options(output: Output) -> sql.Composed:
-    return sql.SQL("FORMAT csv, HEADER {}, DELIMITER {}, NULL {}").format(
-        sql.SQL("true" if output.header else "false"), sql.Literal(output.delimiter), sql.Literal(output.null)
-    )

@@ -1,0 +1,129 @@
+"""Reads the rows of a request into an upload: in this thread, or in parts by several reader processes at once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event, Lock
+
+from psycopg import sql
+
+from contracts.errors import ExportInterrupted
+from contracts.receipt import Part
+from contracts.request import ExportRequest, TableSource
+from worker.buffers import INLINE_BYTES
+from worker.compress import compressed
+from worker.reader_pool import Reader, ReaderPool
+from worker.sink import PartUpload, Upload
+from worker.snapshot import Cancellation, copy_out
+from worker.source import Snapshot, Source
+from worker.split import parts_wanted, split, streams_wanted
+from worker.statement import copy_statement
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one export reads with: its request, and the means that all exports of the process share."""
+
+    request: ExportRequest
+    subject: str
+    source: Source
+    readers: ReaderPool
+    max_parts: int
+
+
+def copy_parts(
+    reading: Reading, snapshot: Snapshot, selected: sql.Composed, upload: Upload, cancelled: Event
+) -> tuple[Part, ...]:
+    """Copies all rows into the upload, and gives what each part counted, in the order of the blob.
+
+    Raises what the first failing part raised; the others are stopped then.
+    """
+    if snapshot.estimated_bytes < INLINE_BYTES and not reading.request.parts:
+        return (_copy_here(reading, snapshot, selected, upload, cancelled),)
+    wanted = streams_wanted(reading.request, snapshot.estimated_bytes, reading.max_parts)
+    with reading.source.spare_connections(wanted) as streams:
+        if not streams:
+            return (_copy_here(reading, snapshot, selected, upload, cancelled),)
+        selects = _selects(reading.request, snapshot, streams) or [selected]
+        team = _Team(reading, snapshot.export(), selects, upload, cancelled)
+        return team.copy(min(streams, len(selects)))
+
+
+def _selects(request: ExportRequest, snapshot: Snapshot, streams: int) -> list[sql.Composed]:
+    if streams == 1 or not isinstance(request.source, TableSource):
+        return []
+    found = snapshot.survey(request.source.schema_name, request.source.table)
+    return split(request, found, parts_wanted(streams, snapshot.estimated_bytes))
+
+
+def _copy_here(
+    reading: Reading, snapshot: Snapshot, selected: sql.Composed, upload: Upload, cancelled: Cancellation
+) -> Part:
+    output, part = reading.request.output, upload.part(0)
+    statement = copy_statement(selected, output, header=output.header)
+    with copy_out(snapshot.connection, statement, header=output.header, cancelled=cancelled) as copy:
+        for data in compressed(copy.chunks(), output.compression, output.effective_level):
+            part.write(data)
+    return part.finished(copy.rows, copy.bytes)
+
+
+class _Team:
+    """Reader processes that take one part after the other, all of one exported snapshot."""
+
+    def __init__(
+        self, reading: Reading, shared: str, selects: list[sql.Composed], upload: Upload, cancelled: Event
+    ) -> None:
+        self._reading = reading
+        self._begin = reading.source.begin(shared).as_string()
+        self._work = iter(enumerate(selects))
+        self._taking = Lock()
+        self._upload = upload
+        self._cancelled = cancelled
+        self._failed = Event()
+        self._done: dict[int, Part] = {}
+
+    def is_set(self) -> bool:
+        """Whether the readers are to stop: the export is cancelled, or one of them failed."""
+        return self._failed.is_set() or self._cancelled.is_set()
+
+    def copy(self, streams: int) -> tuple[Part, ...]:
+        """Reads all parts, `streams` at a time."""
+        with ThreadPoolExecutor(streams, thread_name_prefix="part") as threads:
+            futures = [threads.submit(self._read) for _ in range(streams)]
+        errors = [error for future in futures if (error := future.exception())]
+        if errors:
+            # The first to fail stopped the others, which only say that they were stopped.
+            raise min(errors, key=lambda error: isinstance(error, ExportInterrupted))
+        return tuple(part for _, part in sorted(self._done.items()))
+
+    def _read(self) -> None:
+        try:
+            for index, selected in self._parts():
+                with self._reading.readers.borrowed() as reader:
+                    self._done[index] = self._read_part(reader, selected, self._upload.part(index), index == 0)
+        except BaseException:
+            self._failed.set()
+            raise
+
+    def _parts(self) -> Iterator[tuple[int, sql.Composed]]:
+        while True:
+            with self._taking:
+                part = next(self._work, None)
+            if part is None:
+                return
+            yield part
+
+    def _read_part(self, reader: Reader, selected: sql.Composed, part: PartUpload, is_first: bool) -> Part:
+        output = self._reading.request.output
+        header = output.header and is_first
+        order = {
+            "connect": self._reading.source.connector.parameters(),
+            "begin": self._begin,
+            "copy": copy_statement(selected, output, header=header).as_string(),
+            "header": header,
+            "compression": output.compression,
+            "level": output.effective_level,
+        }
+        for data in reader.read(order, self._reading.subject, self):
+            part.write(data)
+        return part.finished(reader.answer["rows"], reader.answer["csv_bytes"])

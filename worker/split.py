@@ -1,0 +1,98 @@
+"""Pure: how many parts an export has, and what each of them selects. Parts never overlap and leave nothing out."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+
+from psycopg import sql
+
+from contracts.request import ExportRequest, TableSource
+from contracts.window import DateWindow, IntegerWindow, TimestamptzWindow, TimestampWindow, Window
+from worker.buffers import MAX_PARTS, PART_BYTES
+from worker.statement import select_from, within
+from worker.survey import Leaf, Survey
+
+
+def streams_wanted(request: ExportRequest, estimated_bytes: int, most: int) -> int:
+    """How many parts are to be read at once: as the job says, else one for each PART_BYTES, `most` at most."""
+    return request.parts or max(1, min(most, estimated_bytes // PART_BYTES))
+
+
+def parts_wanted(streams: int, estimated_bytes: int) -> int:
+    """More parts than streams, so that all streams end together though parts differ in size."""
+    if streams == 1:
+        return 1
+    return max(streams, min(MAX_PARTS, max(2 * streams, estimated_bytes // PART_BYTES)))
+
+
+def split(request: ExportRequest, survey: Survey, count: int) -> list[sql.Composed]:
+    """About `count` SELECTs in the order of their rows in the blob; empty where the source cannot be split."""
+    assert isinstance(request.source, TableSource)
+    if request.window is not None and survey.kind in {"r", "p", "m"}:
+        name = sql.Identifier(request.source.schema_name, request.source.table)
+        return [select_from(name, request.source.columns, within(piece)) for piece in cut(request.window, count)]
+    if request.window is not None or not survey.leaves or not survey.has_tid_range_scans:
+        return []
+    # The parent's columns by name: a partition may have them in another order.
+    columns = request.source.columns or survey.columns
+    return [_union(group, columns) for group in _groups(list(_page_ranges(survey.leaves, count)), MAX_PARTS)]
+
+
+def cut(window: Window, count: int) -> list[Window]:
+    """The window in at most `count` windows side by side.
+
+    >>> [(piece.start, piece.end) for piece in cut(IntegerWindow(column="id", start=0, end=10), 3)]
+    [(0, 3), (3, 6), (6, 10)]
+    >>> from datetime import date
+    >>> len(cut(DateWindow(column="day", start=date(2026, 1, 1), end=date(2026, 1, 2)), 3))
+    1
+    """
+    match window:
+        case IntegerWindow():
+            bounds: list[object] = [window.start + (window.end - window.start) * i // count for i in range(count + 1)]
+        case DateWindow():
+            days = (window.end - window.start).days
+            bounds = [window.start + timedelta(days=days * i // count) for i in range(count + 1)]
+        case TimestamptzWindow() | TimestampWindow():
+            length = window.end - window.start
+            bounds = [window.start + length * i // count for i in range(count + 1)]
+    return [window.model_copy(update={"start": start, "end": end}) for start, end in pairwise(bounds) if start != end]
+
+
+type _Range = tuple[Leaf, int, int | None]
+
+
+def _page_ranges(leaves: tuple[Leaf, ...], count: int) -> Iterator[_Range]:
+    """Ranges of pages of about the same size; the last of each leaf is open, for pages that came since."""
+    size = max(1, -(-sum(leaf.pages for leaf in leaves) // count))
+    for leaf in leaves:
+        begin = 0
+        while leaf.pages - begin > size * 3 // 2:
+            yield leaf, begin, begin + size
+            begin += size
+        yield leaf, begin, None
+
+
+def _groups(ranges: list[_Range], most: int) -> Iterator[list[_Range]]:
+    """The ranges in at most `most` groups of neighbours."""
+    each = -(-len(ranges) // most)
+    for begin in range(0, len(ranges), each):
+        yield ranges[begin : begin + each]
+
+
+def _union(ranges: list[_Range], columns: tuple[str, ...]) -> sql.Composed:
+    selects = [
+        select_from(sql.Identifier(leaf.schema, leaf.table), columns, _pages(begin, end)) for leaf, begin, end in ranges
+    ]
+    return sql.SQL(" UNION ALL ").join(selects)
+
+
+def _pages(begin: int, end: int | None) -> sql.Composed | None:
+    bounds = [sql.SQL("ctid >= {}").format(_tid(begin))] if begin else []
+    if end is not None:
+        bounds.append(sql.SQL("ctid < {}").format(_tid(end)))
+    return sql.SQL(" AND ").join(bounds) if bounds else None
+
+
+def _tid(page: int) -> sql.Composed:
+    return sql.SQL("{}::tid").format(sql.Literal(f"({page},0)"))
