@@ -25,14 +25,9 @@ def _server_problems(environ: Mapping[str, str]) -> list[str]:
         if environ.get("TAILRACE_POSTGRES_HOST"):
             return []
         return ["no server to export from; azd env set TAILRACE_POSTGRES_HOST <host>, or TAILRACE_POSTGRES_MODE new"]
-    found = []
-    if not environ.get("TAILRACE_POSTGRES_ADMIN"):
-        found.append(
-            "a new server needs an Entra administrator; azd env set TAILRACE_POSTGRES_ADMIN <your user name in Entra>"
-        )
-    if not environ.get("AZURE_PRINCIPAL_ID"):
-        found.append("the administrator's object id is unknown; azd env set AZURE_PRINCIPAL_ID <object id>")
-    return found
+    if environ.get("TAILRACE_POSTGRES_ADMIN"):
+        return []
+    return ["a new server needs an Entra administrator; azd env set TAILRACE_POSTGRES_ADMIN <your user name in Entra>"]
 
 
 def _storage_problems(environ: Mapping[str, str]) -> list[str]:

@@ -21,7 +21,7 @@ var queryAlerts = [
     name: 'window-lag'
     severity: 2
     summary: 'A job has not exported a window that is long due.'
-    advice: 'Run tailrace list to see which windows are missing, then look at the queue and the dead letters.'
+    advice: 'Look at the queue, the dead letters (tailrace dlq) and the traces of the timer.'
     query: 'customMetrics | where name == "tailrace.window_lag_seconds" | summarize lag = max(value) by bin(timestamp, 5m) | where lag > ${windowLagMinutes * 60}'
     window: 'PT15M'
   }
@@ -66,7 +66,7 @@ resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'A request was given up. Read its reason with tailrace dead-letters, mend the cause, then replay it.'
+    description: 'A request was given up. Read its reason with tailrace dlq, mend the cause, then replay it.'
     severity: 1
     enabled: true
     scopes: [

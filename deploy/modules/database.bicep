@@ -20,7 +20,7 @@ param adminType string
 @description('True: reachable through a private endpoint only. False: from Azure addresses, with TLS and a token.')
 param isPrivate bool
 
-resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2024-08-01' = {
+resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2025-08-01' = {
   name: name
   location: location
   tags: tags
@@ -53,7 +53,7 @@ resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2024-08-01' = {
   }
 }
 
-resource administrator 'Microsoft.DBforPostgreSQL/flexibleServers/administrators@2024-08-01' = {
+resource administrator 'Microsoft.DBforPostgreSQL/flexibleServers/administrators@2025-08-01' = {
   parent: server
   name: adminObjectId
   properties: {
@@ -63,7 +63,7 @@ resource administrator 'Microsoft.DBforPostgreSQL/flexibleServers/administrators
   }
 }
 
-resource connectionLimit 'Microsoft.DBforPostgreSQL/flexibleServers/configurations@2024-08-01' = {
+resource connectionLimit 'Microsoft.DBforPostgreSQL/flexibleServers/configurations@2025-08-01' = {
   parent: server
   name: 'max_connections'
   properties: {
@@ -75,7 +75,7 @@ resource connectionLimit 'Microsoft.DBforPostgreSQL/flexibleServers/configuratio
   ]
 }
 
-resource database 'Microsoft.DBforPostgreSQL/flexibleServers/databases@2024-08-01' = {
+resource database 'Microsoft.DBforPostgreSQL/flexibleServers/databases@2025-08-01' = {
   parent: server
   name: databaseName
   properties: {
@@ -88,7 +88,7 @@ resource database 'Microsoft.DBforPostgreSQL/flexibleServers/databases@2024-08-0
 }
 
 // 0.0.0.0 stands for every address inside Azure. Flex Consumption has no fixed outbound address without a network.
-resource fromAzure 'Microsoft.DBforPostgreSQL/flexibleServers/firewallRules@2024-08-01' = if (!isPrivate) {
+resource fromAzure 'Microsoft.DBforPostgreSQL/flexibleServers/firewallRules@2025-08-01' = if (!isPrivate) {
   parent: server
   name: 'addresses-inside-azure'
   properties: {

@@ -13,19 +13,29 @@ from deploy.limits import Capacity, problems
 
 type Change = Callable[[dict[str, Any]], None]
 
+# Numbers that fit, whatever the project's own are.
+EXAMPLE = {
+    "export": {"connections": 1, "memory_mb": 120, "process_memory_mb": 400},
+    "functions": {"instances": 4, "exports_at_once": 2, "memory_mb": 2048, "timeout_minutes": 30},
+    "containers": {"instances": 4, "exports_at_once": 2, "memory_mb": 2048, "timeout_minutes": 720},
+    "database": {"max_connections": 100, "kept_for_others": 50},
+    "delivery": {"max_attempts": 5, "max_delivery_count": 10},
+}
+
 
 @pytest.fixture
-def data(root: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((root / "deploy" / "capacity.json").read_text("utf-8"))
-    return content
+def data() -> dict[str, Any]:
+    return {name: dict(values) for name, values in EXAMPLE.items()}
 
 
 @pytest.fixture
 def copy(root: Path, tmp_path: Path) -> Path:
-    """A folder with what `python -m deploy.capacity` reads and writes."""
+    """A folder with what `python -m deploy.capacity` reads and writes, up to date."""
     (tmp_path / "deploy").mkdir()
-    for name in ("host.json", "deploy/capacity.json", "deploy/capacity.values.json"):
-        shutil.copy(root / name, tmp_path / name)
+    shutil.copy(root / "host.json", tmp_path / "host.json")
+    (tmp_path / "deploy" / "capacity.json").write_text(json.dumps(EXAMPLE, indent=2), "utf-8")
+    (tmp_path / "deploy" / "capacity.values.json").write_text("{}", "utf-8")
+    assert main(["--write", "--root", str(tmp_path)]) == 0
     return tmp_path
 
 
@@ -50,11 +60,10 @@ def test_connections_of_containers_count_as_well(data: dict[str, Any]) -> None:
 
 
 def test_connections_may_take_all_that_is_left_and_not_one_more(data: dict[str, Any]) -> None:
-    export = {"connections": 1}
-    fits = _changed(data, export=export, database={"max_connections": 81})
+    fits = _changed(data, database={"max_connections": 81})
     assert fits.peak_connections == 16
     assert not problems(fits)
-    assert problems(_changed(data, export=export, database={"max_connections": 80}))
+    assert problems(_changed(data, database={"max_connections": 80}))
 
 
 def test_more_exports_than_memory_holds_are_refused(data: dict[str, Any]) -> None:
@@ -100,7 +109,7 @@ def test_a_bad_entry_is_named(data: dict[str, Any], change: Change, message: str
     assert message in str(caught.value)
 
 
-def test_the_pool_has_a_connection_for_every_export_and_the_threads_are_never_fewer_than_the_calls(
+def test_the_pool_has_its_connections_for_every_export_and_the_threads_are_never_fewer_than_the_calls(
     data: dict[str, Any],
 ) -> None:
     values = bicep_values(_changed(data, functions={"exports_at_once": 3}, export={"connections": 2}))
