@@ -15,9 +15,6 @@ class Browse:
         self._messages: dict[int, Stored] = {}
         self._numbers: list[int] = []  # ascending; of removed messages too, until there are too many of those
 
-    def __len__(self) -> int:
-        return len(self._messages)
-
     def add(self, message: Stored) -> None:
         """Keep a message, whose sequence number is higher than any before."""
         self._messages[message.sequence_number] = message

@@ -64,7 +64,9 @@ def value(data: bytes) -> Any:
     """
     try:
         return value_at(data, 0)[0]
-    except (IndexError, struct.error, OverflowError, TypeError, UnicodeDecodeError, RecursionError) as error:
+    except Malformed:
+        raise
+    except (IndexError, struct.error, OverflowError, TypeError, ValueError, RecursionError) as error:
         raise Malformed(f"not an AMQP value: {error}") from error
 
 

@@ -46,10 +46,13 @@ class Nodes:
         path = node_path(address)
         queue = self._queues.get(path.removesuffix(_MANAGEMENT))
         if queue is None:
-            known = ", ".join(sorted(queue.name for queue in self._queues.values() if queue.dead_letters)) or "none"
-            name = _HOST.sub("", address)
-            raise UnknownNode(f"The messaging entity '{name}' could not be found. Queues here: {known}.")
+            raise UnknownNode(f"The messaging entity '{_HOST.sub('', address)}' could not be found. {self._known()}")
         return Node(queue, path.endswith(_MANAGEMENT))
+
+    def _known(self) -> str:
+        names = sorted(queue.name for queue in self._queues.values() if queue.dead_letters is not None)
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        return f"Queues here: {', '.join(names[:5]) or 'none'}{more}."
 
 
 def node_path(address: str) -> str:

@@ -97,7 +97,8 @@ class Peer:
         for link in list(self._links):
             self._forget(link)
         pn.pn_transport_unbind(self._transport)
-        pn.pn_connection_release(self._connection)
+        pn.pn_connection_release(self._connection)  # ends its sessions and links, but keeps our reference
+        pn.pn_decref(self._connection)
         pn.pn_collector_free(self._collector)
         pn.pn_decref(self._transport)
 
@@ -144,7 +145,9 @@ class Peer:
         try:
             end, address = self._attach(self, link)
         except AttachRefused as error:
-            # Without source and target in the answer, the client knows at once that it will be detached.
+            # Without source and target in the answer, the client knows that it is about to be detached.
+            pn.pn_terminus_set_type(pn.pn_link_source(link), pn.PN_UNSPECIFIED)
+            pn.pn_terminus_set_type(pn.pn_link_target(link), pn.PN_UNSPECIFIED)
             pn.pn_link_open(link)
             close_link(link, error.condition, str(error))
             return

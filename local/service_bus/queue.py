@@ -3,7 +3,7 @@
 import heapq
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from local.service_bus.browse import Browse
 from local.service_bus.duplicates import Duplicates
@@ -15,7 +15,7 @@ from local.service_bus.timers import Timers
 class Queue:
     """Messages in order of their sequence numbers, which start at 1, and the dead-letter queue beside them.
 
-    `dead_letters` is a queue too; its own `dead_letters` is None.
+    `dead_letters` is a queue too; its own is None. `on_wake` is told when `advance` is to be called next.
     """
 
     def __init__(self, name: str, rules: Rules, dead_letters: "Queue | None" = None) -> None:
@@ -29,11 +29,9 @@ class Queue:
         self._locks = Timers[bytes]()
         self._schedule = Timers[int]()
         self._expiry = Timers[int]()
+        self.on_wake: Callable[[Queue, int], None] = lambda _queue, _at: None
         self._wake: float = math.inf  # no deadline is earlier than this, though this may be too early
         self._duplicates = Duplicates(rules.duplicate_window_ms)
-
-    def __len__(self) -> int:
-        return len(self._browse)
 
     @property
     def ready(self) -> bool:
@@ -58,7 +56,9 @@ class Queue:
             if message is not None and message.lock is None:
                 self._expire(message, now)
         timers = (self._locks.next_due, self._schedule.next_due, self._expiry.next_due)
-        self._wake = min((due for due in timers if due is not None), default=math.inf)
+        self._wake = math.inf
+        if any(due is not None for due in timers):
+            self._wake_at(min(due for due in timers if due is not None))
 
     def enqueue(self, message: Stored, now: int) -> int:
         """Take a message, for now or its scheduled time; its sequence number. A duplicate gets one and is dropped."""
@@ -143,7 +143,12 @@ class Queue:
 
     def _remind[Key](self, timers: Timers[Key], key: Key, at: int) -> None:
         timers.set(key, at)
-        self._wake = min(self._wake, at)
+        if at < self._wake:
+            self._wake_at(at)
+
+    def _wake_at(self, at: int) -> None:
+        self._wake = at
+        self.on_wake(self, at)
 
     def _next_sequence(self) -> int:
         self._last_sequence += 1

@@ -17,7 +17,6 @@ from local.service_bus.turns import Turns
 
 # A client that has not opened its connection by then never will.
 HANDSHAKE_MS = 10_000
-# epoll cannot sleep as long as a message may live.
 LONGEST_SLEEP_S = 3600.0
 
 
@@ -77,10 +76,9 @@ class Server:
             end.close()
 
     def _timeout_s(self) -> float:
-        wait = self._turns.next_due - wall_clock()
-        if (due := self._ticks.next_due) is not None:
-            wait = min(wait, due - _monotonic_ms())
-        return min(max(0, wait) / 1000, LONGEST_SLEEP_S)
+        clocks = ((self._turns.next_due, wall_clock), (self._ticks.next_due, _monotonic_ms))
+        # An end to every sleep: epoll cannot sleep as long as a message may live.
+        return max(0, min([LONGEST_SLEEP_S, *((due - clock()) / 1000 for due, clock in clocks if due is not None)]))
 
     def _accept(self) -> None:
         try:

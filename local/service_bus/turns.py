@@ -1,44 +1,53 @@
 """Who gets the next message: receivers of one queue, one message each in turn."""
 
-import math
 from collections import deque
 from collections.abc import Iterable
 
 from local.service_bus.links import Subscription
 from local.service_bus.queue import Queue
+from local.service_bus.timers import Timers
 
 
 class Turns[Owner]:
-    """The subscriptions of every queue, each with its owner, which is whoever has to send what it was fed."""
+    """The subscriptions of every queue, each with its owner, which is whoever has to send what it was fed.
+
+    What it costs to feed grows with the queues that have subscriptions or are due, not with all there are.
+    """
 
     def __init__(self, queues: Iterable[Queue]) -> None:
-        self._waiting: dict[Queue, deque[Subscription]] = {queue: deque() for queue in queues}
+        self._waiting: dict[Queue, deque[Subscription]] = {}
         self._owners: dict[Subscription, Owner] = {}
+        self._alarms = Timers[Queue]()
+        for queue in queues:
+            queue.on_wake = self._alarms.set
 
     def join(self, subscription: Subscription, owner: Owner) -> None:
         """Take part from now on."""
         self._owners[subscription] = owner
-        self._waiting[subscription.queue].append(subscription)
+        self._waiting.setdefault(subscription.queue, deque()).append(subscription)
 
     def leave(self, subscription: Subscription) -> None:
         """Take part no longer."""
         del self._owners[subscription]
-        self._waiting[subscription.queue].remove(subscription)
+        waiting = self._waiting[subscription.queue]
+        waiting.remove(subscription)
+        if not waiting:
+            del self._waiting[subscription.queue]
 
     @property
-    def next_due(self) -> float:
-        """When to feed again at the latest, in ms since 1970, UTC."""
-        return min((queue.next_due for queue in self._waiting), default=math.inf)
+    def next_due(self) -> int | None:
+        """When to feed again at the latest, in ms since 1970, UTC; None if nothing waits for its time."""
+        return self._alarms.next_due
 
     def feed(self, now: int) -> set[Owner]:
         """Hand out what can be handed out now; whoever has something to send after it."""
+        for queue in self._alarms.due(now):
+            queue.advance(now)
         owners: set[Owner] = set()
         for queue, waiting in self._waiting.items():
-            queue.advance(now)
-            if waiting:
-                fed = _serve(queue, waiting, now)
-                fed.update(subscription for subscription in waiting if subscription.drain())
-                owners.update(self._owners[subscription] for subscription in fed)
+            fed = _serve(queue, waiting, now)
+            fed.update(subscription for subscription in waiting if subscription.drain())
+            owners.update(self._owners[subscription] for subscription in fed)
         return owners
 
 
