@@ -29,7 +29,7 @@ param hostingPlan string = 'flex'
 ])
 param exportHost string = 'functions'
 
-@description('Image of the container worker, such as name.azurecr.io/tailrace:1. Empty until it is pushed.')
+@description('Image of the container worker, as <registry>/tailrace:1. Empty until it is pushed.')
 param workerImage string = ''
 
 @description('True: a virtual network, private endpoints and no public access to storage, Service Bus and a new server.')
@@ -429,6 +429,7 @@ module workbook 'modules/workbook.bicep' = {
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = functions.outputs.name
 output AZURE_CONTAINER_REGISTRY_NAME string = registry.?outputs.name ?? ''
+output AZURE_CONTAINER_REGISTRY_ENDPOINT string = registry.?outputs.server ?? ''
 output TAILRACE_HTTP_ADDRESS string = functions.outputs.address
 output TAILRACE_IDENTITY_NAME string = identity.outputs.name
 output TAILRACE_HOST_ACCOUNT string = hostStorage.outputs.accountName
