@@ -91,7 +91,14 @@ class Consumer:
             with client.get_queue_receiver(self._settings.queue) as receiver:
                 while not self._stopping.is_set():
                     for message in receiver.receive_messages(max_message_count=1, max_wait_time=_POLL_SECONDS):
-                        self._handle(receiver, message)
+                        self._take(receiver, message)
+
+    def _take(self, receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
+        if self._stopping.is_set():
+            # It came while the worker was told to stop: nobody would wait for its export.
+            receiver.abandon_message(message)
+        else:
+            self._handle(receiver, message)
 
     def _handle(self, receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
         delivery = _delivery_of(message)
@@ -148,14 +155,23 @@ def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement) -> Non
 
 
 def _delivery_of(message: "ServiceBusReceivedMessage") -> Delivery:
-    body = message.body
     return Delivery(
-        body=body if isinstance(body, bytes) else b"".join(body),
-        message_id=message.message_id or "",
+        body=_body_of(message),
+        message_id=str(message.message_id or ""),
         sequence_number=message.sequence_number or 0,
         # AMQP's delivery count is of earlier deliveries: 0 for the first.
         attempt=attempt_of(message.application_properties or {}, redeliveries=message.delivery_count or 0),
     )
+
+
+def _body_of(message: "ServiceBusReceivedMessage") -> bytes:
+    """The bytes of a body, whatever section of AMQP it came in: other languages' clients send a text as a value."""
+    from azure.servicebus.amqp import AmqpMessageBodyType
+
+    body = message.body
+    if message.body_type is AmqpMessageBodyType.DATA:
+        return body if isinstance(body, bytes) else b"".join(body)
+    return body if isinstance(body, bytes) else str(body).encode(errors="replace")
 
 
 def _join(threads: list[Thread], seconds: float) -> None:

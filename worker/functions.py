@@ -41,7 +41,7 @@ def export(message: func.ServiceBusMessage, actions: ServiceBusMessageActions) -
         exporter, retries = _opened()
     delivery = Delivery(
         body=message.get_body(),
-        message_id=message.message_id,
+        message_id=message.message_id or "",
         sequence_number=message.sequence_number or 0,
         # The host counts deliveries from 1.
         attempt=attempt_of(message.application_properties, redeliveries=(message.delivery_count or 1) - 1),

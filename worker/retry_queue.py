@@ -58,5 +58,5 @@ def attempt_of(properties: Mapping[Any, object], redeliveries: int) -> int:
     >>> attempt_of({b"attempt": 3}, redeliveries=1), attempt_of({}, redeliveries=0), attempt_of({"attempt": "x"}, 0)
     (4, 1, 1)
     """
-    carried = {key.decode() if isinstance(key, bytes) else key: value for key, value in properties.items()}.get(ATTEMPT)
+    carried = properties.get(ATTEMPT, properties.get(ATTEMPT.encode()))
     return (carried if isinstance(carried, int) and carried > 0 else 1) + redeliveries
