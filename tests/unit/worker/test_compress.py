@@ -1,0 +1,39 @@
+"""Compression: any tool gives back what went in, also from runs that are joined end to end."""
+
+import gzip
+import io
+from collections.abc import Callable
+from itertools import chain
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from worker.compress import compressed
+
+UNPACK: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.decompress,
+    "zstd": lambda data: zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read(),
+    "none": bytes,
+}
+RUNS = st.lists(st.lists(st.binary(max_size=200), max_size=5), min_size=1, max_size=4)
+
+
+@pytest.mark.parametrize(
+    ("compression", "level"),
+    [("gzip", 0), ("gzip", 2), ("gzip", 3), ("gzip", 6), ("gzip", 9), ("zstd", 3), ("none", 0)],
+)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@given(RUNS)
+def test_runs_joined_end_to_end_are_one_valid_file(compression: str, level: int, runs: list[list[bytes]]) -> None:
+    streams = (compressed(map(bytearray, run), compression, level) for run in runs)
+    data = b"".join(chain.from_iterable(streams))
+    assert UNPACK[compression](data) == b"".join(chain.from_iterable(runs))
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd"])
+def test_the_same_rows_give_the_same_bytes(compression: str) -> None:
+    """No time and no file name go into the header."""
+    first, second = (b"".join(compressed([bytearray(b"a,b\n" * 999)], compression, 2)) for _ in range(2))
+    assert first == second
