@@ -1,6 +1,7 @@
 """`python -m local.service_bus [--config FILE] [--port N]`: serve until SIGTERM or SIGINT."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"cannot listen on 127.0.0.1:{options.port}: {error.strerror}; choose another --port", file=sys.stderr)
+        reason = os.strerror(error.errno) if error.errno else error
+        print(f"cannot listen on 127.0.0.1:{options.port}: {reason}; choose another --port", file=sys.stderr)
         return 1
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
@@ -35,8 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.service_bus", description="A local Service Bus namespace.")
     parser.add_argument("--config", type=Path, default=config.DEFAULT, help="the official emulator's Config.json")
-    parser.add_argument("--port", type=int, default=5672, help="0 for any free port (default: 5672)")
+    parser.add_argument("--port", type=_port, default=5672, help="0 for any free port (default: 5672)")
     return parser.parse_args(arguments)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is a number from 0 to 65535")
+    return int(text)
 
 
 if __name__ == "__main__":
