@@ -20,6 +20,9 @@ def work(
     json_logs: Annotated[
         bool | None, typer.Option("--json-logs/--text-logs", help="JSON lines by default, text on a terminal.")
     ] = None,
+    until_empty: Annotated[
+        bool, typer.Option("--until-empty", help="End once the queue is empty, as a job does.")
+    ] = False,
 ) -> None:
     """Work the queue until stopped, then finish what is running.
 
@@ -35,7 +38,7 @@ def work(
     from worker.open import open_exporter
 
     with open_exporter(settings) as exporter:
-        consumer = Consumer(settings, exporter)
+        consumer = Consumer(settings, exporter, until_empty=until_empty)
         _at_first_signal(consumer.stop)
         consumer.run()
 

@@ -87,6 +87,13 @@ class ExportJob(Model):
         return self
 
     @model_validator(mode="after")
+    def _name_tells_the_form(self) -> Self:
+        wrong = [suffix for suffix in (".gz", ".zst", ".parquet") if self.blob.endswith(suffix)]
+        if wrong and not self.output.suffix.endswith(wrong[0]):
+            raise ValueError(f"blob: its name ends in {wrong[0]}, but what is written is {self.output.suffix}")
+        return self
+
+    @model_validator(mode="after")
     def _names_are_apart(self) -> Self:
         run_unit = None if self.if_exists == "replace" else unit_between_runs(self.schedule)
         try:

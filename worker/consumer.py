@@ -7,7 +7,7 @@ from threading import Event, Thread, current_thread
 from typing import TYPE_CHECKING
 
 from connections.service_bus import service_bus_client, service_bus_errors
-from contracts.errors import ConfigurationError, TailraceError
+from contracts.errors import ConfigurationError
 from contracts.settlement import Settlement
 from settings import Settings
 from telemetry.events import event
@@ -31,7 +31,9 @@ class Consumer:
     One message a receiver: the SDK loses every lock when several are renewed on one (7.15).
     """
 
-    def __init__(self, settings: Settings, exporter: Exporter) -> None:
+    def __init__(self, settings: Settings, exporter: Exporter, *, until_empty: bool = False) -> None:
+        """With `until_empty`, `run` also ends once no slot gets a message any more."""
+        self._until_empty = until_empty
         self._settings = settings
         self._exporter = exporter
         self._retries = RetryQueue(settings)
@@ -77,21 +79,26 @@ class Consumer:
             try:
                 with service_bus_errors("receive", self._settings.queue):
                     self._receive()
-                pause = 1.0
             except ConfigurationError as error:
                 self._failed = error
                 return
-            except (TailraceError, OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001  # the SDK lets out whatever its parts meet; a slot must go on
                 event(_log, logging.ERROR, "receiver failed", slot=current_thread().name, error=str(error))
                 self._stopping.wait(pause)
                 pause = min(pause * 2, 30.0)
+            else:
+                return
 
     def _receive(self) -> None:
+        """Works until it is told to stop, or the queue is empty and that is enough."""
         with service_bus_client(self._settings) as client:
             with client.get_queue_receiver(self._settings.queue) as receiver:
                 while not self._stopping.is_set():
-                    for message in receiver.receive_messages(max_message_count=1, max_wait_time=_POLL_SECONDS):
+                    messages = receiver.receive_messages(max_message_count=1, max_wait_time=_POLL_SECONDS)
+                    for message in messages:
                         self._take(receiver, message)
+                    if not messages and self._until_empty:
+                        return
 
     def _take(self, receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
         if self._stopping.is_set():

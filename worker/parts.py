@@ -10,14 +10,15 @@ from psycopg import sql
 from contracts.errors import ExportInterrupted
 from contracts.receipt import Part
 from contracts.request import ExportRequest, TableSource
-from worker.buffers import INLINE_BYTES
+from worker.blocks import PartUpload
 from worker.compress import compressed
 from worker.reader_pool import Reader, ReaderPool
-from worker.sink import PartUpload, Upload
+from worker.sink import Upload
 from worker.snapshot import Cancellation, copy_out
 from worker.source import Snapshot, Source
 from worker.split import parts_wanted, split, streams_wanted
 from worker.statement import copy_statement
+from worker.survey import quantiles, survey
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +39,24 @@ def copy_parts(
 
     Raises what the first failing part raised; the others are stopped then.
     """
-    if snapshot.estimated_bytes < INLINE_BYTES and not reading.request.parts:
-        return (_copy_here(reading, snapshot, selected, upload, cancelled),)
+    upload.expect(snapshot.estimated_bytes)
     wanted = streams_wanted(reading.request, snapshot.estimated_bytes, reading.max_parts)
-    with reading.source.spare_connections(wanted) as streams:
-        if not streams:
-            return (_copy_here(reading, snapshot, selected, upload, cancelled),)
-        selects = _selects(reading.request, snapshot, streams) or [selected]
-        team = _Team(reading, snapshot.export(), selects, upload, cancelled)
-        return team.copy(min(streams, len(selects)))
+    with reading.source.spare_connections(wanted if wanted > 1 else 0) as streams:
+        selects = _selects(reading.request, snapshot, streams)
+        if len(selects) > 1:
+            team = _Team(reading, snapshot.export(), selects, upload, cancelled)
+            return team.copy(min(streams, len(selects)))
+    return (_copy_here(reading, snapshot, selected, upload, cancelled),)
 
 
 def _selects(request: ExportRequest, snapshot: Snapshot, streams: int) -> list[sql.Composed]:
-    if streams == 1 or not isinstance(request.source, TableSource):
+    """What each part selects; none where the source cannot be split, or only one stream is to be had."""
+    source, window = request.source, request.window
+    if streams < 2 or not isinstance(source, TableSource):
         return []
-    found = snapshot.survey(request.source.schema_name, request.source.table)
-    return split(request, found, parts_wanted(streams, snapshot.estimated_bytes))
+    found = survey(snapshot.connection, source.schema_name, source.table)
+    known = quantiles(snapshot.connection, source.schema_name, source.table, window.column) if window else []
+    return split(request, found, known, parts_wanted(streams, snapshot.estimated_bytes))
 
 
 def _copy_here(

@@ -1,17 +1,16 @@
-"""Edge: one block blob, staged in blocks and made visible by one conditional commit."""
+"""Edge: one block blob, made visible by one conditional commit."""
 
-from collections.abc import Buffer, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from connections.storage import container_client, storage_errors
-from contracts.errors import SinkRejected
-from contracts.receipt import Part, Receipt
+from contracts.receipt import Receipt
 from settings import Settings
+from worker.blocks import PartUpload, Staging
 from worker.buffers import BLOCK_BYTES, MAX_BLOCKS, STAGERS
 
 if TYPE_CHECKING:
@@ -80,6 +79,10 @@ class Upload:
         self._attempt = uuid4().hex[:24]
         self._parts: dict[int, PartUpload] = {}
 
+    def expect(self, csv_bytes: int) -> None:
+        """Chooses blocks large enough for an export of about this size, many times over."""
+        self._staging.block_bytes = max(BLOCK_BYTES, csv_bytes // (MAX_BLOCKS // 2))
+
     def part(self, index: int) -> "PartUpload":
         """The part of this number; each is written by one thread at a time."""
         part = self._parts[index] = PartUpload(self._staging, f"{self._attempt}-{index:04d}")
@@ -93,14 +96,17 @@ class Upload:
         parts = [part for _, part in sorted(self._parts.items())]
         blob = self._staging.blob
         options = self._options(receipt, content_type)
-        if receipt.blob_bytes <= BLOCK_BYTES and not any(part.block_ids for part in parts):
-            # Put Blob is atomic too, takes the same conditions, and is one request instead of two.
-            data = b"".join(part.take() for part in parts)
+        if not any(part.block_ids for part in parts):
+            # Put Blob is atomic too, takes the same conditions, and is one request instead of two. Only a single
+            # part gets here without a block, or parts that are small together.
+            data = b"".join(part.rest for part in parts)
             with storage_errors("commit", self._staging.subject), _changes_told():
                 blob.upload_blob(data, length=len(data), **options)
             return
         for part in parts:
             part.stage_rest()
+        for part in parts:
+            part.wait()
         block_ids = [block_id for part in parts for block_id in part.block_ids]
         if len(block_ids) > MAX_BLOCKS:
             raise self._staging.too_large()
@@ -125,91 +131,6 @@ class Upload:
         )
         settings = ContentSettings(content_type=content_type)
         return {"metadata": receipt.to_metadata(), "content_settings": settings, **condition}
-
-
-@dataclass(frozen=True, slots=True)
-class Staging:
-    """Where the blocks of one upload go, and the threads that bring them there."""
-
-    blob: "BlobClient"
-    subject: str
-    threads: ThreadPoolExecutor
-
-    def stage(self, block_id: str, block: bytes) -> None:
-        """Puts one block."""
-        with storage_errors("upload", self.subject):
-            self.blob.stage_block(block_id, block, length=len(block))
-
-    def too_large(self) -> SinkRejected:
-        """The error of a blob that would have too many blocks."""
-        return SinkRejected(
-            f"upload of {self.subject!r} was stopped: a blob holds at most {MAX_BLOCKS:,} blocks of "
-            f"{BLOCK_BYTES:,} bytes; export it by smaller windows",
-            reason="BlobTooLarge",
-        )
-
-
-class PartUpload:
-    """A run of bytes of the blob, for one thread. At most STAGERS of its blocks are under way."""
-
-    def __init__(self, staging: Staging, prefix: str) -> None:
-        self._staging = staging
-        self._prefix = prefix
-        self._pending: list[Buffer] = []
-        self._pending_bytes = 0
-        self._bytes = 0
-        self._digest = sha256()
-        self._under_way: set[Future[None]] = set()
-        self.block_ids: list[str] = []
-
-    def write(self, data: Buffer) -> None:
-        """Takes bytes and keeps them; waits where STAGERS blocks are under way already."""
-        size = len(memoryview(data))
-        self._digest.update(data)
-        self._bytes += size
-        self._pending.append(data)
-        self._pending_bytes += size
-        if self._pending_bytes >= BLOCK_BYTES:
-            self._stage()
-
-    def finished(self, rows: int, csv_bytes: int) -> Part:
-        """What the receipt says of this part."""
-        return Part(rows=rows, csv_bytes=csv_bytes, blob_bytes=self._bytes, sha256=self._digest.hexdigest())
-
-    def take(self) -> bytes:
-        """All bytes of a part that has staged none."""
-        data = b"".join(self._pending)
-        self._pending.clear()
-        return data
-
-    def stage_rest(self) -> None:
-        """Stages what is left, and returns when all blocks of the part are staged."""
-        if self._pending:
-            self._stage()
-        self._wait_for(len(self._under_way))
-
-    def settle(self) -> None:
-        """Waits until no thread works for this part any more."""
-        wait(self._under_way)
-        self._under_way.clear()
-
-    def _stage(self) -> None:
-        if len(self.block_ids) == MAX_BLOCKS:
-            raise self._staging.too_large()
-        block_id = f"{self._prefix}-{len(self.block_ids):06d}"
-        self.block_ids.append(block_id)
-        self._wait_for(len(self._under_way) - STAGERS + 1)
-        block = self.take()
-        self._pending_bytes = 0
-        self._under_way.add(self._staging.threads.submit(self._staging.stage, block_id, block))
-
-    def _wait_for(self, count: int) -> None:
-        """Waits until `count` of the blocks under way are done, and raises what one of them raised."""
-        while count > 0 and self._under_way:
-            done, self._under_way = wait(self._under_way, return_when=FIRST_COMPLETED)
-            count -= len(done)
-            for future in done:
-                future.result()
 
 
 @contextmanager

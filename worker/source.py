@@ -15,7 +15,6 @@ from settings import Settings
 from worker.connection import Connector
 from worker.snapshot import begin_statement
 from worker.source_errors import Trouble, translated
-from worker.survey import Survey, survey
 
 
 class Snapshot:
@@ -25,10 +24,6 @@ class Snapshot:
         self.connection = connection
         self.id = id_
         self.estimated_bytes = estimated_bytes
-
-    def survey(self, schema: str, table: str) -> Survey:
-        """How a table is stored, to split it."""
-        return survey(self.connection, schema, table)
 
     def export(self) -> str:
         """A name under which other connections see the same, for as long as this transaction is open."""

@@ -1,8 +1,10 @@
 """Pure: how many parts an export has, and what each of them selects. Parts never overlap and leave nothing out."""
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from psycopg import sql
 
@@ -25,12 +27,17 @@ def parts_wanted(streams: int, estimated_bytes: int) -> int:
     return max(streams, min(MAX_PARTS, max(2 * streams, estimated_bytes // PART_BYTES)))
 
 
-def split(request: ExportRequest, survey: Survey, count: int) -> list[sql.Composed]:
-    """About `count` SELECTs in the order of their rows in the blob; empty where the source cannot be split."""
+def split(request: ExportRequest, survey: Survey, quantiles: Iterable[str], count: int) -> list[sql.Composed]:
+    """About `count` SELECTs in the order of their rows in the blob; empty where the source cannot be split.
+
+    `quantiles` are of the window's column, in its text form.
+    """
     assert isinstance(request.source, TableSource)
     if request.window is not None and survey.kind in {"r", "p", "m"}:
         name = sql.Identifier(request.source.schema_name, request.source.table)
-        return [select_from(name, request.source.columns, within(piece)) for piece in cut(request.window, count)]
+        return [
+            select_from(name, request.source.columns, within(piece)) for piece in cut(request.window, count, quantiles)
+        ]
     if request.window is not None or not survey.leaves or not survey.has_tid_range_scans:
         return []
     # The parent's columns by name: a partition may have them in another order.
@@ -38,25 +45,49 @@ def split(request: ExportRequest, survey: Survey, count: int) -> list[sql.Compos
     return [_union(group, columns) for group in _groups(list(_page_ranges(survey.leaves, count)), MAX_PARTS)]
 
 
-def cut(window: Window, count: int) -> list[Window]:
-    """The window in at most `count` windows side by side.
+def cut(window: Window, count: int, quantiles: Iterable[str] = ()) -> list[Window]:
+    """The window in at most `count` windows side by side: of as many rows each, as far as `quantiles` tell.
 
     >>> [(piece.start, piece.end) for piece in cut(IntegerWindow(column="id", start=0, end=10), 3)]
     [(0, 3), (3, 6), (6, 10)]
-    >>> from datetime import date
+    >>> known = ["-5", "1", "1", "2", "2", "3", "4", "99"]
+    >>> [(piece.start, piece.end) for piece in cut(IntegerWindow(column="id", start=0, end=10), 2, known)]
+    [(0, 2), (2, 10)]
     >>> len(cut(DateWindow(column="day", start=date(2026, 1, 1), end=date(2026, 1, 2)), 3))
     1
     """
+    inner = _values_within(window, quantiles)
+    # Few quantiles in the window say little of how rows lie in it: then it is cut by the clock.
+    cuts = (
+        [inner[len(inner) * i // count] for i in range(1, count)] if len(inner) >= 2 * count else _even(window, count)
+    )
+    bounds = [window.start, *cuts, window.end]
+    pairs = [(start, end) for start, end in pairwise(bounds) if start != end]
+    return [window.model_copy(update={"start": start, "end": end}) for start, end in pairs]
+
+
+def _even(window: Window, count: int) -> list[Any]:
     match window:
         case IntegerWindow():
-            bounds: list[object] = [window.start + (window.end - window.start) * i // count for i in range(count + 1)]
+            return [window.start + (window.end - window.start) * i // count for i in range(1, count)]
         case DateWindow():
             days = (window.end - window.start).days
-            bounds = [window.start + timedelta(days=days * i // count) for i in range(count + 1)]
+            return [window.start + timedelta(days=days * i // count) for i in range(1, count)]
         case TimestamptzWindow() | TimestampWindow():
-            length = window.end - window.start
-            bounds = [window.start + length * i // count for i in range(count + 1)]
-    return [window.model_copy(update={"start": start, "end": end}) for start, end in pairwise(bounds) if start != end]
+            return [window.start + (window.end - window.start) * i // count for i in range(1, count)]
+
+
+def _values_within(window: Window, texts: Iterable[str]) -> list[Any]:
+    """The texts that are values of the window's type and lie in it, ascending; infinity and the like are not."""
+    parsers: dict[str, Callable[[str], Any]] = {"integer": int, "date": date.fromisoformat}
+    parse = parsers.get(window.type, datetime.fromisoformat)
+    inner = []
+    for text in texts:
+        with suppress(ValueError):
+            value = parse(text)
+            if window.start < value < window.end:
+                inner.append(value)
+    return sorted(inner)
 
 
 type _Range = tuple[Leaf, int, int | None]

@@ -5,11 +5,11 @@ from typing import Any
 
 import psycopg
 
-# Leaves of a partitioned table with the role's right to read each; a plain table, of which pg_partition_tree says
-# nothing, is its own only leaf.
+# Leaves of a partitioned table, and whether the role may read all of each by its own name: policies of a leaf do not
+# apply to those who read through the parent. A plain table, of which pg_partition_tree says nothing, is its own leaf.
 _LEAVES = """
     SELECT n.nspname, c.relname, c.relkind::text, pg_relation_size(c.oid) / current_setting('block_size')::bigint,
-           has_table_privilege(c.oid, 'SELECT')
+           has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid)
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = %(oid)s AND c.relkind <> 'p'
@@ -21,6 +21,12 @@ _TABLE = """
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE n.nspname = %s AND c.relname = %s"""
+
+
+# The planner's quantiles of a column, as text: their array has the column's type.
+_QUANTILES = """
+    SELECT unnest(histogram_bounds::text::text[]) FROM pg_stats
+    WHERE schemaname = %s AND tablename = %s AND attname = %s ORDER BY inherited DESC LIMIT 1000"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +42,8 @@ class Leaf:
 class Survey:
     """`kind` is pg_class.relkind: r table, p partitioned, m materialized view, v view, f foreign.
 
-    `leaves` is empty where they cannot be read one by one: a foreign one, one without SELECT for this role,
-    or row-level security, which belongs to the parent.
+    `leaves` is empty where they cannot be read one by one: a foreign one, one without SELECT for this role, or
+    row-level security of the parent or of one of them.
     """
 
     kind: str
@@ -58,3 +64,8 @@ def survey(connection: psycopg.Connection[Any], schema: str, table: str) -> Surv
         rows = []
     leaves = tuple(Leaf(leaf_schema, name, pages) for leaf_schema, name, _, pages, _ in rows)
     return Survey(kind, tuple(columns or ()), leaves, connection.info.server_version >= 140000)
+
+
+def quantiles(connection: psycopg.Connection[Any], schema: str, table: str, column: str) -> list[str]:
+    """Values of a column with about as many rows between any two neighbours; none where nothing was analyzed."""
+    return [value for (value,) in connection.execute(_QUANTILES, (schema, table, column)).fetchall()]

@@ -28,7 +28,6 @@ def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False, timeout=60)
 
 
-@pytest.mark.xfail(strict=True, reason="`tailrace work --until-empty` is not there yet")
 def test_the_job_s_command_line_is_understood(root: Path, arguments: list[str]) -> None:
     done = _run(root, *arguments)
     assert "PGHOST is missing" in done.stderr
