@@ -28,12 +28,14 @@ test-containers:  ## the integration tests on the vendors' container images; nee
 	@sh scripts/setup.sh
 	@$(PYTHON) -m pytest --stack=containers --ignore=tests/integration/local tests/integration tests/acceptance $(ARGS)
 
-check: setup  ## lint, formatting, types, layers, generated files, lock files
+check: setup  ## lint, formatting, types, layers, generated files, templates, lock files
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports --no-logo
 	@$(PYTHON) -m contracts.generate --check
+	@$(PYTHON) -m deploy.capacity --check
+	@$(PYTHON) -m deploy.template
 	@$(PYTHON) scripts/check_locks.py
 
 format: setup  ## format the code and mend what the linter can

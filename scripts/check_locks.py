@@ -41,6 +41,7 @@ def python_differences(project: dict[str, Any]) -> list[str]:
         "requirements.txt": runtime,
         "requirements-dev.txt": [*runtime, *extras["cli"], *extras["local"], *extras["dev"]],
         "requirements-node.txt": extras["node"],
+        "deploy/requirements-cli.txt": extras["cli"],
     }
     texts = {name: (ROOT / name).read_text() for name in wanted}
     found = [difference for name, asked in wanted.items() for difference in unmet(name, texts[name], asked)]

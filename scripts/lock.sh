@@ -11,10 +11,13 @@ compile() {
 compile pyproject.toml -o requirements.txt
 # One set of versions: what is tested is what runs in Azure.
 compile pyproject.toml --extra cli --extra local --extra dev --constraint requirements.txt -o requirements-dev.txt
-node=$(mktemp)
-trap 'rm -f "$node"' EXIT
-.venv/bin/python -I scripts/check_locks.py --print-extra node >"$node"
-compile "$node" -o requirements-node.txt
+extra=$(mktemp)
+trap 'rm -f "$extra"' EXIT
+.venv/bin/python -I scripts/check_locks.py --print-extra node >"$extra"
+compile "$extra" -o requirements-node.txt
+# What the container image needs beside requirements.txt.
+.venv/bin/python -I scripts/check_locks.py --print-extra cli >"$extra"
+compile "$extra" --constraint requirements-dev.txt -o deploy/requirements-cli.txt
 
 cd local/node
 npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --loglevel=error
