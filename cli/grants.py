@@ -1,0 +1,83 @@
+"""`tailrace grants`: the SQL that lets a role export, and what it can do beyond that."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from cli.terminal import record, remark, say
+from contracts.jobs_file import Jobs, load_jobs
+from doctor.audit import excesses, shortened
+from doctor.grants import Login, Wanted, grant_script
+from doctor.query_reads import query_reads
+from doctor.reads import TableRead, once_each, query_jobs, tables_read
+from doctor.session import session
+from settings import Settings
+
+_JOBS = Path(__file__).parents[1] / "jobs.toml"
+
+
+def grants(  # noqa: PLR0913  # options of a command
+    *,
+    role: Annotated[str, typer.Option(envvar="PGUSER", help="The role; for an identity its name, case kept.")],
+    database: Annotated[str, typer.Option(envvar="PGDATABASE", help="The database that the jobs read.")],
+    jobs: Annotated[Path, typer.Option(envvar="TAILRACE_JOBS", help="The jobs.", show_default=False)] = _JOBS,
+    login: Annotated[Literal["entra", "password"], typer.Option(help="How the role logs in.")] = "entra",
+    object_id: Annotated[
+        str | None, typer.Option(metavar="UUID", help="Of the identity, where the role has another name.")
+    ] = None,
+    kind: Annotated[
+        Literal["service", "user", "group"], typer.Option(help="What the object id is of; service for identities.")
+    ] = "service",
+    future_tables: Annotated[bool, typer.Option("--future-tables", help="Also tables that come later.")] = False,
+    owner: Annotated[str | None, typer.Option(metavar="ROLE", help="Who creates later tables.")] = None,
+    role_settings: Annotated[bool, typer.Option(help="Also read-only and time-outs as the role's defaults.")] = True,
+    resolve_queries: Annotated[
+        bool, typer.Option("--resolve-queries", help="Connect, and ask what the queries of jobs read.")
+    ] = False,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Connect, and list what the role can do beyond that; exit 1 if anything.")
+    ] = False,
+) -> None:
+    """Print the SQL that lets a role export the jobs, and nothing else.
+
+    Nothing is executed: pipe it into psql as an administrator of the server. docs/identity.md explains each statement.
+    """
+    known = load_jobs(jobs)
+    if audit:
+        _audit(role, known)
+        return
+    reads, unknown = tables_read(known), [job.name for job in query_jobs(known)]
+    if resolve_queries and unknown:
+        reads, unknown = once_each([*reads, *_resolved(known)]), []
+    wanted = Wanted(
+        role=role,
+        database=database,
+        reads=tuple(reads),
+        queries=tuple(unknown),
+        login=Login(login, object_id, kind),
+        future_tables=future_tables,
+        owner=owner,
+        role_settings=role_settings,
+    )
+    print(grant_script(wanted), end="")
+
+
+def _resolved(jobs: Jobs) -> list[TableRead]:
+    with session(Settings.from_env(os.environ)) as connection:
+        return [read for job in query_jobs(jobs) for read in query_reads(connection, job)]
+
+
+def _audit(role: str, jobs: Jobs) -> None:
+    with session(Settings.from_env(os.environ)) as connection:
+        reads = tables_read(jobs)
+        for job in query_jobs(jobs):
+            reads += query_reads(connection, job)
+        found = excesses(connection, role, reads)
+    for excess in shortened(found):
+        record(f"{excess.what} {excess.subject}", {"mend": excess.mend or None})
+    if found:
+        remark(f"role {role!r} can do {len(found):,} things that the jobs do not need")
+        raise typer.Exit(1)
+    say(f"role {role!r} can read what the jobs name, and no more")
