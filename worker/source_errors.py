@@ -19,6 +19,15 @@ _REJECTED = {
     "54": ("TooLarge", "a row or statement is over PostgreSQL's limits; export fewer columns"),
 }
 _LOGIN = ("28", "3D")
+# libpq keeps no SQLSTATE of a connection that the server refused, only the words.
+_REFUSALS = {
+    "password authentication failed": "28P01",
+    "authentication failed": "28000",
+    "pg_hba.conf": "28000",
+    "does not exist": "3D000",
+    "too many": "53300",
+    "connection slots": "53300",
+}
 
 
 class Trouble(NamedTuple):
@@ -32,7 +41,17 @@ class Trouble(NamedTuple):
     def of(cls, error: psycopg.Error) -> Self:
         """The first line of what the server, else the client, says."""
         cause = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
-        return cls(error.sqlstate or "", cause, error.diag.message_hint or "")
+        return cls(error.sqlstate or _of_refusal(cause), cause, error.diag.message_hint or "")
+
+
+def _of_refusal(cause: str) -> str:
+    """The SQLSTATE behind the words of a refused connection.
+
+    >>> _of_refusal('connection failed: … FATAL:  database "x" does not exist')
+    '3D000'
+    """
+    _, fatal, words = cause.partition("FATAL:")
+    return next((state for part, state in _REFUSALS.items() if fatal and part in words), "")
 
 
 def translated(trouble: Trouble, subject: str) -> SourceRejected | SourceUnavailable:
