@@ -36,7 +36,8 @@ def main(arguments: list[str]) -> int:
 
 def python_differences(project: dict[str, Any]) -> list[str]:
     """Requirements that a lock file does not meet, and versions that differ between the lock files."""
-    runtime, extras = project["dependencies"], project["optional-dependencies"]
+    extras = project["optional-dependencies"]
+    runtime = [*project["dependencies"], *extras["telemetry"]]
     wanted = {
         "requirements.txt": runtime,
         "requirements-dev.txt": [*runtime, *extras["cli"], *extras["local"], *extras["dev"]],

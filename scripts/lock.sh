@@ -8,9 +8,9 @@ compile() {
         --no-annotate "$@" >/dev/null
 }
 
-compile pyproject.toml -o requirements.txt
+compile pyproject.toml --extra telemetry -o requirements.txt
 # One set of versions: what is tested is what runs in Azure.
-compile pyproject.toml --extra cli --extra local --extra dev --constraint requirements.txt -o requirements-dev.txt
+compile pyproject.toml --extra telemetry --extra cli --extra local --extra dev --constraint requirements.txt -o requirements-dev.txt
 extra=$(mktemp)
 trap 'rm -f "$extra"' EXIT
 .venv/bin/python -I scripts/check_locks.py --print-extra node >"$extra"

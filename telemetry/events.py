@@ -6,16 +6,39 @@ import sys
 from datetime import UTC, datetime
 from typing import override
 
+from telemetry.fields import fields as kept_fields
+
 _FIELDS = "tailrace"
 
 
 def event(log: logging.Logger, level: int, name: str, **fields: object) -> None:
-    """Logs `name` with `fields`; never pass a token, a password or a connection string.
+    """Logs `name` with `fields` and those of the delivery under way; never pass a token, a password, or a row's data.
 
     The text is logfmt, so that hosts which keep only the text (Azure Functions) keep the fields too.
     """
     if log.isEnabledFor(level):
-        log.log(level, "%s", logfmt(name, fields), extra={_FIELDS: {"event": name, **fields}})
+        told = {**kept_fields(), **fields}
+        log.log(level, "%s", logfmt(name, told), extra={_FIELDS: {"event": name, **told}})
+
+
+class NamesDelivery(logging.Filter):
+    """For a handler: gives a record that is no event, an SDK's for instance, the fields of the delivery under way."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        kept = dict(kept_fields())
+        if kept and not hasattr(record, _FIELDS):
+            text = record.getMessage()
+            setattr(record, _FIELDS, {"event": text, "logger": record.name, **kept})
+            record.msg, record.args = logfmt(text, kept), ()
+        return True
+
+
+def name_deliveries() -> None:
+    """Has each handler of the process name the delivery that a record belongs to."""
+    for handler in logging.getLogger().handlers:
+        if not any(isinstance(one, NamesDelivery) for one in handler.filters):
+            handler.addFilter(NamesDelivery())
 
 
 def logfmt(name: str, fields: dict[str, object]) -> str:
@@ -54,6 +77,7 @@ def log_to_stderr(*, as_json: bool, level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    name_deliveries()
     quiet_sdks()
 
 

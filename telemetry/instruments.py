@@ -1,0 +1,66 @@
+"""The metrics as instruments of OpenTelemetry's SDK."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from threading import Lock
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+from telemetry.metrics import METRICS, Metric
+
+# Seconds: from a small table to the longest export that a container may run.
+_BOUNDARIES = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
+
+
+class Instruments:
+    """The instruments by name; safe for threads."""
+
+    def __init__(self, meter: Meter, fresh_seconds: float) -> None:
+        """`fresh_seconds`: for how long a gauge's value is told."""
+        self._counters = {m.name: meter.create_counter(m.name, m.unit, m.description) for m in _of("counter")}
+        self._histograms = {
+            m.name: meter.create_histogram(
+                m.name, m.unit, m.description, explicit_bucket_boundaries_advisory=_BOUNDARIES
+            )
+            for m in _of("histogram")
+        }
+        self._gauges = {m.name: LastValues(fresh_seconds) for m in _of("gauge")}
+        for m in _of("gauge"):
+            meter.create_observable_gauge(m.name, [self._gauges[m.name].observations], m.unit, m.description)
+
+    def record(self, metric: str, value: float, attributes: Mapping[str, str]) -> None:
+        """A value of the metric of that name."""
+        if metric in self._counters:
+            self._counters[metric].add(value, attributes)
+        elif metric in self._histograms:
+            self._histograms[metric].record(value, attributes)
+        else:
+            self._gauges[metric].record(value, attributes)
+
+
+class LastValues:
+    """A gauge's last values, forgotten after a while.
+
+    The SDK's own gauge tells its last value for ever: of a lag, say, that another process has long made good.
+    """
+
+    def __init__(self, fresh_seconds: float) -> None:
+        self._fresh_seconds = fresh_seconds
+        self._lock = Lock()
+        self._values: dict[frozenset[tuple[str, str]], tuple[float, float]] = {}
+
+    def record(self, value: float, attributes: Mapping[str, str]) -> None:
+        """Puts a value in the place of that with the same attributes."""
+        with self._lock:
+            self._values[frozenset(attributes.items())] = (time.monotonic(), value)
+
+    def observations(self, _: CallbackOptions) -> Iterable[Observation]:
+        """The fresh values; the SDK asks for them once an interval for each destination."""
+        oldest = time.monotonic() - self._fresh_seconds
+        with self._lock:
+            self._values = {key: held for key, held in self._values.items() if held[0] >= oldest}
+            return [Observation(value, dict(key)) for key, (_, value) in self._values.items()]
+
+
+def _of(kind: str) -> Iterator[Metric]:
+    return (metric for metric in METRICS if metric.kind == kind)

@@ -1,0 +1,54 @@
+"""Spans, and the W3C trace context that joins the spans of a producer to those of the worker that gets its message."""
+
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+from telemetry.backend import NOWHERE, Attribute, Carrier, Kind, Origin, Span, backend
+
+__all__ = ["NOWHERE", "Attribute", "Carrier", "Origin", "Span", "annotate", "carrier", "carrier_of", "span"]
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_LONGEST_TRACESTATE = 512
+
+
+def span(
+    name: str, kind: Kind = "internal", origin: Origin = NOWHERE, **attributes: Attribute | None
+) -> AbstractContextManager[Span]:
+    """A span for the block, below the one under way, or else below its `origin`.
+
+    An exception that leaves the block marks it as failed, with the exception's class only: its text may quote data.
+    """
+    return backend().span(name, kind, origin, attributes)
+
+
+def annotate(**attributes: Attribute | None) -> None:
+    """Sets attributes on the span under way; never a token, a password, a connection string, or a row's data."""
+    backend().current().set(**attributes)
+
+
+def carrier() -> Carrier:
+    """What a message carries so that its worker's spans join the span under way; empty where telemetry is off."""
+    return backend().current().carrier()
+
+
+def carrier_of(properties: Mapping[str, object] | Mapping[bytes, object]) -> Carrier:
+    """The W3C context among a message's application properties; what is none is left out.
+
+    >>> carrier_of({b"traceparent": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", b"job": b"clicks"})
+    {'traceparent': '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'}
+    >>> carrier_of({"traceparent": "00-1"}), carrier_of({"tracestate": "a=b"})
+    ({}, {})
+    """
+    pairs = {_text(key): _text(value) for key, value in properties.items()}
+    parent, state = pairs.get("traceparent", ""), pairs.get("tracestate", "")
+    if not _TRACEPARENT.fullmatch(parent):
+        return {}
+    keeps_state = 0 < len(state) <= _LONGEST_TRACESTATE and state.isascii() and state.isprintable()
+    return {"traceparent": parent, **({"tracestate": state} if keeps_state else {})}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("ascii", errors="replace")
+    return value if isinstance(value, str) else ""
