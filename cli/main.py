@@ -9,10 +9,16 @@ import typer
 from typer.core import TyperGroup
 
 from cli import VERSION
+from cli.backfill import backfill
+from cli.dlq import dlq
+from cli.grants import grants
+from cli.jobs import jobs
+from cli.submit import submit
 from cli.terminal import complain, say
 from cli.work import work
 from contracts.errors import ConfigurationError, TailraceError
 from producer.ask import AskRefused
+from telemetry.events import quiet_sdks
 
 
 class Commands(TyperGroup):
@@ -40,14 +46,20 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def tailrace(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001  # its callback has acted on it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Export PostgreSQL tables and queries to Azure Blob Storage."""
+    quiet_sdks()
 
 
+app.command()(jobs)
+app.command()(submit)
+app.command()(backfill)
+app.add_typer(dlq, name="dlq")
 app.command()(work)
+app.command()(grants)
 
 
 def main() -> None:

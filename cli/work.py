@@ -44,7 +44,7 @@ def work(
 
 
 def _at_first_signal(act: Callable[[], object]) -> None:
-    """Calls `act` at the first SIGTERM or SIGINT; the next one ends the process, and the broker frees its messages."""
+    """Calls `act` at the first SIGTERM or SIGINT; the next one ends the process, whose messages lose their locks."""
 
     def first(_number: int, _frame: FrameType | None) -> None:
         for stop in _STOP:

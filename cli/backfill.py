@@ -1,0 +1,113 @@
+"""`tailrace backfill`: the requests of a range of windows."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from cli.terminal import record, say
+from contracts.job import ExportJob
+from contracts.jobs_file import load_jobs
+from contracts.request import ExportRequest
+from producer.ask import AskRefused, bound, job_named, one_request, requests_between
+from producer.enqueue import without_blob
+from producer.queue import ExportQueue
+from producer.store import BlobIndex
+from settings import Settings
+
+_MOST = 50_000  # requests in memory at once, about 3 KB each
+_ENDS = 3  # windows that a dry run shows of each end of the range
+
+
+def backfill(
+    job: Annotated[str, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.")],
+    *,
+    since: Annotated[
+        str, typer.Option("--from", metavar="X", show_default=False, help="Windows that begin at X or later.")
+    ],
+    until: Annotated[str, typer.Option("--to", metavar="Y", show_default=False, help="Windows that begin before Y.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also windows whose blob is there.")] = False,
+) -> None:
+    """Send requests for the windows of a range that have no blob.
+
+    X and Y are days (2026-01-31), times (2026-01-31T13:00, in the job's time zone unless they carry one) or, for
+    windows of numbers, numbers. Windows that are still open are left out. After a failure simply run it again.
+    """
+    settings = Settings.from_env(os.environ)
+    wanted = Range(job_named(load_jobs(settings.jobs), job), since, until)
+    asked = wanted.requests(datetime.now(UTC))
+    lacking = asked if every else without_blob(asked, BlobIndex(settings))
+    counts = {"windows": f"{len(asked):,}", "present": None if every else f"{len(asked) - len(lacking):,}"}
+    if dry_run:
+        record("", {**counts, "to send": f"{len(lacking):,}"})
+        say(*_ends_of(lacking))
+    else:
+        record("", {**counts, "sent": f"{_send(lacking, settings):,}"})
+    if open_from := wanted.left_open(asked):
+        say(f"windows from {open_from} on are still open and were left out")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The windows of a job that begin in [since, until), as a person wrote them."""
+
+    job: ExportJob
+    since: str
+    until: str
+
+    def requests(self, now: datetime) -> list[ExportRequest]:
+        """One for each window closed at `now`, at least one. Raises AskRefused that says why there is none."""
+        found = list(islice(requests_between(self.job, self.since, self.until, now), _MOST + 1))
+        if len(found) > _MOST:
+            raise AskRefused(
+                f"there are more than {_MOST:,} windows from {self.since} to {self.until}; "
+                "ask for them in several ranges"
+            )
+        if not found:
+            one_request(self.job, self.since, now)  # says that the window there is open, or when the next one begins
+            raise AskRefused(f"no window of job {self.job.name!r} begins from {self.since} to {self.until}")
+        return found
+
+    def left_open(self, closed: Sequence[ExportRequest]) -> str | None:
+        """Where the open windows of the range begin, None if all of it is in `closed`."""
+        end, until = closed[-1].run, bound(self.job, self.until)
+        is_open = isinstance(until, datetime) and end < until
+        return end.isoformat(timespec="minutes") if is_open else None
+
+
+def _send(requests: list[ExportRequest], settings: Settings) -> int:
+    if not requests:
+        return 0
+    with ExportQueue(settings) as queue:
+        return queue.send(requests)
+
+
+def _ends_of(requests: Sequence[ExportRequest]) -> list[str]:
+    r"""The first and the last few, a line each.
+
+    >>> from contracts.jobs_file import parse_jobs
+    >>> table = {"name": "a", "schema": "s", "table": "t", "blob": "{window_start}"}
+    >>> table["window"] = {"column": "id", "type": "integer", "size": 10}
+    >>> job = parse_jobs({"job": [table]})["a"]
+    >>> print("\n".join(_ends_of(Range(job, "0", "90").requests(datetime.now(UTC)))))
+        0 → 0
+        10 → 10
+        20 → 20
+        … 3 more
+        60 → 60
+        70 → 70
+        80 → 80
+    """
+    lines = [f"    {_start(request)} → {request.blob}" for request in requests]
+    hidden = len(lines) - 2 * _ENDS
+    return [*lines[:_ENDS], f"    … {hidden:,} more", *lines[-_ENDS:]] if hidden > 0 else lines
+
+
+def _start(request: ExportRequest) -> object:
+    assert request.window is not None
+    return request.window.model_dump(mode="json")["start"]
