@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connections.credential import credential_for
 from contracts.errors import ConfigurationError, SinkRejected, SinkUnavailable
@@ -28,6 +28,15 @@ _REFUSED = {
     "PathConflict": "the name is that of a folder, or a part of it is that of a file",
     "ResourceTypeMismatch": "the name is that of a folder",
 }
+# Half a minute in all, the first ones after 1, 3 and 5 s: the SDK waits 15 s even for a connection that was cut, and
+# gives up after 80 s, for which a snapshot stays open. An outage is for the queue to wait for.
+_RETRIES: dict[str, Any] = {
+    "initial_backoff": 1,
+    "increment_base": 2,
+    "retry_total": 5,
+    "retry_connect": 2,
+    "random_jitter_range": 1,
+}
 
 
 def container_client(settings: Settings, connections: int) -> "ContainerClient":
@@ -44,12 +53,13 @@ def container_client(settings: Settings, connections: int) -> "ContainerClient":
     if settings.storage_connection_string is not None:
         secret = settings.storage_connection_string.get_secret_value()
         try:
-            service = BlobServiceClient.from_connection_string(secret, transport=transport)
+            service = BlobServiceClient.from_connection_string(secret, transport=transport, **_RETRIES)
         except ValueError as error:
             raise ConfigurationError(f"settings: ExportStorage is no connection string: {error}") from None
     else:
         assert settings.storage_url is not None
-        service = BlobServiceClient(settings.storage_url, credential_for(settings), transport=transport)
+        credential = credential_for(settings)
+        service = BlobServiceClient(settings.storage_url, credential, transport=transport, **_RETRIES)
     return service.get_container_client(settings.container)
 
 
