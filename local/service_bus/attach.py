@@ -49,7 +49,7 @@ def attach(nodes: Nodes, clock: Clock, replies: Replies, link: Any) -> tuple[Lin
     if node is not None and incoming and not node.management and node.queue.dead_letters is None:
         raise AttachRefused("amqp:not-allowed", f"Nobody sends to {node.queue.name}; messages are moved there.")
     _open(link, incoming=incoming)
-    return _end(link, node, clock, partial(_reply, replies, link, path)), path
+    return _end(link, node, clock, _answering(replies, link, path)), path
 
 
 def _find(nodes: Nodes, address: str) -> Node:
@@ -98,6 +98,11 @@ def _enqueue(queue: Queue, clock: Clock, data: bytes) -> None:
         queue.enqueue(message, now)
 
 
-def _reply(replies: Replies, link: Any, path: str, reply_to: str, data: bytes) -> None:
-    # The SDK gives no reply-to for tokens: the answer goes to the same node's other link.
-    replies.reply(pn.pn_link_session(link), node_path(reply_to) or path, data)
+def _answering(replies: Replies, link: Any, path: str) -> Callable[[str, bytes], None]:
+    session = pn.pn_link_session(link)
+
+    def reply(reply_to: str, data: bytes) -> None:
+        # The SDK gives no reply-to for tokens: the answer goes to the same node's other link.
+        replies.reply(session, node_path(reply_to) or path, data)
+
+    return reply

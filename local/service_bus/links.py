@@ -9,7 +9,7 @@ from local.service_bus import codec
 from local.service_bus.decode import Malformed
 from local.service_bus.queue import Queue
 from local.service_bus.requests import Dialect, Handler, Refused, answer, parse
-from local.service_bus.settlement import reject, settle
+from local.service_bus.settlement import reject, set_condition, settle
 from local.service_bus.stored import Stored
 
 MAX_MESSAGE_BYTES = 256 * 1024
@@ -174,7 +174,5 @@ def request_link(link: Any, handler: Handler, dialect: Dialect, reply: Callable[
 
 def close_link(link: Any, condition: str, description: str) -> None:
     """Detach with an error."""
-    state = pn.pn_link_condition(link)
-    pn.pn_condition_set_name(state, condition)
-    pn.pn_condition_set_description(state, description)
+    set_condition(pn.pn_link_condition(link), condition, description)
     pn.pn_link_close(link)

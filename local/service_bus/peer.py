@@ -8,6 +8,7 @@ import cproton as pn  # type: ignore[import-untyped]
 
 from local.service_bus.attach import AttachRefused, Replies
 from local.service_bus.links import Link, Outgoing, Subscription, close_link
+from local.service_bus.settlement import set_condition
 from local.service_bus.turns import Turns
 
 type Attach = Callable[[Replies, Any], tuple[Link, str]]
@@ -86,8 +87,7 @@ class Peer:
     def hang_up(self) -> None:
         """Close with an error that tells the client why, if it still listens."""
         condition = pn.pn_connection_condition(self._connection)
-        pn.pn_condition_set_name(condition, "amqp:connection:forced")
-        pn.pn_condition_set_description(condition, "The broker is shutting down.")
+        set_condition(condition, "amqp:connection:forced", "The broker is shutting down.")
         pn.pn_connection_close(self._connection)
 
     def free(self) -> None:

@@ -9,6 +9,7 @@ from local.service_bus.decode import Malformed
 from local.service_bus.queue import Queue
 from local.service_bus.rules import LockLost, NotAllowed
 
+_INFO = encode.mapping({encode.symbol("refused"): encode.TRUE})
 LOCK_LOST = "com.microsoft:message-lock-lost"
 
 
@@ -72,12 +73,16 @@ def _echo(delivery: Any, state: int) -> None:
 
 def reject(delivery: Any, condition: str, description: str) -> None:
     """Set a rejected outcome that says why."""
-    state = pn.pn_disposition_condition(pn.pn_delivery_local(delivery))
-    pn.pn_condition_set_name(state, condition)
-    pn.pn_condition_set_description(state, description)
-    # The SDK reads the error's third field without a look at its length.
-    pn.pn_data_decode(pn.pn_condition_info(state), encode.mapping({encode.symbol("refused"): encode.TRUE}))
+    set_condition(pn.pn_disposition_condition(pn.pn_delivery_local(delivery)), condition, description)
     pn.pn_delivery_update(delivery, pn.PN_REJECTED)
+
+
+def set_condition(condition: Any, name: str, description: str) -> None:
+    """Fill in an AMQP error."""
+    pn.pn_condition_set_name(condition, name)
+    pn.pn_condition_set_description(condition, description)
+    # The SDK reads an error's third field without a look at whether there is one.
+    pn.pn_data_decode(pn.pn_condition_info(condition), _INFO)
 
 
 def read_data(data: Any) -> Any:

@@ -4,7 +4,13 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from azure.servicebus import ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver
+from azure.servicebus import (
+    ServiceBusClient,
+    ServiceBusMessage,
+    ServiceBusReceivedMessage,
+    ServiceBusReceiver,
+    ServiceBusSubQueue,
+)
 
 from local.process import Process
 
@@ -46,3 +52,23 @@ def until(holds: Callable[[], bool], timeout_s: float = 20) -> None:
 
 def bodies(messages: Iterable[ServiceBusReceivedMessage]) -> list[str]:
     return [str(message) for message in messages]
+
+
+def send(client: ServiceBusClient, queue: str, *texts: str) -> None:
+    with client.get_queue_sender(queue) as sender:
+        sender.send_messages([ServiceBusMessage(text, message_id=text) for text in texts])
+
+
+def peeked(client: ServiceBusClient, queue: str) -> list[str]:
+    with client.get_queue_receiver(queue) as receiver:
+        return bodies(receiver.peek_messages(250, sequence_number=1))
+
+
+def buried(client: ServiceBusClient, queue: str, count: int) -> list[ServiceBusReceivedMessage]:
+    """The messages of a dead-letter queue, once there are that many, and completed."""
+    with client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver:
+        messages = receive(receiver, count)
+        for message in messages:
+            receiver.complete_message(message)
+        assert receiver.peek_messages(10, sequence_number=1) == []
+    return messages

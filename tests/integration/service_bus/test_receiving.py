@@ -9,32 +9,10 @@ from azure.servicebus import (
     AutoLockRenewer,
     ServiceBusClient,
     ServiceBusMessage,
-    ServiceBusReceivedMessage,
     ServiceBusReceiveMode,
-    ServiceBusSubQueue,
 )
 from azure.servicebus.exceptions import MessageLockLostError, MessageNotFoundError, ServiceBusError
-from integration.service_bus.bus import Broker, bodies, receive, until
-
-
-def send(client: ServiceBusClient, queue: str, *texts: str) -> None:
-    with client.get_queue_sender(queue) as sender:
-        sender.send_messages([ServiceBusMessage(text, message_id=text) for text in texts])
-
-
-def peeked(client: ServiceBusClient, queue: str) -> list[str]:
-    with client.get_queue_receiver(queue) as receiver:
-        return bodies(receiver.peek_messages(250, sequence_number=1))
-
-
-def buried(client: ServiceBusClient, queue: str, count: int) -> list[ServiceBusReceivedMessage]:
-    """The messages of a dead-letter queue, once there are that many, and completed."""
-    with client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver:
-        messages = receive(receiver, count)
-        for message in messages:
-            receiver.complete_message(message)
-        assert receiver.peek_messages(10, sequence_number=1) == []
-    return messages
+from integration.service_bus.bus import Broker, bodies, buried, peeked, receive, send, until
 
 
 def test_a_completed_message_is_gone(client: ServiceBusClient, queue: str):
@@ -120,80 +98,9 @@ def test_the_lock_renewer_of_the_sdk_keeps_a_message_for_longer_than_its_lock(
         (message,) = receive(receiver, 1)
         renewer.register(receiver, message, max_lock_renewal_duration=30)
         assert other.receive_messages(max_wait_time=2.5) == []
+        renewer.close()  # the SDK cannot renew and settle on one receiver at the same time
         receiver.complete_message(message)
         assert receiver.peek_messages(10, sequence_number=1) == []
-
-
-def test_a_dead_lettered_message_has_its_reason_and_is_received_from_the_dead_letter_queue(
-    client: ServiceBusClient, queue: str
-):
-    send(client, queue, "bad", "good")
-    with client.get_queue_receiver(queue) as receiver:
-        (bad,) = receive(receiver, 1)
-        receiver.dead_letter_message(bad, reason="Broken", error_description="no table of that name")
-    (message,) = buried(client, queue, 1)
-    assert (str(message), message.message_id) == ("bad", "bad")
-    assert message.dead_letter_reason == "Broken"
-    assert message.dead_letter_error_description == "no table of that name"
-    assert message.dead_letter_source == queue
-    assert peeked(client, queue) == ["good"]
-
-
-def test_a_reason_replaces_one_that_the_sender_had_set(client: ServiceBusClient, queue: str):
-    properties = {"DeadLetterReason": "old", "kept": 1}
-    with client.get_queue_sender(queue) as sender, client.get_queue_receiver(queue) as receiver:
-        sender.send_messages(ServiceBusMessage("x", application_properties=properties))
-        (message,) = receive(receiver, 1)
-        assert message.application_properties == {b"DeadLetterReason": b"old", b"kept": 1}
-        receiver.dead_letter_message(message, reason="new")
-    (message,) = buried(client, queue, 1)
-    assert message.application_properties == {b"kept": 1, b"DeadLetterReason": b"new"}
-
-
-def test_nothing_is_dead_lettered_from_a_dead_letter_queue(client: ServiceBusClient, brief_queue: str):
-    send(client, brief_queue, "a")
-    with client.get_queue_receiver(brief_queue) as receiver:
-        receiver.dead_letter_message(receive(receiver, 1)[0], reason="first")
-    with client.get_queue_receiver(brief_queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver:
-        (message,) = receive(receiver, 1)
-        with pytest.raises(ServiceBusError, match="is a dead-letter queue"):
-            receiver.dead_letter_message(message, reason="second")
-    (message,) = buried(client, brief_queue, 1)
-    assert message.dead_letter_reason == "first"
-
-
-def test_a_message_abandoned_too_often_is_dead_lettered(client: ServiceBusClient, queue: str):
-    send(client, queue, "a")
-    with client.get_queue_receiver(queue) as receiver:
-        for count in range(10):
-            (message,) = receive(receiver, 1)
-            assert message.delivery_count == count
-            receiver.abandon_message(message)
-    (message,) = buried(client, queue, 1)
-    assert message.dead_letter_reason == "MaxDeliveryCountExceeded"
-    assert message.delivery_count == 10
-
-
-def test_a_message_whose_locks_lapse_too_often_is_dead_lettered(client: ServiceBusClient, brief_queue: str):
-    send(client, brief_queue, "a")
-    with client.get_queue_receiver(brief_queue) as receiver:
-        assert [message.delivery_count for message in receive(receiver, 3)] == [0, 1, 2]
-        (message,) = buried(client, brief_queue, 1)
-        assert message.dead_letter_reason == "MaxDeliveryCountExceeded"
-        assert receiver.peek_messages(10, sequence_number=1) == []
-
-
-def test_a_message_that_outlives_its_time_is_dropped_or_dead_lettered(
-    client: ServiceBusClient, queue: str, burying_queue: str
-):
-    for name in (queue, burying_queue):
-        with client.get_queue_sender(name) as sender:
-            sender.send_messages(ServiceBusMessage("old", time_to_live=dt.timedelta(seconds=1)))
-            sender.send_messages(ServiceBusMessage("young", time_to_live=dt.timedelta(minutes=10)))
-    until(lambda: peeked(client, queue) == ["young"])
-    (message,) = buried(client, burying_queue, 1)
-    assert (str(message), message.dead_letter_reason) == ("old", "TTLExpiredException")
-    assert peeked(client, f"{queue}/$DeadLetterQueue") == []
 
 
 def test_peek_sees_messages_in_every_state_and_locks_none(client: ServiceBusClient, queue: str):

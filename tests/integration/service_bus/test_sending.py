@@ -42,8 +42,8 @@ def test_a_message_comes_back_as_it_was_sent(client: ServiceBusClient, queue: st
         time_to_live=dt.timedelta(minutes=5),
         partition_key="key",
     )
-    with client.get_queue_sender(queue) as sender, client.get_queue_receiver(queue) as receiver:
-        sender.send_messages(message)
+    client.get_queue_sender(queue).send_messages(message)
+    with client.get_queue_receiver(queue) as receiver:
         (got,) = receive(receiver, 1)
         assert b"".join(got.body) == b"\x00body"
         assert (got.message_id, got.content_type, got.correlation_id) == ("id-1", "application/json", "correlation")
@@ -53,7 +53,6 @@ def test_a_message_comes_back_as_it_was_sent(client: ServiceBusClient, queue: st
         assert (got.delivery_count, got.sequence_number, got.enqueued_sequence_number) == (0, 1, 1)
         assert abs((got.enqueued_time_utc - sent_at).total_seconds()) < 10
         assert 50 < (got.locked_until_utc - got.enqueued_time_utc).total_seconds() < 70
-        receiver.complete_message(got)
 
 
 def test_a_message_without_a_body_is_taken(client: ServiceBusClient, queue: str):
