@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -10,6 +10,9 @@ from uuid import UUID
 from contracts.jobs_file import Jobs
 from contracts.request import ExportRequest
 from producer.schedule import due_requests, missing
+from telemetry.events import event
+from telemetry.metrics import WINDOW_LAG, record
+from telemetry.traces import annotate
 
 _log = logging.getLogger(__name__)
 
@@ -43,16 +46,25 @@ def enqueue_due(jobs: Jobs, index: Index, outbox: Outbox, now: datetime) -> Enqu
     A request that is still under way is sent again and dropped by the queue's duplicate detection.
     """
     due = [request for job in jobs.values() for request in due_requests(job, now)]
-    return enqueue_missing(due, index, outbox)
-
-
-def enqueue_missing(requests: list[ExportRequest], index: Index, outbox: Outbox) -> Enqueued:
-    """Sends those of the requests that have no blob, job by job."""
-    lacking = without_blob(requests, index)
+    lacking = without_blob(due, index)
+    for job, seconds in lags(jobs, lacking, now).items():
+        record(WINDOW_LAG, seconds, job=job)
     sent = outbox.send(lacking) if lacking else 0
-    done = Enqueued(asked=len(requests), present=len(requests) - len(lacking), sent=sent)
-    _log.info("enqueued asked=%d present=%d sent=%d", done.asked, done.present, done.sent)
+    done = Enqueued(asked=len(due), present=len(due) - len(lacking), sent=sent)
+    event(_log, logging.INFO, "enqueued", **asdict(done))
+    annotate(**asdict(done))
     return done
+
+
+def lags(jobs: Iterable[str], lacking: Iterable[ExportRequest], now: datetime) -> dict[str, float]:
+    """For each job, the seconds since the end of its oldest due window without a blob; 0.0 where none lacks one.
+
+    Of a job without windows: since its latest run was due, which has no blob.
+    """
+    oldest = dict.fromkeys(jobs, now)
+    for request in lacking:
+        oldest[request.job] = min(oldest[request.job], request.run)
+    return {job: (now - run).total_seconds() for job, run in oldest.items()}
 
 
 def without_blob(requests: list[ExportRequest], index: Index) -> list[ExportRequest]:

@@ -12,6 +12,7 @@ from producer.queue import ExportQueue
 from producer.store import BlobIndex
 from producer.submit import submit_over_http
 from settings import Settings
+from telemetry.traces import Origin, carrier_of, span
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -22,16 +23,22 @@ def _settings() -> Settings:
 
 
 @blueprint.timer_trigger("timer", schedule="%TAILRACE_TICK%")
-def schedule_exports(timer: func.TimerRequest) -> None:  # noqa: ARG001  # the host passes it
+def schedule_exports(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001  # the host passes it
     """Every tick: whatever is due and has no blob goes on the queue."""
     settings = _settings()
-    with ExportQueue(settings) as queue:
+    with span("enqueue due", origin=_origin(context)), ExportQueue(settings) as queue:
         enqueue_due(load_jobs(settings.jobs), BlobIndex(settings), queue, datetime.now(UTC))
 
 
 @blueprint.route("exports", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
-def submit(req: func.HttpRequest) -> func.HttpResponse:
+def submit(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
     """Submits one export: 202 with the request, or 400 with what is wrong."""
     settings = _settings()
-    answer = submit_over_http(req.get_body(), settings, datetime.now(UTC))
+    with span("enqueue one", origin=_origin(context)):
+        answer = submit_over_http(req.get_body(), settings, datetime.now(UTC))
     return func.HttpResponse(answer.body, status_code=answer.status, mimetype="application/json")
+
+
+def _origin(context: func.Context) -> Origin:
+    call = context.trace_context
+    return Origin(call=carrier_of({"traceparent": call.trace_parent, "tracestate": call.trace_state}))

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Self
 from connections.service_bus import service_bus_client, service_bus_errors
 from contracts.request import ExportRequest
 from settings import Settings
+from telemetry.traces import span
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch, ServiceBusSender
 
 
 class ExportQueue:
-    """The queue of export requests, for one thread at a time; a context manager that owns its connection."""
+    """The queue of export requests, for one thread at a time; a context manager that owns its connection.
+
+    A message's application properties: the job, and a W3C trace context where telemetry is on.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._name = settings.queue
@@ -36,19 +40,24 @@ class ExportQueue:
         from azure.servicebus import ServiceBusMessage
 
         sent = 0
-        with service_bus_errors("send", self._name), self._client.get_queue_sender(self._name) as sender:
+        with (
+            span("send", "producer", queue=self._name) as sending,
+            service_bus_errors("send", self._name),
+            self._client.get_queue_sender(self._name) as sender,
+        ):
             messages = (
                 ServiceBusMessage(
                     request.to_body(),
                     message_id=str(request.request_id),
                     content_type="application/json",
-                    application_properties={"job": request.job},
+                    application_properties={"job": request.job, **sending.carrier()},
                 )
                 for request in requests
             )
             for batch in _batches(sender, messages):
                 sender.send_messages(batch)
                 sent += len(batch)
+                sending.set(sent=sent)
         return sent
 
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from telemetry.events import event
 
 type Attribute = str | int | float | bool
-type Carrier = Mapping[str, str]  # traceparent, and tracestate where there is one
+# traceparent, and tracestate where there is one; Any, as these go among properties whose names may be bytes.
+type Carrier = Mapping[Any, str]
 type Kind = Literal["internal", "producer", "consumer"]
 type Destination = Literal["azure-monitor", "otlp", "console"]
 
@@ -132,8 +133,8 @@ def start(environ: Mapping[str, str]) -> Backend:
             missing=error.name,
             install="tailrace[telemetry]",
         )
-    except (ValueError, OSError) as error:
-        # The text could quote a connection string.
+    except Exception as error:  # noqa: BLE001  # whatever an exporter meets, exports go on
+        # Without its text, which could quote a connection string.
         event(_log, logging.WARNING, "telemetry off", wanted=_listed(wanted), error=type(error).__name__)
     return Off()
 

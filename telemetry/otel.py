@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from contracts.errors import TailraceError
 from telemetry.backend import Attribute, Carrier, Destination, Kind, Origin, Span
 from telemetry.exporters import exporters_for, metric_reader, metrics_every_seconds, span_processor
 from telemetry.instruments import Instruments
@@ -61,7 +62,7 @@ class OpenTelemetry:
             try:
                 yield Watched(started)
             except BaseException as error:
-                Watched(started).fail(type(error).__name__)
+                Watched(started).fail(error.reason if isinstance(error, TailraceError) else type(error).__name__)
                 raise
 
     def current(self) -> Span:

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from typing import Any
 
 from telemetry.backend import NOWHERE, Attribute, Carrier, Kind, Origin, Span, backend
 
-__all__ = ["NOWHERE", "Attribute", "Carrier", "Origin", "Span", "annotate", "carrier", "carrier_of", "span"]
+__all__ = ["NOWHERE", "Attribute", "Carrier", "Origin", "Span", "annotate", "carrier_of", "failed", "span"]
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _LONGEST_TRACESTATE = 512
@@ -17,9 +18,16 @@ def span(
 ) -> AbstractContextManager[Span]:
     """A span for the block, below the one under way, or else below its `origin`.
 
-    An exception that leaves the block marks it as failed, with the exception's class only: its text may quote data.
+    An exception that leaves the block marks it as failed, with its reason or class only: its text may quote data.
     """
     return backend().span(name, kind, origin, attributes)
+
+
+def failed(outcome: str, reason: str) -> None:
+    """Marks the span under way as failed; both are words from a short list, never a text that could quote data."""
+    current = backend().current()
+    current.set(outcome=outcome, reason=reason)
+    current.fail(reason)
 
 
 def annotate(**attributes: Attribute | None) -> None:
@@ -27,12 +35,7 @@ def annotate(**attributes: Attribute | None) -> None:
     backend().current().set(**attributes)
 
 
-def carrier() -> Carrier:
-    """What a message carries so that its worker's spans join the span under way; empty where telemetry is off."""
-    return backend().current().carrier()
-
-
-def carrier_of(properties: Mapping[str, object] | Mapping[bytes, object]) -> Carrier:
+def carrier_of(properties: Mapping[Any, object]) -> Carrier:
     """The W3C context among a message's application properties; what is none is left out.
 
     >>> carrier_of({b"traceparent": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", b"job": b"clicks"})

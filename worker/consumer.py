@@ -11,7 +11,8 @@ from contracts.errors import ConfigurationError
 from contracts.settlement import Settlement
 from settings import Settings
 from telemetry.events import event
-from worker.delivery import Delivery, handle_message
+from telemetry.traces import carrier_of
+from worker.delivery import Delivery, handle_message, under_way
 from worker.export import Exporter
 from worker.lock import kept_lock
 from worker.retry_queue import RetryQueue, attempt_of
@@ -111,12 +112,13 @@ class Consumer:
         delivery = _delivery_of(message)
         cancelled = Event()
         self._under_way.add(cancelled)
-        try:
-            with kept_lock(receiver, message, cancelled):
-                settlement = handle_message(delivery, self._exporter, cancelled)
-        finally:
-            self._under_way.discard(cancelled)
-        _settle_unless_lost(ReceiverSettler(receiver, message, delivery, self._retries), settlement)
+        with under_way(delivery):
+            try:
+                with kept_lock(receiver, message, cancelled):
+                    settlement = handle_message(delivery, self._exporter, cancelled)
+            finally:
+                self._under_way.discard(cancelled)
+            _settle_unless_lost(ReceiverSettler(receiver, message, delivery, self._retries), settlement)
 
 
 class ReceiverSettler:
@@ -162,12 +164,15 @@ def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement) -> Non
 
 
 def _delivery_of(message: "ServiceBusReceivedMessage") -> Delivery:
+    properties = message.application_properties or {}
     return Delivery(
         body=_body_of(message),
         message_id=str(message.message_id or ""),
         sequence_number=message.sequence_number or 0,
         # AMQP's delivery count is of earlier deliveries: 0 for the first.
-        attempt=attempt_of(message.application_properties or {}, redeliveries=message.delivery_count or 0),
+        attempt=attempt_of(properties, redeliveries=message.delivery_count or 0),
+        enqueued_at=message.enqueued_time_utc,
+        trace=carrier_of(properties),
     )
 
 

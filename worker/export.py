@@ -10,6 +10,7 @@ from contracts.jobs_file import Jobs
 from contracts.receipt import Receipt
 from contracts.request import ExportRequest, QuerySource, TableSource
 from telemetry.events import event
+from telemetry.traces import span
 from worker.parts import Reading, copy_parts
 from worker.reader_pool import ReaderPool
 from worker.sink import BlobChangedError, Found, Sink
@@ -52,13 +53,14 @@ def run_export(request: ExportRequest, exporter: Exporter, cancelled: Event) -> 
         return done
     started_at, subject = datetime.now(UTC), subject_of(request)
     reading = Reading(request, subject, source, exporter.readers, exporter.max_parts)
-    event(_log, logging.INFO, "export started", job=request.job, request_id=request.request_id, blob=request.blob)
+    event(_log, logging.INFO, "export started", blob=request.blob)
     try:
         with sink.upload(request.blob, found) as upload:
-            with source.snapshot(selected, subject) as snapshot:
+            with span("read"), source.snapshot(selected, subject) as snapshot:
                 parts = copy_parts(reading, snapshot, selected, upload, cancelled)
             receipt = Receipt.of(request, parts, snapshot.id, (started_at, datetime.now(UTC)))
-            upload.commit(receipt, request.output.content_type)
+            with span("commit"):
+                upload.commit(receipt, request.output.content_type)
     except BlobChangedError as error:
         return _after_change(request, sink, error)
     _report(request, receipt)
@@ -116,8 +118,6 @@ def _report(request: ExportRequest, receipt: Receipt) -> None:
         _log,
         logging.INFO,
         "export done",
-        job=request.job,
-        request_id=request.request_id,
         blob=request.blob,
         rows=receipt.rows,
         csv_bytes=receipt.csv_bytes,

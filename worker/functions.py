@@ -2,7 +2,7 @@
 
 import os
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from threading import Event, Lock
 
@@ -10,7 +10,9 @@ import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
 
 from settings import Settings
-from worker.delivery import Delivery, handle_message
+from telemetry.events import name_deliveries
+from telemetry.traces import carrier_of
+from worker.delivery import Delivery, handle_message, under_way
 from worker.export import Exporter
 from worker.open import open_exporter
 from worker.retry_queue import RetryQueue, attempt_of
@@ -29,13 +31,14 @@ _opening = Lock()
 @cache
 def _opened() -> tuple[Exporter, RetryQueue]:
     settings = Settings.from_env(os.environ)
+    name_deliveries()
     return _process.enter_context(open_exporter(settings)), RetryQueue(settings)
 
 
 @blueprint.service_bus_queue_trigger(
     arg_name="message", queue_name="%TAILRACE_QUEUE%", connection="ServiceBusConnection", data_type=func.DataType.BINARY
 )
-def export(message: func.ServiceBusMessage, actions: ServiceBusMessageActions) -> None:
+def export(message: func.ServiceBusMessage, actions: ServiceBusMessageActions, context: func.Context) -> None:
     """One message of the queue → one export, completed, retried later or dead-lettered with its reason."""
     with _opening:
         exporter, retries = _opened()
@@ -45,8 +48,17 @@ def export(message: func.ServiceBusMessage, actions: ServiceBusMessageActions) -
         sequence_number=message.sequence_number or 0,
         # The host counts deliveries from 1.
         attempt=attempt_of(message.application_properties, redeliveries=(message.delivery_count or 1) - 1),
+        enqueued_at=_in_utc(message.enqueued_time_utc),
+        trace=carrier_of(message.application_properties),
     )
-    settle(HostSettler(message, actions, delivery, retries), handle_message(delivery, exporter, _NEVER))
+    call = context.trace_context
+    with under_way(delivery, carrier_of({"traceparent": call.trace_parent, "tracestate": call.trace_state})):
+        settle(HostSettler(message, actions, delivery, retries), handle_message(delivery, exporter, _NEVER))
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """The host leaves the zone out."""
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 class LeftToTheHostError(Exception):

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import UTC, datetime
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
@@ -34,7 +35,8 @@ def kept_lock(receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessag
                     lost.set()
                     return
 
-    renewer = Thread(target=renew, name="lock", daemon=True)
+    # In the delivery's context, so that what is logged there names the delivery.
+    renewer = Thread(target=copy_context().run, args=(renew,), name="lock", daemon=True)
     renewer.start()
     try:
         yield

@@ -31,7 +31,7 @@ class RetryQueue:
             delivery.body,
             message_id=clone_id(delivery),
             content_type="application/json",
-            application_properties={ATTEMPT: delivery.attempt + 1},
+            application_properties={ATTEMPT: delivery.attempt + 1, **delivery.trace},
         )
         with (
             self._lock,
