@@ -1,12 +1,47 @@
 """The one configured credential. Only that one is tried, so that an error names what to mend."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from contracts.errors import ConfigurationError
-from settings import Settings
+from contracts.errors import ConfigurationError, IdentityUnavailable
+from settings import CredentialKind, Settings
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from azure.core.credentials import AccessToken, TokenCredential
+
+_UNKNOWN = "no identity with this client id is assigned to this app; AZURE_CLIENT_ID is a client id, not an object id"
+_NONE = (
+    "this is not Azure, or no identity is assigned: az functionapp identity assign; "
+    "for yourself set TAILRACE_CREDENTIAL=azure-cli"
+)
+# Credential → (what the SDK, Entra or the identity's endpoint say; what to do next); the first match counts, and
+# the last one matches all.
+_ADVICE: dict[CredentialKind, tuple[tuple[str, str], ...]] = {
+    "managed-identity": (
+        ("identity not found", _UNKNOWN),
+        ("no user assigned", _UNKNOWN),
+        (
+            "unable to load the proper managed identity",
+            "this app has no system-assigned identity; set AZURE_CLIENT_ID to the client id of the one it has",
+        ),
+        ("", _NONE),
+    ),
+    "azure-cli": (
+        ("not found on path", "install the Azure CLI, then az login"),
+        ("aadsts50173", "the session was revoked: az logout, then az login"),
+        ("", "az login; where an account has several tenants, az login --tenant <tenant id>"),
+    ),
+    "service-principal": (
+        (
+            "not fully configured",
+            "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH)",
+        ),
+        ("aadsts7000215", "AZURE_CLIENT_SECRET is wrong: it is the secret's value, not its id"),
+        ("aadsts7000222", "the secret has expired; az ad app credential reset, then set AZURE_CLIENT_SECRET"),
+        ("aadsts700016", "the application is not in this tenant; check AZURE_CLIENT_ID and AZURE_TENANT_ID"),
+        ("aadsts90002", "there is no such tenant; check AZURE_TENANT_ID, and AZURE_AUTHORITY_HOST for the cloud"),
+        ("", "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"),
+    ),
+}
 
 
 def credential_for(settings: Settings) -> "TokenCredential":
@@ -15,10 +50,46 @@ def credential_for(settings: Settings) -> "TokenCredential":
 
     match settings.credential:
         case "managed-identity":
-            return identity.ManagedIdentityCredential(client_id=settings.client_id)
+            return ConfiguredCredential("managed-identity", identity.ManagedIdentityCredential, settings.client_id)
         case "azure-cli":
-            return identity.AzureCliCredential()
+            return ConfiguredCredential("azure-cli", identity.AzureCliCredential)
         case "service-principal":
-            return identity.EnvironmentCredential()
+            return ConfiguredCredential("service-principal", identity.EnvironmentCredential)
         case None:
             raise ConfigurationError("settings: TAILRACE_CREDENTIAL is missing; no identity can be used without it")
+
+
+class ConfiguredCredential:
+    """A credential of azure-identity whose failures say which one it was and what to do; a TokenCredential."""
+
+    def __init__(self, kind: CredentialKind, make: Any, client_id: str | None = None) -> None:
+        self.kind = kind
+        self._client_id = client_id
+        self._credential = make(client_id=client_id) if kind == "managed-identity" else make()
+
+    def get_token(self, *scopes: str, **options: Any) -> "AccessToken":
+        """As azure-identity's. Raises IdentityUnavailable."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            token: AccessToken = self._credential.get_token(*scopes, **options)
+        except (AzureError, ValueError, OSError) as error:
+            raise IdentityUnavailable(refusal(self.kind, self._client_id, str(error))) from error
+        return token
+
+    def close(self) -> None:
+        """Ends its connections."""
+        if hasattr(self._credential, "close"):
+            self._credential.close()
+
+
+def refusal(kind: CredentialKind, client_id: str | None, said: str) -> str:
+    """One line: which credential gave no token, what was said, and what to do.
+
+    >>> refusal("azure-cli", None, "Azure CLI not found on path")
+    'no token from azure-cli: Azure CLI not found on path; install the Azure CLI, then az login'
+    """
+    cause = " ".join(said.split())[:300].rstrip(".:; ") or "no reason given"
+    advice = next(advice for text, advice in _ADVICE[kind] if text in said.lower())
+    whose = f"{kind} with client id {client_id}" if client_id and kind == "managed-identity" else kind
+    return f"no token from {whose}: {cause}; {advice}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 
+from connections.roots import root_certificates
 from contracts.errors import SourceUnavailable, TailraceError
 from settings import Settings
 from worker.source_errors import Trouble, translated
@@ -44,7 +45,9 @@ class Connector:
             "keepalives_interval": 10,
             "keepalives_count": 3,
         }
-        if settings.pg_sslrootcert is not None:
+        if settings.postgres_sslmode in {"verify-ca", "verify-full"}:
+            parameters["sslrootcert"] = root_certificates(settings.pg_sslrootcert)
+        elif settings.pg_sslrootcert is not None:
             parameters["sslrootcert"] = settings.pg_sslrootcert
         try:
             parameters["password"] = self._password()

@@ -1,9 +1,10 @@
 """Entra tokens as PostgreSQL passwords: one token a process, refreshed before it ends."""
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from connections.credential import credential_for
 from contracts.errors import IdentityUnavailable
@@ -13,40 +14,106 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
 SCOPE = "https://ossrdbms-aad.database.windows.net/.default"
+# A cloud of its own → (ends of its servers' names, ends of its sign-in host, its scope).
+_CLOUDS = (
+    (
+        ".chinacloudapi.cn",
+        (".chinacloudapi.cn", ".microsoftonline.cn"),
+        "https://ossrdbms-aad.database.chinacloudapi.cn",
+    ),
+    (".usgovcloudapi.net", (".microsoftonline.us",), "https://ossrdbms-aad.database.usgovcloudapi.net"),
+)
 _MARGIN_SECONDS = 300.0
+# Of a token's life: one that lives five minutes is not refreshed at every connection.
+_MARGIN_SHARE = 0.2
+_PAUSE_SECONDS = 10.0
+
+
+def postgres_scope(host: str, authority: str = "") -> str:
+    """What a token for a server must be asked for: its cloud is told by its name, else by AZURE_AUTHORITY_HOST.
+
+    >>> postgres_scope("a.postgres.database.usgovcloudapi.net")
+    'https://ossrdbms-aad.database.usgovcloudapi.net/.default'
+    >>> postgres_scope("10.0.0.4", "https://login.partner.microsoftonline.cn/")
+    'https://ossrdbms-aad.database.chinacloudapi.cn/.default'
+    """
+    sign_in = authority.removeprefix("https://").rstrip("/").lower()
+    for servers, hosts, resource in _CLOUDS:
+        if host.lower().endswith(servers) or sign_in.endswith(hosts):
+            return f"{resource}/.default"
+    return SCOPE
+
+
+class _Held(NamedTuple):
+    token: str
+    expires_on: float
+    refresh_at: float
+
+    @classmethod
+    def of(cls, token: "AccessToken", now: float) -> Self:
+        margin = min(_MARGIN_SECONDS, (token.expires_on - now) * _MARGIN_SHARE)
+        return cls(token.token, token.expires_on, token.expires_on - margin)
 
 
 class TokenPassword:
-    """Callable that gives the current token. One refresh at a time; the old token serves while a refresh fails."""
+    """Callable that gives the current token, safe for threads.
 
-    def __init__(self, credential: "TokenCredential", clock: Callable[[], float] = time.time) -> None:
+    One caller at a time refreshes it. While the old one is valid nobody else waits for that, and it serves on where
+    the refresh fails.
+    """
+
+    def __init__(
+        self, credential: "TokenCredential", clock: Callable[[], float] = time.time, scope: str = SCOPE
+    ) -> None:
         """`clock` gives seconds since the epoch, as tokens do."""
         self._credential = credential
         self._clock = clock
+        self._scope = scope
         self._lock = Lock()
-        self._token: AccessToken | None = None
+        self._held: _Held | None = None
+        self._failures = 0
+        self._failure: Exception | None = None
 
     def __call__(self) -> str:
         """The token. Raises IdentityUnavailable where there is none that is still valid."""
-        with self._lock:
-            token = self._token
-            if token is None or token.expires_on - self._clock() < _MARGIN_SECONDS:
-                token = self._token = self._refreshed(token)
-            return token.token
-
-    def _refreshed(self, old: "AccessToken | None") -> "AccessToken":
+        held, now, failures = self._held, self._clock(), self._failures
+        if held is not None and now < held.refresh_at:
+            return held.token
+        is_valid = held is not None and now < held.expires_on
+        if not self._lock.acquire(blocking=not is_valid):
+            assert held is not None
+            return held.token
         try:
-            return self._credential.get_token(SCOPE)
+            return self._refreshed(held, failures)
+        finally:
+            self._lock.release()
+
+    def _refreshed(self, seen: _Held | None, failures: int) -> str:
+        """The new token; that, or the failure, of whoever was here while this caller waited."""
+        if self._held is not None and self._held is not seen:
+            return self._held.token
+        if self._failures != failures and self._failure is not None:
+            raise self._unavailable(self._failure)
+        try:
+            self._held = _Held.of(self._credential.get_token(self._scope), self._clock())
         except Exception as error:
-            if old is not None and old.expires_on > self._clock():
-                return old
-            cause = str(error).strip().partition("\n")[0]
-            raise IdentityUnavailable(f"no Entra token for PostgreSQL: {cause}") from error
+            now = self._clock()
+            if seen is not None and now < seen.expires_on:
+                self._held = seen._replace(refresh_at=now + _PAUSE_SECONDS)
+                return seen.token
+            self._failures, self._failure = self._failures + 1, error
+            raise self._unavailable(error) from error
+        return self._held.token
+
+    def _unavailable(self, error: Exception) -> IdentityUnavailable:
+        cause = str(error).strip().partition("\n")[0]
+        return IdentityUnavailable(f"no Entra token for PostgreSQL: {cause}")
 
 
-def password_source(settings: Settings) -> Callable[[], str | None]:
+def password_source(settings: Settings, environ: Mapping[str, str] = os.environ) -> Callable[[], str | None]:
     """What the pool calls for each new connection."""
     if settings.postgres_auth == "entra":
-        return TokenPassword(credential_for(settings))
+        scope = postgres_scope(settings.pg_host, environ.get("AZURE_AUTHORITY_HOST", ""))
+        return TokenPassword(credential_for(settings), scope=scope)
     password = settings.pg_password.get_secret_value() if settings.pg_password else None
     return lambda: password
