@@ -24,7 +24,7 @@ from local.postgres_cluster import BOOTSTRAP
 from local.stack import CONTAINER, QUEUE
 
 POSTGRES = "postgres:18.6"
-AZURITE = "mcr.microsoft.com/azure-storage/azurite:3.37.0"
+AZURITE = "mcr.microsoft.com/azure-storage/azurite:3.36.0"
 SERVICE_BUS = "mcr.microsoft.com/azure-messaging/servicebus-emulator:2.0.0"
 SQL_SERVER = "mcr.microsoft.com/mssql/server:2022-latest"
 # The emulator takes 50 queues at most and refuses longer times than these.
