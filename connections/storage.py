@@ -16,6 +16,7 @@ _REFUSED = {
     "AuthorizationFailure": "the network rules or the role of this identity forbid it",
     "AuthorizationPermissionMismatch": "grant this identity the role Storage Blob Data Contributor on the container",
     "AuthorizationSourceIPMismatch": "the account's network rules forbid this address",
+    "AuthenticationFailed": "the key or token is not accepted; check ExportStorage and this machine's clock",
     "BlobImmutableDueToPolicy": "an immutability policy protects the blob",
     "BlobImmutableDueToLegalHold": "a legal hold protects the blob",
     "ContainerNotFound": "there is no such container; create it, or set TAILRACE_CONTAINER",
@@ -23,13 +24,14 @@ _REFUSED = {
     "KeyBasedAuthenticationNotPermitted": "the account takes no keys; set ExportStorage__serviceUri and an identity",
     "BlobArchived": "a blob of this name is archived",
     "LeaseIdMissing": "a blob of this name is leased",
+    "InvalidBlobOrBlock": "others have staged blocks of this name, which vanish after a week; use another name",
     "InvalidBlobType": "a blob of this name is no block blob",
     "InvalidResourceName": "the account does not take this name",
     "PathConflict": "the name is that of a folder, or a part of it is that of a file",
     "ResourceTypeMismatch": "the name is that of a folder",
 }
-# Half a minute in all, the first ones after 1, 3 and 5 s: the SDK waits 15 s even for a connection that was cut, and
-# gives up after 80 s, for which a snapshot stays open. An outage is for the queue to wait for.
+# After 1, 3, 5, 9 and 17 s, and after 9 s in all where there is no connection: the SDK itself waits 15 s even for a
+# connection that was cut, and gives up after 80 s, for which a snapshot stays open. An outage is for the queue to wait.
 _RETRIES: dict[str, Any] = {
     "initial_backoff": 1,
     "increment_base": 2,
@@ -63,6 +65,13 @@ def container_client(settings: Settings, connections: int) -> "ContainerClient":
     return service.get_container_client(settings.container)
 
 
+def error_code(error: Exception) -> str:
+    """The service's own name of an error, such as ConditionNotMet; the name of its class where it has none."""
+    code = getattr(error, "error_code", None)
+    # A member of the SDK's enumeration prints its name in Python, CONDITION_NOT_MET.
+    return str(getattr(code, "value", code) or type(error).__name__)
+
+
 @contextmanager
 def storage_errors(operation: str, subject: str) -> Iterator[None]:
     """Turns the SDK's errors into ours: SinkRejected where a person must act, else SinkUnavailable."""
@@ -75,7 +84,7 @@ def storage_errors(operation: str, subject: str) -> Iterator[None]:
 
 
 def _translated(error: "AzureError", operation: str, subject: str) -> SinkRejected | SinkUnavailable:
-    code = str(getattr(error, "error_code", None) or type(error).__name__).removeprefix("StorageErrorCode.")
+    code = error_code(error)
     if code in _REFUSED:
         return SinkRejected(f"{operation} of {subject!r} was refused: {_REFUSED[code]} ({code})", reason=code)
     return SinkUnavailable(f"{operation} of {subject!r} failed: {_first_line(error)} ({code})")

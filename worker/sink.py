@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from connections.storage import container_client, storage_errors
+from connections.storage import container_client, error_code, storage_errors
 from contracts.receipt import Receipt
 from settings import Settings
 from worker.blocks import PartUpload, Staging
@@ -51,7 +51,7 @@ class Sink:
                 properties = self._container.get_blob_client(name).get_blob_properties()
             except ResourceNotFoundError as error:
                 # HEAD has no body: the container's own absence is told apart by the header alone.
-                if str(getattr(error, "error_code", "")).endswith("ContainerNotFound"):
+                if error_code(error) == "ContainerNotFound":
                     raise
                 return None
         return Found(properties.etag, Receipt.from_metadata(properties.metadata or {}))
@@ -140,7 +140,6 @@ def _changes_told() -> Iterator[None]:
     try:
         yield
     except HttpResponseError as error:
-        code = str(getattr(error, "error_code", "")).removeprefix("StorageErrorCode.")
-        if code in _CHANGED:
+        if (code := error_code(error)) in _CHANGED:
             raise BlobChangedError(code) from error
         raise
