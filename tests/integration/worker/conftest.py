@@ -1,0 +1,86 @@
+"""Exports against real servers, without a queue."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from azure.storage.blob import ContainerClient
+from isal import igzip
+
+from contracts.receipt import Receipt
+from contracts.request import ExportRequest
+from contracts.settlement import Settlement
+from settings import Settings
+from worker.delivery import Delivery, handle_message
+from worker.export import Exporter
+from worker.open import open_exporter
+
+NO_JOBS = '[[job]]\nname = "none"\nquery = "select 1"\nblob = "none/{run}"\n'
+RUN = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def ask(table: str = "t", *, schema: str = "public", **more: Any) -> ExportRequest:
+    """A request of its own id for a table; `query` asks for the query of that job."""
+    source: dict[str, Any] = {"kind": "table", "schema": schema, "table": table, "columns": more.pop("columns", None)}
+    if query := more.pop("query", None):
+        source = {"kind": "query", "name": query}
+    known = {"request_id": uuid4(), "job": "j", "source": source, "blob": "x/1.csv.gz", "run": RUN}
+    return ExportRequest.model_validate({**known, **more})
+
+
+def window(kind: str, column: str, start: object, end: object) -> dict[str, object]:
+    return {"type": kind, "column": column, "start": start, "end": end}
+
+
+@dataclass(frozen=True)
+class Exports:
+    """Does what a message asks for, and looks at what came of it."""
+
+    exporter: Exporter
+    container: ContainerClient
+    cancelled: Event = field(default_factory=Event)
+
+    def handle(self, request: ExportRequest, attempt: int = 1) -> Settlement:
+        delivery = Delivery(request.to_body(), str(request.request_id), 1, attempt)
+        return handle_message(delivery, self.exporter, self.cancelled)
+
+    def csv(self, name: str = "x/1.csv.gz") -> bytes:
+        return bytes(igzip.decompress(self.container.download_blob(name).readall()))
+
+    def receipt(self, name: str = "x/1.csv.gz") -> Receipt:
+        receipt = Receipt.from_metadata(self.container.get_blob_client(name).get_blob_properties().metadata)
+        assert receipt is not None
+        return receipt
+
+    def names(self) -> list[str]:
+        """All blobs, those of which only blocks are there included."""
+        return [blob.name for blob in self.container.list_blobs(include=["uncommittedblobs"])]
+
+
+type OpenExports = Callable[..., Exports]
+
+
+@pytest.fixture
+def open_exports(environ: dict[str, str], container: ContainerClient, tmp_path: Path) -> Iterator[OpenExports]:
+    """Opens an exporter with settings of its own; `jobs` is the text of jobs.toml."""
+    with ExitStack() as opened:
+
+        def begin(*, jobs: str = NO_JOBS, **settings: str) -> Exports:
+            file = tmp_path / "jobs.toml"
+            file.write_text(jobs)
+            quick = {"TAILRACE_CONNECT_TIMEOUT_SECONDS": "5", "TAILRACE_JOBS": str(file)}
+            read = Settings.from_env({**environ, **quick, **settings})
+            return Exports(opened.enter_context(open_exporter(read)), container)
+
+        yield begin
+
+
+@pytest.fixture
+def exports(open_exports: OpenExports) -> Exports:
+    return open_exports()
