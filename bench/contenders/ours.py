@@ -1,0 +1,89 @@
+"""Tailrace by the way a message takes: handle_message, with an exporter opened from the settings."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from threading import Event
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from bench.job import Job
+from bench.registry import Contender, Steps, register
+
+if TYPE_CHECKING:
+    from contracts.request import ExportRequest
+
+
+def ours(*, parts: int | None = None, is_warm: bool = False, **output: Any) -> Steps:
+    """parts: None leaves their number to the worker. is_warm: the second export of the process is the timed one."""
+
+    def steps(job: Job) -> Iterator[None]:
+        from contracts.settlement import Complete
+        from settings import Settings
+        from worker.delivery import Delivery, handle_message
+        from worker.open import open_exporter
+
+        # A stream needs a connection, and the snapshot that all share needs one more.
+        connections = {"TAILRACE_POOL_SIZE": str(parts + 1)} if parts and parts > 3 else {}
+        with open_exporter(Settings.from_env(os.environ | connections)) as exporter:
+
+            def export(blob: str) -> None:
+                body = _request(job, blob, parts, output).to_body()
+                settlement = handle_message(Delivery(body, str(uuid4()), 1, 1), exporter, Event())
+                assert isinstance(settlement, Complete), settlement
+
+            if is_warm:
+                export(f"warm/{job.blob}")
+            yield
+            export(job.blob)
+            yield
+
+    return steps
+
+
+def _request(job: Job, blob: str, parts: int | None, output: dict[str, Any]) -> "ExportRequest":
+    from contracts.output import Output
+    from contracts.request import ExportRequest, TableSource
+
+    return ExportRequest(
+        request_id=uuid4(),
+        job="bench",
+        source=TableSource(schema_name=job.schema, table=job.table),
+        blob=blob,
+        run=datetime.now(UTC).replace(microsecond=0),
+        output=Output(**output),
+        parts=parts,
+    )
+
+
+def missing_format(**output: Any) -> str | None:
+    """Why the contract has no such output, if it has none."""
+    from pydantic import ValidationError
+
+    from contracts.output import Output
+
+    with suppress(ValidationError):
+        Output(**output)
+        return None
+    return f"contracts.output has no {output} yet"
+
+
+def _parquet_missing() -> str | None:
+    return missing_format(format="parquet")
+
+
+def _add(name: str, steps: Steps, **options: Any) -> None:
+    register(Contender(f"Tailrace, {name}", steps=steps, python="app", **options))
+
+
+_add("csv.gz, 1 stream", ours(parts=1), quick=True)
+_add("csv.gz, 2 streams", ours(parts=2), quick=True)
+for _count in (4, 8):
+    _add(f"csv.gz, {_count} streams", ours(parts=_count), full=False)
+_add("csv.gz, as it decides", ours())
+_add("csv.gz, as it decides, second export of the process", ours(is_warm=True))
+_add("csv.gz level 6, as it decides", ours(level=6))
+_add("csv.zst, as it decides", ours(compression="zstd"), suffix=".csv.zst")
+_add("csv, as it decides", ours(compression="none"), suffix=".csv")
+_add("parquet, as it decides", ours(format="parquet"), suffix=".parquet", missing=_parquet_missing)

@@ -1,0 +1,73 @@
+"""What the contenders talk to: one PostgreSQL for all of them, and for each run a blob store of its own."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from azure.storage.blob import BlobServiceClient, ContainerClient
+
+from bench.programs import find_psql
+from local.azurite import Azurite
+from local.postgres import Postgres
+
+CONTAINER = "exports"
+_WARM_UP = bytes(8 << 20)
+# A queue that nothing listens on: the settings want one, and a single export does not use it.
+_NO_QUEUE = "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=none;SharedAccessKey=none;UseDevelopmentEmulator=true;"
+
+
+@dataclass(frozen=True)
+class Database:
+    """The server with the tables; `over_socket` says how everybody connects, B0 and ours alike."""
+
+    postgres: Postgres
+    admin: psycopg.Connection[Any]
+    directory: Path
+    over_socket: bool
+
+    @classmethod
+    @contextmanager
+    def started(cls, *, over_socket: bool) -> Iterator["Database"]:
+        """In a temporary folder that goes with it."""
+        with tempfile.TemporaryDirectory(prefix="tailrace-bench-") as folder:
+            with Postgres.start(Path(folder)) as postgres:
+                with psycopg.connect(**postgres.parameters("postgres"), autocommit=True) as admin:  # type: ignore[arg-type]
+                    yield cls(postgres, admin, Path(folder), over_socket)
+
+    def environ(self) -> dict[str, str]:
+        """libpq's variables."""
+        host = {"PGHOST": str(self.postgres.socket_folder)} if self.over_socket else {}
+        return self.postgres.environ() | host | {"BENCH_PSQL": find_psql()}
+
+
+@dataclass(frozen=True)
+class BlobStore:
+    """An Azurite that holds its blobs in memory and has been warmed up."""
+
+    azurite: Azurite
+    container: ContainerClient
+
+    @classmethod
+    @contextmanager
+    def started(cls, directory: Path) -> Iterator["BlobStore"]:
+        """Empty, and gone with its blobs after the block: deleted blobs would keep its memory for minutes."""
+        with Azurite.start(directory) as azurite:
+            with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
+                container = service.create_container(CONTAINER)
+                # Node compiles what runs often; the first run is not to pay for it.
+                blob = container.get_blob_client("warm-up")
+                for number in range(8):
+                    blob.stage_block(f"{number:04d}", _WARM_UP)
+                yield cls(azurite, container)
+
+    def environ(self) -> dict[str, str]:
+        """Tailrace's settings."""
+        return {
+            "ExportStorage": self.azurite.connection_string,
+            "TAILRACE_CONTAINER": CONTAINER,
+            "ServiceBusConnection": _NO_QUEUE,
+        }
