@@ -1,9 +1,10 @@
-"""The app that Azure loads: registers the triggers of producer/ and worker/, nothing else."""
+"""The app that Azure loads: registers the triggers of producer/, worker/ and doctor/, nothing else."""
 
 import os
 
 import azure.functions as func
 
+import doctor.functions
 import producer.functions
 import worker.functions
 from contracts.jobs_file import load_jobs
@@ -17,3 +18,4 @@ quiet_sdks()
 app = func.FunctionApp()
 app.register_functions(producer.functions.blueprint)
 app.register_functions(worker.functions.blueprint)
+app.register_functions(doctor.functions.blueprint)

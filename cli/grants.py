@@ -1,19 +1,24 @@
 """`tailrace grants`: the SQL that lets a role export, and what it can do beyond that."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import psycopg
 import typer
 
 from cli.terminal import record, remark, say
+from contracts.errors import SourceUnavailable
 from contracts.jobs_file import Jobs, load_jobs
 from doctor.audit import excesses, shortened
 from doctor.grants import Login, Wanted, grant_script
 from doctor.query_reads import query_reads
 from doctor.reads import TableRead, once_each, query_jobs, tables_read
-from doctor.session import session
+from doctor.session import login_advice, said, session
 from settings import Settings
+from worker.entra import password_source
 
 _JOBS = Path(__file__).parents[1] / "jobs.toml"
 
@@ -64,13 +69,25 @@ def grants(  # noqa: PLR0913  # options of a command
     print(grant_script(wanted), end="")
 
 
+@contextmanager
+def _session() -> Iterator[psycopg.Connection[Any]]:
+    settings = Settings.from_env(os.environ)
+    try:
+        with session(settings, password_source(settings)) as connection:
+            yield connection
+    except psycopg.Error as error:
+        words = said(error)
+        advice = login_advice(words, settings, None) if error.sqlstate is None else "`tailrace doctor` says more"
+        raise SourceUnavailable(f"{settings.pg_user}@{settings.pg_host}: {words}; {advice}") from error
+
+
 def _resolved(jobs: Jobs) -> list[TableRead]:
-    with session(Settings.from_env(os.environ)) as connection:
+    with _session() as connection:
         return [read for job in query_jobs(jobs) for read in query_reads(connection, job)]
 
 
 def _audit(role: str, jobs: Jobs) -> None:
-    with session(Settings.from_env(os.environ)) as connection:
+    with _session() as connection:
         reads = tables_read(jobs)
         for job in query_jobs(jobs):
             reads += query_reads(connection, job)

@@ -1,27 +1,82 @@
-"""Edge: one session at the server, as the workers log in."""
+"""Edge: one session at the server, as the workers log in, and what a refused login means."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
+from doctor.claims import Claims
 from settings import Settings
 from worker.connection import Connector
-from worker.entra import password_source
-from worker.source_errors import Trouble, translated
+
+_OTHER_KIND = (
+    "the role is tied to a person, the token is an application's: drop the role {role} and make it anew by "
+    "`tailrace grants --object-id … --kind service`"
+)
+_OTHER_IDENTITY = (
+    "the role {role} belongs to another identity than the token, or is none of Entra's; check PGUSER, "
+    "then `tailrace grants`"
+)
+_FULL = "raise max_connections, or lower TAILRACE_POOL_SIZE or the number of instances"
+# What the server or libpq says → what to do; the first match counts. {role}, {database} and {mode} are filled in.
+_ADVICE = (
+    ("service principals cannot generate aad_auth_tokentype_app_user", _OTHER_KIND),
+    ("is neither an aad_auth_tokentype_app_user", _OTHER_IDENTITY),
+    ("token is expired", "the server's or this machine's clock is wrong"),
+    ("password authentication failed", "{login}"),
+    ("too many connections for role", "ALTER ROLE {role} CONNECTION LIMIT -1;"),
+    ("remaining connection slots", _FULL),
+    ("too many clients", _FULL),
+    ("is not permitted to log in", "ALTER ROLE {role} LOGIN;"),
+    ("permission denied for database", "GRANT CONNECT ON DATABASE {database} TO {role};"),
+    ("no pg_hba.conf entry", "let the app's address through the server's firewall, and leave PGSSLMODE unset"),
+    ("root certificate file", "set PGSSLROOTCERT to a file that exists, or leave it unset for the system's roots"),
+    ("certificate verify failed", "set PGSSLROOTCERT to the server's authority; leave it unset for public ones"),
+    ("server certificate for", "connect by the name that the certificate is for"),
+    ("does not support ssl", "switch TLS on at the server; PGSSLMODE={mode} asks for it"),
+    ("encrypted connections only", "leave PGSSLMODE unset, which means verify-full"),
+    ("database ", "set PGDATABASE to the database that the jobs read, upper and lower case included"),
+    ("role ", "set PGUSER to a role of the server, or `tailrace grants`"),
+    ("", "check PGHOST and PGPORT, and that the server runs"),
+)
 
 
 @contextmanager
-def session(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
-    """A connection in autocommit whose statements end after ten seconds.
+def session(settings: Settings, password: Callable[[], str | None]) -> Iterator[psycopg.Connection[Any]]:
+    """A connection in autocommit, statements of 8 s at most. Raises psycopg.Error, IdentityUnavailable."""
+    parameters = Connector(settings, password).parameters() | {"connect_timeout": 6}
+    with psycopg.connect(**parameters, autocommit=True) as connection:
+        connection.execute("SET statement_timeout = '8s'; SET lock_timeout = '2s'")
+        yield connection
 
-    Raises IdentityUnavailable, SourceUnavailable or SourceRejected for whatever goes wrong in the block.
+
+def said(error: psycopg.Error) -> str:
+    """What went wrong, in the server's words where it has said any; one line.
+
+    >>> said(psycopg.OperationalError('connection failed: … FATAL:  database "x" does not exist\\nDETAIL: a'))
+    'database "x" does not exist'
     """
-    connector = Connector(settings, password_source(settings))
-    try:
-        with psycopg.connect(**connector.parameters(), autocommit=True) as connection:
-            connection.execute("SET statement_timeout = '10s'; SET lock_timeout = '2s'")
-            yield connection
-    except psycopg.Error as error:
-        raise translated(Trouble.of(error), connector.target) from error
+    line = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
+    return line.rpartition("FATAL:")[2].strip().removeprefix("connection failed: ")
+
+
+def login_advice(words: str, settings: Settings, claims: Claims | None) -> str:
+    """What to do when the server refuses a login with these words; `claims` are those of the token, if it took one."""
+    advice = next(advice for text, advice in _ADVICE if text in words.lower())
+    role, database = (sql.Identifier(name).as_string() for name in (settings.pg_user, settings.pg_database))
+    login = _wrong_password(settings, claims)
+    return advice.format(role=role, database=database, mode=settings.postgres_sslmode, login=login)
+
+
+def _wrong_password(settings: Settings, claims: Claims | None) -> str:
+    if claims is None:
+        return "check PGUSER, upper and lower case included, and PGPASSWORD; with an identity leave PGPASSWORD out"
+    if claims.name and claims.name != settings.pg_user:
+        case = " (upper and lower case count)" if claims.name.lower() == settings.pg_user.lower() else ""
+        return (
+            f"the token is {claims.name}'s and PGUSER is {settings.pg_user}{case}: set PGUSER={claims.name}, or "
+            f"tie the role to the identity by `tailrace grants --object-id {claims.object_id}`"
+        )
+    return f"make the role for the identity: `tailrace grants --role {settings.pg_user}`, run in psql by an Entra admin"

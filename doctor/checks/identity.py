@@ -1,0 +1,54 @@
+"""The identity: which one it is, and a token of it for everything that it is used for."""
+
+from collections.abc import Iterator
+
+from contracts.errors import ConfigurationError, IdentityUnavailable
+from doctor.claims import Claims
+from doctor.finding import Check, Finding, failed_by, ok
+from doctor.site import Site
+from worker.entra import postgres_scope
+
+# One name for each in all clouds.
+_SERVICE_BUS, _STORAGE = "https://servicebus.azure.net/.default", "https://storage.azure.com/.default"
+
+
+def audiences(site: Site) -> dict[str, str]:
+    """What tokens are needed for, with their scopes; empty where connection strings and a password do."""
+    settings = site.settings
+    wanted = {
+        "Service Bus": (settings.service_bus_namespace, _SERVICE_BUS),
+        "Storage": (settings.storage_url, _STORAGE),
+        "PostgreSQL": (
+            settings.postgres_auth == "entra",
+            postgres_scope(settings.pg_host, site.environ.get("AZURE_AUTHORITY_HOST", "")),
+        ),
+    }
+    return {name: scope for name, (is_used, scope) in wanted.items() if is_used}
+
+
+def tokens_can_be_had(site: Site) -> Iterator[Finding]:
+    """A token for each audience, and who it says we are."""
+    wanted = audiences(site)
+    if not wanted:
+        yield ok("identity", "none is used: connection strings and a password are set")
+        return
+    for name, scope in wanted.items():
+        subject = f"token for {name}"
+        try:
+            token = site.credential.get_token(scope).token
+        except (IdentityUnavailable, ConfigurationError) as error:
+            yield failed_by(subject, error)
+            return  # the same would be said of the others
+        yield ok(subject, f"{site.settings.credential}: {Claims.of(token).describe()}")
+
+
+CHECKS = (
+    Check(
+        "identity",
+        tokens_can_be_had,
+        needs=("settings",),
+        limit_s=15.0,
+        late="no managed identity here: this is not Azure, or none is assigned; for yourself TAILRACE_CREDENTIAL="
+        "azure-cli",
+    ),
+)

@@ -1,0 +1,99 @@
+"""Settings and jobs.toml: present, and consistent with each other."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+
+from contracts.errors import ConfigurationError
+from doctor.finding import Check, Finding, failed, ok, warning
+from doctor.site import Site
+from settings import Settings
+
+_HOST_READS = ("TAILRACE_TICK", "TAILRACE_QUEUE")
+
+
+def settings_are_complete(site: Site) -> Iterator[Finding]:
+    """Every problem by the name of its variable, then what is doubtful."""
+    try:
+        settings = site.settings
+    except ConfigurationError as error:
+        yield from map(_problem, str(error).splitlines())
+    else:
+        yield ok("settings", f"queue {settings.queue!r}, container {settings.container!r}, {_postgres(settings)}")
+        yield from _mixed(site, settings)
+        yield from _for_the_host(site, settings)
+        if settings.pool_size < settings.concurrency:
+            says = f"{settings.concurrency} exports at once, but {settings.pool_size} connections: the rest waits"
+            yield warning("TAILRACE_POOL_SIZE", says, f"set TAILRACE_POOL_SIZE={2 * settings.concurrency}")
+    yield from _misspelt(site)
+
+
+def jobs_are_valid(site: Site) -> Iterator[Finding]:
+    """Every problem of jobs.toml."""
+    try:
+        names = list(site.jobs)
+    except ConfigurationError as error:
+        for line in str(error).splitlines():
+            yield _problem(line, "jobs.toml")
+    else:
+        yield ok("jobs.toml", f"{len(names)} jobs: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
+
+
+def _problem(line: str, subject: str = "settings") -> Finding:
+    says, _, mend = line.removeprefix("settings: ").partition("; ")
+    return failed(subject, says, mend or f"docs/{'settings' if subject == 'settings' else 'jobs'}.md")
+
+
+def _postgres(settings: Settings) -> str:
+    return f"{settings.pg_user}@{settings.pg_host}:{settings.pg_port}/{settings.pg_database}"
+
+
+def _mixed(site: Site, settings: Settings) -> Iterator[Finding]:
+    """Secrets beside an identity: allowed, but said."""
+    if settings.credential is None:
+        return
+    if settings.pg_password is not None and settings.pg_auth is None:
+        says = "a password is set beside TAILRACE_CREDENTIAL: PostgreSQL is logged in to with the password"
+        yield warning("PGPASSWORD", says, "remove PGPASSWORD, or say it outright by TAILRACE_PG_AUTH=password")
+    for name, instead in (
+        ("ServiceBusConnection", "ServiceBusConnection__fullyQualifiedNamespace"),
+        ("ExportStorage", "ExportStorage__serviceUri"),
+    ):
+        if site.environ.get(name):
+            says = "a connection string is set beside TAILRACE_CREDENTIAL: the identity is not used there"
+            yield warning(name, says, f"set {instead} instead, to use the identity for all three")
+
+
+def _for_the_host(site: Site, settings: Settings) -> Iterator[Finding]:
+    """What the Functions host itself reads: it has a connection of its own to the queue."""
+    if not site.on_functions:
+        return
+    for name in _HOST_READS:
+        if not site.environ.get(name):
+            mend = f"az functionapp config appsettings set --name APP --resource-group GROUP --settings {name}=…"
+            yield failed(name, "the Functions host needs it, though the workers have a default", mend)
+    if settings.service_bus_namespace is None or settings.credential != "managed-identity":
+        return
+    theirs, ours = site.environ.get("ServiceBusConnection__clientId"), settings.client_id
+    if theirs != ours:
+        says = f"the host's trigger uses {_identity(theirs)}, the workers use {_identity(ours)}"
+        mend = f"set ServiceBusConnection__credential=managedidentity and ServiceBusConnection__clientId={ours}"
+        yield warning("ServiceBusConnection__clientId", says, mend if ours else "remove ServiceBusConnection__clientId")
+
+
+def _identity(client_id: str | None) -> str:
+    return f"the identity with client id {client_id}" if client_id else "the system-assigned identity"
+
+
+def _misspelt(site: Site) -> Iterator[Finding]:
+    # Every variable of ours is named after its field.
+    known = {f"TAILRACE_{field.upper()}" for field in Settings.model_fields}
+    for name in sorted(site.environ):
+        close = get_close_matches(name, known, n=1, cutoff=0.8)
+        if name.startswith("TAILRACE_") and name not in known and close:
+            yield warning(name, "no setting has this name, so it does nothing", f"{close[0]} is meant?")
+
+
+CHECKS = (
+    Check("settings", settings_are_complete),
+    Check("jobs", jobs_are_valid, needs=("settings",)),
+)

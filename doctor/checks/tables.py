@@ -1,0 +1,123 @@
+"""What the jobs read: tables, columns and queries are there, may be read, and have windows that find their rows."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from contracts.grid import Grid
+from contracts.job import BOUND, ExportJob
+from doctor.catalogue import Table, names_like, table
+from doctor.finding import Check, Finding, failed, ok, warning
+from doctor.grants import select_grant, statement
+from doctor.reads import TableRead, query_jobs, tables_read
+from doctor.session import said, session
+from doctor.site import Site
+
+# A window's type → the column types that hold its bounds as they are.
+_TYPES = {
+    "timestamptz": ("timestamp with time zone",),
+    "timestamp": ("timestamp without time zone",),
+    "date": ("date",),
+    "integer": ("smallint", "integer", "bigint"),
+}
+# Reading all of less than this takes less than a second: an index would not pay.
+_SMALL_BYTES = 64 * 1024 * 1024
+
+
+def tables_can_be_read(site: Site) -> Iterator[Finding]:
+    """Every table, column and query of the jobs."""
+    with session(site.settings, site.password) as connection:
+        for read in tables_read(site.jobs):
+            yield _readable(connection, read, site.settings.pg_user)
+        for job in query_jobs(site.jobs):
+            yield _query_runs(connection, job)
+
+
+def _readable(connection: psycopg.Connection[Any], read: TableRead, role: str) -> Finding:
+    subject = f"table {read.name}"
+    found = table(connection, read.schema, read.table)
+    if found is None:
+        like = names_like(connection, read.schema, read.table)
+        known = f"there is {', '.join(like)}: correct schema and table in jobs.toml" if like else None
+        return failed(subject, "there is no such table", known or "create it, or correct jobs.toml or PGDATABASE")
+    lacking = [name for name in read.columns or () if name not in found.columns]
+    if lacking:
+        says = f"there is no column {', '.join(map(repr, lacking))}"
+        return failed(subject, says, f"its columns are {', '.join(found.columns)}; correct columns in jobs.toml")
+    return _permitted(subject, found, read, role)
+
+
+def _permitted(subject: str, found: Table, read: TableRead, role: str) -> Finding:
+    if not found.has_usage:
+        mend = statement("GRANT USAGE ON SCHEMA {} TO {};", sql.Identifier(read.schema), sql.Identifier(role))
+        return failed(subject, f"role {role!r} may not use the schema {read.schema!r}", mend)
+    wanted = read.columns or tuple(found.columns)
+    hidden = [name for name in wanted if not found.columns[name].is_readable]
+    if not found.has_select and (hidden or not wanted):
+        what = f"the columns {', '.join(hidden)}" if read.columns and hidden else "it"
+        return failed(subject, f"role {role!r} may not read {what}", select_grant(read, role))
+    if found.has_row_security:
+        mend = statement("ALTER ROLE {} BYPASSRLS; -- or export a view", sql.Identifier(role))
+        return failed(subject, "row-level security would hide rows of it, so exports refuse it", mend)
+    return ok(subject, f"{len(wanted)} columns can be read")
+
+
+def _query_runs(connection: psycopg.Connection[Any], job: ExportJob) -> Finding:
+    assert job.query is not None
+    text = BOUND.sub("NULL", job.query.strip().rstrip(";").rstrip())
+    explain = sql.SQL("EXPLAIN SELECT * FROM (\n{}\n) AS query").format(sql.SQL(text))
+    try:
+        connection.execute(explain)
+    except psycopg.errors.InsufficientPrivilege as error:
+        return failed(f"query {job.name}", said(error), "`tailrace grants --resolve-queries` prints what it needs")
+    except psycopg.Error as error:
+        return failed(f"query {job.name}", said(error), "correct query in jobs.toml")
+    return ok(f"query {job.name}", "it can be planned")
+
+
+def windows_find_their_rows(site: Site) -> Iterator[Finding]:
+    """The column of each window: its type, whether it may be NULL, whether an index finds its rows."""
+    with session(site.settings, site.password) as connection:
+        for job in site.jobs.values():
+            if job.window is None or job.schema_name is None or job.table is None:
+                continue
+            found = table(connection, job.schema_name, job.table)
+            if found is not None:
+                yield from _window(job, job.window, found)
+
+
+def _window(job: ExportJob, window: Grid, found: Table) -> Iterator[Finding]:
+    subject = f"window of {job.name}"
+    column = found.columns.get(window.column)
+    if column is None:
+        yield failed(subject, f"there is no column {window.column!r}", "correct window.column in jobs.toml")
+        return
+    if column.type not in _TYPES[window.type]:
+        right = next((kind for kind, types in _TYPES.items() if column.type in types), None)
+        mend = f'window.type = "{right}" in jobs.toml' if right else "take another column for the window"
+        yield failed(subject, f"{column.name!r} is {column.type}, and window.type is {window.type!r}", mend)
+        return
+    if not column.is_not_null and found.kind in {"r", "p"}:
+        name = sql.Identifier(str(job.schema_name), str(job.table))
+        mend = statement("ALTER TABLE {} ALTER {} SET NOT NULL;", name, sql.Identifier(column.name))
+        yield warning(subject, f"{column.name!r} may be NULL: such rows are in no window, and never exported", mend)
+    if not column.is_found_fast and (found.kind == "p" or (found.kind in {"r", "m"} and found.size > _SMALL_BYTES)):
+        name = sql.Identifier(str(job.schema_name), str(job.table))
+        mend = statement("CREATE INDEX CONCURRENTLY ON {} ({});", name, sql.Identifier(column.name))
+        mend = mend.replace(" CONCURRENTLY", "") if found.kind == "p" else mend
+        yield warning(subject, f"no index begins with {column.name!r}: every window reads the whole table", mend)
+        return
+    yield ok(subject, f"{column.name!r}, {column.type}, every {_length(window)}")
+
+
+def _length(window: Grid) -> str:
+    every = getattr(window, "every", None)
+    return f"{every.count} {every.unit}" if every is not None else f"{getattr(window, 'size', '')} numbers"
+
+
+CHECKS = (
+    Check("postgres tables", tables_can_be_read, needs=("postgres login", "jobs")),
+    Check("postgres windows", windows_find_their_rows, needs=("postgres login", "jobs")),
+)

@@ -1,0 +1,60 @@
+"""What a check found: values only."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from doctor.site import Site
+
+type Verdict = Literal["ok", "warning", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: `subject` is what, `says` is how it is, `mend` what to do (a command, SQL)."""
+
+    subject: str
+    verdict: Verdict
+    says: str
+    mend: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check, by name. needs: names of checks that must not have failed. late: what no answer in `limit_s` means."""
+
+    name: str
+    run: Callable[[Site], Iterable[Finding]]
+    needs: tuple[str, ...] = ()
+    limit_s: float = 12.0
+    late: str = "the other end takes no notice: a firewall that drops packets, or a server that is overloaded"
+
+
+def ok(subject: str, says: str) -> Finding:
+    """All is well."""
+    return Finding(subject, "ok", says)
+
+
+def warning(subject: str, says: str, mend: str | None = None) -> Finding:
+    """It works, but not as well or as safely as it could, or part of it cannot be seen."""
+    return Finding(subject, "warning", says, mend)
+
+
+def failed(subject: str, says: str, mend: str | None = None) -> Finding:
+    """An export cannot work, or will not one day."""
+    return Finding(subject, "failed", says, mend)
+
+
+def skipped(subject: str, says: str) -> Finding:
+    """Nothing was looked at, and why."""
+    return Finding(subject, "skipped", says)
+
+
+def failed_by(subject: str, error: Exception) -> Finding:
+    """What an error of the project says; its advice stands behind the last semicolon.
+
+    >>> failed_by("a", ValueError("no b; make one"))
+    Finding(subject='a', verdict='failed', says='no b', mend='make one')
+    """
+    says, _, mend = str(error).rpartition("; ")
+    return failed(subject, says or mend, mend if says else None)

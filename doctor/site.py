@@ -1,0 +1,48 @@
+"""What the checks look at: one deployment, as it is seen from this process."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from connections.credential import credential_for
+from contracts.jobs_file import Jobs, load_jobs
+from settings import Settings
+from worker.entra import password_source
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+
+@dataclass(frozen=True)
+class Site:
+    """environ: the settings. root: the folder of host.json. What is read of them is read once, by many threads."""
+
+    environ: Mapping[str, str]
+    root: Path
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Raises ConfigurationError."""
+        return Settings.from_env(self.environ)
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """Raises ConfigurationError."""
+        return load_jobs(self.settings.jobs)
+
+    @cached_property
+    def credential(self) -> "TokenCredential":
+        """The one that is configured. Raises ConfigurationError where there is none."""
+        return credential_for(self.settings)
+
+    @cached_property
+    def password(self) -> Callable[[], str | None]:
+        """The password, or token, for PostgreSQL; a token is asked for once."""
+        return password_source(self.settings, self.environ)
+
+    @property
+    def on_functions(self) -> bool:
+        """Whether the Functions host runs, or will run, this process."""
+        return "FUNCTIONS_WORKER_RUNTIME" in self.environ or "WEBSITE_SITE_NAME" in self.environ
