@@ -1,6 +1,6 @@
 # Run `make` for the list. Everything is installed into this folder: .venv, local/node/node_modules, .local.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-containers check format lock clean
+.PHONY: help setup demo up test test-containers bench check format lock clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 # Somebody else's Python settings must not reach this project's. All paths are relative: the folder's may hold spaces.
@@ -27,6 +27,11 @@ test-containers:  ## the integration tests on the vendors' container images; nee
 	@docker info >/dev/null 2>&1 || { echo "make $@: there is no Docker engine; start one, or run 'make test'" >&2; exit 1; }
 	@sh scripts/setup.sh
 	@$(PYTHON) -m pytest --stack=containers --ignore=tests/integration/local tests/integration tests/acceptance $(ARGS)
+
+bench: setup  ## speed and memory beside other tools, half an hour (QUICK=1: 3 minutes; GROWTH=1, ROWS=, ROUNDS=, MINUTES=)
+	@sh bench/setup.sh
+	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(ROWS),--rows $(ROWS)) \
+		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
 check: setup  ## lint, formatting, types, layers, generated files, templates, lock files
 	@$(PYTHON) -m ruff check
