@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from cli import VERSION
 from cli.backfill import backfill
 from cli.dlq import dlq
+from cli.doctor import doctor
 from cli.grants import grants
 from cli.jobs import jobs
 from cli.submit import submit
@@ -60,6 +61,7 @@ app.command()(backfill)
 app.add_typer(dlq, name="dlq")
 app.command()(work)
 app.command()(grants)
+app.command()(doctor)
 
 
 def main() -> None:
