@@ -9,7 +9,7 @@ from contracts.errors import ConfigurationError, QueueUnavailable, TailraceError
 from settings import Settings
 
 if TYPE_CHECKING:
-    from azure.servicebus import ServiceBusClient
+    from azure.servicebus import ServiceBusClient, ServiceBusSender
 
 
 def service_bus_client(settings: Settings) -> "ServiceBusClient":
@@ -23,6 +23,11 @@ def service_bus_client(settings: Settings) -> "ServiceBusClient":
             raise ConfigurationError(f"settings: ServiceBusConnection is no connection string: {error}") from None
     assert settings.service_bus_namespace is not None
     return ServiceBusClient(settings.service_bus_namespace, credential_for(settings))
+
+
+def queue_sender(client: "ServiceBusClient", queue: str) -> "ServiceBusSender":
+    """A sender for one call, without a thread that keeps it alive: to close it would wait for that thread's sleep."""
+    return client.get_queue_sender(queue, keep_alive=0)
 
 
 @contextmanager

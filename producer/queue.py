@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from connections.service_bus import service_bus_client, service_bus_errors
+from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
 from contracts.request import ExportRequest
 from settings import Settings
 from telemetry.traces import span
@@ -43,7 +43,7 @@ class ExportQueue:
         with (
             span("send", "producer", queue=self._name) as sending,
             service_bus_errors("send", self._name),
-            self._client.get_queue_sender(self._name) as sender,
+            queue_sender(self._client, self._name) as sender,
         ):
             messages = (
                 ServiceBusMessage(

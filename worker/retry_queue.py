@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
 
-from connections.service_bus import service_bus_client, service_bus_errors
+from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
 from settings import Settings
 from worker.delivery import Delivery
 
@@ -38,7 +38,7 @@ class RetryQueue:
             service_bus_errors("schedule a retry", self._name),
             service_bus_client(self._settings) as client,
         ):
-            with client.get_queue_sender(self._name) as sender:
+            with queue_sender(client, self._name) as sender:
                 sender.schedule_messages(clone, datetime.now(UTC) + delay)
 
 
