@@ -27,13 +27,13 @@ def _null(value: str) -> str:
 
 
 class Output(Model):
-    """CSV as PostgreSQL itself writes it (UTF-8, quotes where needed, `""` for an empty text against NULL).
+    """CSV as PostgreSQL itself writes it (UTF-8, quotes where needed, `""` for an empty text against NULL), or Parquet.
 
-    `level` is the compression's: for gzip 0 to 3 (fast) or 4 to 9 (smaller), 2 where left out; for zstd 1 to 19,
-    3 where left out.
+    Parquet is always compressed with zstd inside, and none of the other keys is for it. `level` is the compression's:
+    for gzip 0 to 3 (fast) or 4 to 9 (smaller), 2 where left out; for zstd 1 to 19, 3 where left out.
     """
 
-    format: Literal["csv"] = "csv"
+    format: Literal["csv", "parquet"] = "csv"
     header: bool = True
     delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
     null: Annotated[str, AfterValidator(_null)] = ""
@@ -43,12 +43,12 @@ class Output(Model):
     @property
     def suffix(self) -> str:
         """How the name of such a blob ends."""
-        return f".{self.format}{_SUFFIXES[self.compression]}"
+        return ".parquet" if self.format == "parquet" else f".csv{_SUFFIXES[self.compression]}"
 
     @property
     def content_type(self) -> str:
         """The blob's content type; never a content encoding, by which clients would unpack a file named .gz."""
-        return _CONTENT_TYPES[self.compression]
+        return "application/vnd.apache.parquet" if self.format == "parquet" else _CONTENT_TYPES[self.compression]
 
     @property
     def effective_level(self) -> int:
@@ -59,6 +59,13 @@ class Output(Model):
     def _tell_null_from_delimiter(self) -> Self:
         if self.delimiter in self.null:
             raise ValueError("the text for NULL cannot contain the delimiter")
+        return self
+
+    @model_validator(mode="after")
+    def _parquet_stands_alone(self) -> Self:
+        given = {name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default}
+        if self.format == "parquet" and (others := given - {"format"}):
+            raise ValueError(f'format = "parquet" takes no {", ".join(sorted(others))}')
         return self
 
     @model_validator(mode="after")

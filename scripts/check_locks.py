@@ -40,8 +40,9 @@ def python_differences(project: dict[str, Any]) -> list[str]:
     runtime = [*project["dependencies"], *extras["telemetry"]]
     wanted = {
         "requirements.txt": runtime,
-        "requirements-dev.txt": [*runtime, *extras["cli"], *extras["local"], *extras["dev"]],
+        "requirements-dev.txt": [*runtime, *extras["cli"], *extras["local"], *extras["parquet"], *extras["dev"]],
         "requirements-node.txt": extras["node"],
+        "requirements-parquet.txt": extras["parquet"],
         "deploy/requirements-cli.txt": extras["cli"],
     }
     texts = {name: (ROOT / name).read_text() for name in wanted}

@@ -10,11 +10,13 @@ compile() {
 
 compile pyproject.toml --extra telemetry -o requirements.txt
 # One set of versions: what is tested is what runs in Azure.
-compile pyproject.toml --extra telemetry --extra cli --extra local --extra dev --constraint requirements.txt -o requirements-dev.txt
+compile pyproject.toml --extra telemetry --extra cli --extra local --extra parquet --extra dev --constraint requirements.txt -o requirements-dev.txt
 extra=$(mktemp)
 trap 'rm -f "$extra"' EXIT
 .venv/bin/python -I scripts/check_locks.py --print-extra node >"$extra"
 compile "$extra" -o requirements-node.txt
+.venv/bin/python -I scripts/check_locks.py --print-extra parquet >"$extra"
+compile "$extra" --constraint requirements-dev.txt -o requirements-parquet.txt
 # What the container image needs beside requirements.txt.
 .venv/bin/python -I scripts/check_locks.py --print-extra cli >"$extra"
 compile "$extra" --constraint requirements-dev.txt -o deploy/requirements-cli.txt

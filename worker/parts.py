@@ -12,6 +12,7 @@ from contracts.receipt import Part
 from contracts.request import ExportRequest, TableSource
 from worker.blocks import PartUpload
 from worker.compress import compressed
+from worker.parquet import as_arrow_takes_it, copy_parquet
 from worker.reader_pool import Reader, ReaderPool
 from worker.sink import Upload
 from worker.snapshot import Cancellation, copy_out
@@ -40,6 +41,8 @@ def copy_parts(
     Raises what the first failing part raised; the others are stopped then.
     """
     upload.expect(snapshot.estimated_bytes)
+    if reading.request.output.format == "parquet":
+        return (_copy_as_parquet(reading, snapshot, selected, upload, cancelled),)
     wanted = streams_wanted(reading.request, snapshot.estimated_bytes, reading.max_parts)
     with reading.source.spare_connections(wanted if wanted > 1 else 0) as streams:
         selects = _selects(reading.request, snapshot, streams)
@@ -68,6 +71,26 @@ def _copy_here(
         for data in compressed(copy.chunks(), output.compression, output.effective_level):
             part.write(data)
     return part.finished(copy.rows, copy.bytes)
+
+
+def _copy_as_parquet(
+    reading: Reading, snapshot: Snapshot, selected: sql.Composed, upload: Upload, cancelled: Cancellation
+) -> Part:
+    source, subject = reading.source, reading.subject
+    described = snapshot.connection.execute(sql.SQL("SELECT * FROM ({}) AS source LIMIT 0").format(selected))
+    oids = [column.type_code for column in described.description or ()]
+    names = snapshot.connection.execute(
+        "SELECT array_agg(typname::text ORDER BY n) FROM unnest(%s::oid[]) WITH ORDINALITY AS asked (type, n)"
+        " JOIN pg_type ON pg_type.oid = asked.type",
+        (oids,),
+    ).fetchone()
+    columns = list(zip((column.name for column in described.description or ()), (names or ([],))[0], strict=True))
+    with source.spare_connections(1) as got:
+        if not got:
+            raise source.exhausted(subject)
+        begin = source.begin(snapshot.export()).as_string().split(";\n")
+        statements = [*begin, as_arrow_takes_it(selected, columns).as_string()]
+        return copy_parquet(source.connector.parameters(), statements, upload.part(0), subject, cancelled)
 
 
 class _Team:

@@ -97,15 +97,19 @@ class Source:
             if got:
                 self._slots.release(got)
 
+    def exhausted(self, subject: str) -> SourceUnavailable:
+        """The error of an export that finds all connections of this process in use."""
+        return SourceUnavailable(
+            f"export of {subject} failed: no free connection to {self.connector.target} within "
+            f"{self._settings.connect_timeout_seconds:g} s; let TAILRACE_POOL_SIZE be at least the number of "
+            "exports that run at once",
+            reason="PoolExhausted",
+        )
+
     @contextmanager
     def _connection(self, subject: str) -> Iterator[psycopg.Connection[Any]]:
         if not self._slots.acquire(timeout=self._settings.connect_timeout_seconds):
-            raise SourceUnavailable(
-                f"export of {subject} failed: no free connection to {self.connector.target} within "
-                f"{self._settings.connect_timeout_seconds:g} s; let TAILRACE_POOL_SIZE be at least the number of "
-                "exports that run at once",
-                reason="PoolExhausted",
-            )
+            raise self.exhausted(subject)
         try:
             try:
                 connection = self._pool.getconn()

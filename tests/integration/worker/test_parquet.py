@@ -1,0 +1,134 @@
+"""Parquet keeps PostgreSQL's types and values, and refuses what it cannot keep."""
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from threading import Event
+from uuid import UUID
+
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from azure.storage.blob import ContainerClient
+
+from contracts.errors import SourceRejected
+from contracts.jobs_file import parse_jobs
+from producer.ask import one_request
+from settings import Settings
+from worker.export import Exporter, run_export
+from worker.open import open_exporter
+
+# Column, its definition, the value that is put in, the Arrow type and the value that come out.
+KEPT = [
+    ("small", "smallint", "-3", pa.int16(), -3),
+    ("whole", "int", "7", pa.int32(), 7),
+    ("big", "bigint", "9223372036854775807", pa.int64(), 2**63 - 1),
+    ("single", "real", "1.5", pa.float32(), 1.5),
+    ("double", "float8", "2.25", pa.float64(), 2.25),
+    ("yes", "bool", "true", pa.bool_(), True),
+    ("words", "text", "E'é漢🚀, \"q\"\\n'", pa.string(), 'é漢🚀, "q"\n'),
+    ("empty", "varchar(9)", "''", pa.string(), ""),
+    ("padded", "char(3)", "'z'", pa.string(), "z  "),
+    ("raw", "bytea", "'\\x0001ff'", pa.binary(), b"\x00\x01\xff"),
+    ("day", "date", "'2026-02-28'", pa.date32(), date(2026, 2, 28)),
+    ("clock", "time", "'10:30'", pa.time64("us"), time(10, 30)),
+    (
+        "wall",
+        "timestamp",
+        "'2026-01-01 10:00:00.000001'",
+        pa.timestamp("us"),
+        datetime.fromisoformat("2026-01-01T10:00:00.000001"),
+    ),
+    ("instant", "timestamptz", "'2026-01-01 10:00+02'", pa.timestamp("us", "UTC"), datetime(2026, 1, 1, 8, tzinfo=UTC)),
+    ("price", "numeric(14,4)", "-1234567890.5", pa.decimal128(14, 4), Decimal("-1234567890.5000")),
+    ("exact", "numeric", "'0.1000'", pa.string(), "0.1000"),
+    ("visitor", "uuid", f"'{UUID(int=7)}'", pa.uuid(), UUID(int=7)),
+    ("payload", "jsonb", "'{\"a\": [1, null]}'", pa.json_(), '{"a": [1, null]}'),
+    ("numbers", "int[]", "array[1, null]", pa.list_(pa.int32()), [1, None]),
+    ("tags", "text[]", "array['a,b', null, '']", pa.list_(pa.string()), ["a,b", None, ""]),
+    ("none", "text[]", "'{}'", pa.list_(pa.string()), []),
+    ("span", "interval", "'1 day 02:00'", pa.string(), "1 day 02:00:00"),
+    ("net", "inet", "'10.0.0.1'", pa.string(), "10.0.0.1/32"),
+    ("range", "int4range", "'[1,5)'", pa.string(), "[1,5)"),
+    ("place", "point", "'(1,2)'", pa.string(), "(1,2)"),
+    ("id number", "oid", "4294967295", pa.int64(), 4294967295),
+    ("sums", "numeric[]", "array[1.5, 'NaN']", pa.string(), "{1.5,NaN}"),
+]
+
+
+@pytest.fixture
+def exporter(environ: dict[str, str], tmp_path: Path) -> Iterator[Exporter]:
+    jobs = tmp_path / "jobs.toml"
+    jobs.write_text('[[job]]\nname = "q"\nquery = "select 1"\nblob = "q/{run}"\n')
+    with open_exporter(Settings.from_env({**environ, "TAILRACE_JOBS": str(jobs)})) as opened:
+        yield opened
+
+
+def exported(exporter: Exporter, container: ContainerClient, table: str) -> pa.Table:
+    """The table as Parquet, read by Arrow."""
+    job = {
+        "name": "t",
+        "schema": "public",
+        "table": table,
+        "blob": "{table}.{run}.parquet",
+        "output": {"format": "parquet"},
+    }
+    request = one_request(parse_jobs({"job": [job]})["t"], None, datetime(2026, 6, 1, tzinfo=UTC))
+    receipt = run_export(request, exporter, Event()).receipt
+    data = container.download_blob(request.blob).readall()
+    assert receipt.blob_bytes == len(data)
+    found = pq.read_table(io.BytesIO(data))
+    assert found.num_rows == receipt.rows
+    return found
+
+
+def test_types_and_values_are_kept(exporter: Exporter, admin: psycopg.Connection, container: ContainerClient) -> None:
+    admin.execute(f"create table kept ({', '.join(f'"{name}" {kind}' for name, kind, *_ in KEPT)})")
+    admin.execute(f"insert into kept values ({', '.join(value for _, _, value, *_ in KEPT)})")
+    admin.execute("insert into kept default values")
+    table = exported(exporter, container, "kept")
+    for name, _, _, kind, value in KEPT:
+        assert table.schema.field(name).type == kind, name
+        assert table[name].to_pylist() == [value, None], name
+
+
+def test_a_table_without_rows_is_a_file_without_rows(
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    admin.execute("create table nothing (id bigint, words text)")
+    assert exported(exporter, container, "nothing").schema.names == ["id", "words"]
+
+
+def test_many_row_groups_hold_every_row(
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    admin.execute(
+        "create table many as select i as id, repeat(md5(i::text), 10) as filler from generate_series(1, 150000) i"
+    )
+    table = exported(exporter, container, "many")
+    assert sorted(table["id"].to_pylist()) == list(range(1, 150001))
+
+
+@pytest.mark.parametrize(
+    ("definition", "value", "said"),
+    [
+        ("numeric(6,2)", "'NaN'", "holds a value that decimal128(6, 2) cannot"),
+        ("int[]", "array[[1, 2], [3, 4]]", "an array of several dimensions is no Parquet list"),
+    ],
+)
+def test_what_parquet_cannot_hold_is_refused_and_nothing_is_written(
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient, definition: str, value: str, said: str
+) -> None:
+    admin.execute(f"create table odd (x {definition})")
+    admin.execute(f"insert into odd values ({value})")
+    with pytest.raises(SourceRejected, match=said.replace("(", r"\(").replace(")", r"\)")):
+        exported(exporter, container, "odd")
+    assert list(container.list_blob_names()) == []
+
+
+def test_a_missing_table_says_so(exporter: Exporter, container: ContainerClient) -> None:
+    with pytest.raises(SourceRejected, match="42P01"):
+        exported(exporter, container, "missing")
