@@ -16,6 +16,13 @@ _SPANS_EVERY_MS = 1_000.0
 _METRICS_EVERY_MS = 10_000.0
 # For one request, repeats included: a collector that is away must not keep a worker from ending.
 _TIMEOUT_SECONDS = 3.0
+# What the exporter for Azure Monitor sends of its own accord, to Microsoft and among our metrics, and its asking
+# Microsoft what to do; it has no other switches for these.
+_REPORTS_ON_ITSELF = (
+    "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
+    "APPLICATIONINSIGHTS_SDKSTATS_DISABLED",
+    "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED",
+)
 
 
 class Exporters(NamedTuple):
@@ -64,8 +71,7 @@ def metrics_every_seconds(environ: Mapping[str, str]) -> float:
 
 
 def _azure_monitor(connection_string: str) -> Exporters:
-    # The exporter's reports on itself to Microsoft, and its asking there what to do; its only switches are these.
-    for switch in ("APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL", "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED"):
+    for switch in _REPORTS_ON_ITSELF:
         os.environ.setdefault(switch, "true")
     from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter, AzureMonitorTraceExporter
 

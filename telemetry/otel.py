@@ -55,7 +55,7 @@ class OpenTelemetry:
     @contextmanager
     def span(self, name: str, kind: Kind, origin: Origin, attributes: Mapping[str, Attribute | None]) -> Iterator[Span]:
         """A span for the block, the current one there."""
-        parent, links = _parent(origin)
+        parent, links = parent_of(origin)
         present = {key: value for key, value in attributes.items() if value is not None}
         started = self._tracer.start_span(name, parent, _KINDS[kind], present, links)
         with trace.use_span(started, end_on_exit=True, record_exception=False, set_status_on_exception=False):
@@ -74,7 +74,7 @@ class OpenTelemetry:
         self._instruments.record(metric, value, attributes)
 
 
-def _parent(origin: Origin) -> tuple[Context | None, Sequence[Link]]:
+def parent_of(origin: Origin) -> tuple[Context | None, Sequence[Link]]:
     """What a span stands below, and what it is linked to.
 
     The span under way; without one the message's trace, so that producer and worker share it. The host's call is the
