@@ -96,8 +96,8 @@ class CopyOut:
         self._check_command_tag()
 
     def _wait(self, readable: select.poll) -> None:
-        while not readable.poll(1000):
-            self._stop_if_cancelled()
+        # For a second at most, then libpq looks for itself: bytes that TLS has decoded make no socket readable.
+        readable.poll(1000)
         self._stop_if_cancelled()
 
     def _stop_if_cancelled(self) -> None:
