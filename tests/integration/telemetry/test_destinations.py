@@ -72,6 +72,7 @@ def test_application_insights_gets_a_request_its_steps_and_its_metrics(
     request_id = submit(insights, tmp_path)
     with working(insights, tmp_path) as worker:
         worker.wait_for(re.compile("export done"))
+    assert "Traceback" not in worker.output()
     data = [envelope["data"] for envelope in collector.envelopes]
     assert {item["baseType"] for item in data} == {"RequestData", "RemoteDependencyData", "MetricData"}
     (request,) = (item["baseData"] for item in data if item["baseType"] == "RequestData")

@@ -1,6 +1,7 @@
 import re
 import socket
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from integration.telemetry.collector import Collector
@@ -39,12 +40,19 @@ def test_every_attempt_of_a_request_is_in_the_trace_of_its_sending(
 
 
 @pytest.mark.usefixtures("clicks")
-def test_a_collector_that_is_away_keeps_no_export_from_being_done_and_no_worker_from_ending(
-    plain: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "{}"),
+        ("APPLICATIONINSIGHTS_CONNECTION_STRING", f"InstrumentationKey={UUID(int=1)};IngestionEndpoint={{}}/"),
+    ],
+)
+def test_a_destination_that_is_away_keeps_no_export_from_being_done_and_no_worker_from_ending(
+    plain: dict[str, str], tmp_path: Path, variable: str, value: str
 ) -> None:
     submit(plain, tmp_path)
     away = f"http://127.0.0.1:{unused_port()}"
-    with working({**plain, "OTEL_EXPORTER_OTLP_ENDPOINT": away}, tmp_path) as worker:
+    with working({**plain, variable: value.format(away)}, tmp_path) as worker:
         worker.wait_for(re.compile("export done"))
     assert [line["event"] for line in events(worker.output()) if line["level"] == "info"][-1] == "worker stopped"
     assert "Traceback" not in worker.output()
