@@ -21,6 +21,7 @@ from worker.delivery import Delivery, handle_message
 from worker.export import Exporter
 from worker.open import open_exporter
 
+collect_ignore = ["settling_app"]  # its modules are imported by the worker library only
 NO_JOBS = '[[job]]\nname = "none"\nquery = "select 1"\nblob = "none/{run}"\n'
 RUN = datetime(2026, 2, 1, tzinfo=UTC)
 

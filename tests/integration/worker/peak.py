@@ -1,0 +1,36 @@
+"""Exports tables one after the other and prints, after each, the most memory that the process has had, in bytes."""
+
+import logging
+import os
+import resource
+import sys
+from threading import Event
+from uuid import uuid4
+
+from contracts.request import ExportRequest
+from settings import Settings
+from worker.delivery import Delivery, handle_message
+from worker.open import open_exporter
+
+
+def main(compression: str, tables: list[str]) -> None:
+    logging.disable()
+    with open_exporter(Settings.from_env(os.environ)) as exporter:
+        for table in tables:
+            request = ExportRequest.model_validate(
+                {
+                    "request_id": uuid4(),
+                    "job": "j",
+                    "source": {"kind": "table", "schema": "public", "table": table},
+                    "blob": table,
+                    "run": "2026-02-01T00:00:00Z",
+                    "output": {"compression": compression},
+                    "parts": 1,
+                }
+            )
+            settled = handle_message(Delivery(request.to_body(), table, 1, 1), exporter, Event())
+            print(settled, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
