@@ -4,17 +4,20 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
 from connections.service_bus import service_bus_client, service_bus_errors
-from contracts.errors import QueueUnavailable, RequestInvalid
+from contracts.errors import RequestInvalid
 from contracts.request import ExportRequest, parse_request
 from settings import Settings
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver
+
+type Held = dict[int, "ServiceBusReceivedMessage"]  # by sequence number
 
 _PAGE = 250  # messages peeked in one round trip
 _BATCH = 20  # messages locked at once; each is settled well before its lock ends
@@ -40,8 +43,11 @@ class DeadLetters:
     """The dead-letter queue, for one thread; a context manager that owns its connection."""
 
     def __init__(self, settings: Settings) -> None:
+        from azure.servicebus import ServiceBusSubQueue
+
         self._queue = settings.queue
         self._client = service_bus_client(settings)
+        self._receiver = self._client.get_queue_receiver(settings.queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
 
     def __enter__(self) -> Self:
         return self
@@ -57,66 +63,57 @@ class DeadLetters:
         Raises QueueUnavailable, or ConfigurationError where there is no such queue.
         """
         following = 1
-        with service_bus_errors("peek at the dead letters", self._queue), self._receiver() as receiver:
-            while page := receiver.peek_messages(_PAGE, sequence_number=following):
+        with service_bus_errors("peek at the dead letters", self._queue):
+            while page := self._receiver.peek_messages(_PAGE, sequence_number=following):
                 for message in page:
                     yield _dead_message(message)
                 following = (page[-1].sequence_number or 0) + 1
 
-    def replay(self, chosen: Collection[int], replayed: Callable[[int], object]) -> None:
+    def replay(self, chosen: Collection[int], replayed: Callable[[int], object], stopping: Event) -> None:
         """Sends each of the sequence numbers `chosen` to the queue again, completes it here, then tells `replayed`.
 
-        Killed at any moment it can repeat a request, and never lose one. Raises QueueUnavailable, also
-        where some of them could not be received.
+        Leaves out what cannot be received, and the rest once `stopping` is set. Killed at any moment it can
+        repeat a request, and never lose one. Raises QueueUnavailable.
         """
         waiting = set(chosen)
         with (
             service_bus_errors("replay", self._queue),
             self._client.get_queue_sender(self._queue) as sender,
-            self._receiver() as receiver,
-            _put_back(receiver) as others,
+            _put_back(self._receiver) as held,
         ):
-            for message in _received(receiver, waiting, others):
-                sender.send_messages(_again(message))
-                if _completed(receiver, message):
-                    waiting.discard(message.sequence_number or 0)
-                    replayed(message.sequence_number or 0)
-        if waiting:
-            raise QueueUnavailable(
-                f"{len(waiting)} of the dead letters could not be received: somebody else holds their locks, "
-                "for five minutes at most, or has settled them; run it again later"
-            )
-
-    def _receiver(self) -> "ServiceBusReceiver":
-        from azure.servicebus import ServiceBusSubQueue
-
-        return self._client.get_queue_receiver(self._queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
+            for number in _received(self._receiver, waiting, held):
+                sender.send_messages(_again(held[number]))
+                if _completed(self._receiver, held.pop(number)):
+                    waiting.discard(number)
+                    replayed(number)
+                if stopping.is_set():
+                    return
 
 
-def _received(
-    receiver: "ServiceBusReceiver", waiting: set[int], others: dict[int, "ServiceBusReceivedMessage"]
-) -> Iterator["ServiceBusReceivedMessage"]:
-    """The messages of the sequence numbers `waiting`, until it is empty or no more come; keeps `others` locked.
+def _received(receiver: "ServiceBusReceiver", waiting: set[int], held: Held) -> Iterator[int]:
+    """The sequence numbers `waiting` as their messages come into `held`, until it is empty or no more come.
 
     A queue gives out its messages in order only: what stands before a wanted one has to be held meanwhile.
     """
     while waiting:
-        batch = receiver.receive_messages(_BATCH, max_wait_time=_PATIENCE_SECONDS)
+        batch = {
+            message.sequence_number or 0: message
+            for message in receiver.receive_messages(_BATCH, max_wait_time=_PATIENCE_SECONDS)
+        }
         # One that comes again has outlived its lock: the wanted ones are too far behind what can be held.
-        is_last = not batch or any(message.sequence_number in others for message in batch)
-        unwanted = [message for message in batch if message.sequence_number not in waiting]
-        others.update({message.sequence_number or 0: message for message in unwanted})
-        yield from (message for message in batch if message.sequence_number in waiting)
+        is_last = not batch or not held.keys().isdisjoint(batch)
+        held.update(batch)
+        yield from (number for number in batch if number in waiting)
         if is_last:
             return
 
 
 @contextmanager
-def _put_back(receiver: "ServiceBusReceiver") -> Iterator[dict[int, "ServiceBusReceivedMessage"]]:
-    """Messages put into the dict are unlocked at the end: closing a receiver alone leaves them locked in Azure."""
+def _put_back(receiver: "ServiceBusReceiver") -> Iterator[Held]:
+    """Messages in the dict are unlocked at the end: closing a receiver alone leaves them locked in Azure."""
     from azure.servicebus.exceptions import ServiceBusError
 
-    held: dict[int, ServiceBusReceivedMessage] = {}
+    held: Held = {}
     try:
         yield held
     finally:

@@ -5,12 +5,15 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
+from threading import Event
 from typing import Annotated
 
 import typer
 
 from cli.dead_letters import DeadLetters, DeadMessage
+from cli.signals import at_first_signal
 from cli.terminal import record, remark, say
+from contracts.errors import QueueUnavailable
 from producer.ask import AskRefused
 from settings import Settings
 
@@ -67,14 +70,31 @@ def replay(
     """
     choice = Choice.of(frozenset(sequence or ()), reason, job, every=every)
     settings = Settings.from_env(os.environ)
-    replayed: list[int] = []
     with DeadLetters(settings) as letters:
-        chosen = choice.among(letters.peek())
-        try:
-            if chosen:
-                letters.replay(chosen, replayed.append)
-        finally:
-            say(f"replayed {len(replayed):,} of {len(chosen):,} dead letters" if chosen else "no dead letter matches")
+        if chosen := choice.among(letters.peek()):
+            _replay(letters, chosen)
+        else:
+            say("no dead letter matches")
+
+
+def _replay(letters: DeadLetters, chosen: set[int]) -> None:
+    """Replays until done or interrupted, and says how far it came."""
+    replayed: list[int] = []
+    # The SDK cannot be interrupted in the middle of a call and go on being used.
+    stopping = Event()
+    try:
+        with at_first_signal(stopping.set):
+            letters.replay(chosen, replayed.append, stopping)
+    finally:
+        say(f"replayed {len(replayed):,} of {len(chosen):,} dead letters")
+    left = len(chosen) - len(replayed)
+    if left and stopping.is_set():
+        raise KeyboardInterrupt
+    if left:
+        raise QueueUnavailable(
+            f"{left:,} of the dead letters could not be received: somebody else holds their locks, "
+            "for five minutes at most, or has settled them; run it again later"
+        )
 
 
 @dataclass(frozen=True, slots=True)

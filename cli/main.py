@@ -26,6 +26,12 @@ class Commands(TyperGroup):
     """A group that turns the project's errors into lines on stderr and an exit status."""
 
     @override
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        # Typer cuts a long first line off; this wraps it.
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(limit=1000)) for name, one in self.commands.items()])
+
+    @override
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)

@@ -1,18 +1,14 @@
 """`tailrace work`: the container worker."""
 
 import os
-import signal
 import sys
-from collections.abc import Callable
-from types import FrameType
 from typing import Annotated
 
 import typer
 
+from cli.signals import at_first_signal
 from settings import Settings
 from telemetry.events import log_to_stderr
-
-_STOP = (signal.SIGTERM, signal.SIGINT)
 
 
 def work(
@@ -31,25 +27,13 @@ def work(
     signal ends the worker at once. Settings come from the environment, see docs/settings.md.
     """
     # A container's first process ignores signals that it has no handler for.
-    _at_first_signal(lambda: sys.exit(0))
-    settings = Settings.from_env(os.environ)
-    log_to_stderr(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
-    from worker.consumer import Consumer
-    from worker.open import open_exporter
+    with at_first_signal(lambda: sys.exit(0)):
+        settings = Settings.from_env(os.environ)
+        log_to_stderr(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
+        from worker.consumer import Consumer
+        from worker.open import open_exporter
 
-    with open_exporter(settings) as exporter:
-        consumer = Consumer(settings, exporter, until_empty=until_empty)
-        _at_first_signal(consumer.stop)
-        consumer.run()
-
-
-def _at_first_signal(act: Callable[[], object]) -> None:
-    """Calls `act` at the first SIGTERM or SIGINT; the next one ends the process, whose messages lose their locks."""
-
-    def first(_number: int, _frame: FrameType | None) -> None:
-        for stop in _STOP:
-            signal.signal(stop, lambda number, _: os._exit(128 + number))
-        act()
-
-    for stop in _STOP:
-        signal.signal(stop, first)
+        with open_exporter(settings) as exporter:
+            consumer = Consumer(settings, exporter, until_empty=until_empty)
+            with at_first_signal(consumer.stop):
+                consumer.run()

@@ -1,0 +1,75 @@
+"""The queue and its dead letters, as the tests look at them."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from azure.servicebus import (
+    ServiceBusClient,
+    ServiceBusMessage,
+    ServiceBusReceivedMessage,
+    ServiceBusReceiver,
+    ServiceBusSubQueue,
+)
+
+from contracts.jobs_file import parse_jobs
+from contracts.request import ExportRequest
+from producer.ask import one_request
+
+
+class Bus:
+    """Keeps its links open: the SDK takes a second to close one."""
+
+    def __init__(self, client: ServiceBusClient, queue: str) -> None:
+        self.queue = queue
+        self.letters = client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
+        self._sender = client.get_queue_sender(queue)
+        self._receiver = client.get_queue_receiver(queue)
+
+    def queued(self) -> list[ServiceBusReceivedMessage]:
+        return peeked(self._receiver)
+
+    def buried(self) -> list[ServiceBusReceivedMessage]:
+        return peeked(self.letters)
+
+    def bury(self, *messages: ServiceBusMessage, reason: str = "TableMissing", description: str = "it is gone") -> None:
+        self._sender.send_messages(list(messages))
+        self.bury_queued(len(messages), reason, description)
+
+    def bury_queued(self, count: int, reason: str = "TableMissing", description: str = "it is gone") -> None:
+        delivered = self._receiver.receive_messages(count, max_wait_time=20)
+        while len(delivered) < count and (more := self._receiver.receive_messages(count, max_wait_time=20)):
+            delivered += more
+        assert len(delivered) == count
+        for one in delivered:
+            self._receiver.dead_letter_message(one, reason=reason, error_description=description)
+
+
+def peeked(receiver: ServiceBusReceiver) -> list[ServiceBusReceivedMessage]:
+    found: list[ServiceBusReceivedMessage] = []
+    while page := receiver.peek_messages(250, sequence_number=(found[-1].sequence_number if found else 0) + 1):
+        found += page
+    return found
+
+
+def request(day: str = "2026-01-03", job: str = "clicks") -> ExportRequest:
+    """A request like those of the job `clicks` of these tests."""
+    window = {"column": "at", "type": "timestamptz", "every": "1 day"}
+    blob = "{job}/{window_start:%Y/%m/%d}.csv.gz"
+    table = {"name": job, "schema": "public", "table": "clicks", "blob": blob, "window": window}
+    return one_request(parse_jobs({"job": [table]})[job], day, datetime.now(UTC))
+
+
+def message(request: ExportRequest, attempt: int | None = None) -> ServiceBusMessage:
+    """As the producer sends a request, or as the worker schedules the clone of an attempt."""
+    properties: dict[str, object] = {"job": request.job} if attempt is None else {"attempt": attempt}
+    name = str(request.request_id) if attempt is None else f"{request.request_id}#{attempt}.1"
+    return ServiceBusMessage(request.to_body(), message_id=name, application_properties=properties)
+
+
+def until(holds: Callable[[], object], timeout_s: float = 20) -> None:
+    """Returns once a condition holds."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to be"
+        time.sleep(0.05)

@@ -1,0 +1,201 @@
+import json
+import re
+import signal
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import psycopg
+import pytest
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.amqp import AmqpAnnotatedMessage
+from azure.storage.blob import ContainerClient
+from integration.cli.bus import Bus, message, request, until
+from typer.testing import Result
+
+from local.process import Process
+from worker.retry_queue import attempt_of
+
+AT_ONCE = 20  # dead letters that a replay holds
+
+type Tailrace = Callable[..., Result]
+
+
+def listed(tailrace: Tailrace) -> list[dict[str, object]]:
+    result = tailrace("dlq", "list", "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def days(count: int) -> list[str]:
+    return [str(date(2024, 1, 1) + timedelta(days=number)) for number in range(count)]
+
+
+def test_a_dead_letter_is_listed_with_what_it_asked_for_and_why_it_failed_and_stays(
+    tailrace: Tailrace, bus: Bus
+) -> None:
+    bus.bury(message(request(), attempt=3), description="there is no table clicks; gave up")
+    (shown,) = listed(tailrace)
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", str(shown.pop("enqueued")))
+    assert shown == {
+        "sequence_number": bus.buried()[0].sequence_number,
+        "reason": "TableMissing",
+        "description": "there is no table clicks; gave up",
+        "job": "clicks",
+        "blob": "clicks/2026/01/03.csv.gz",
+        "body": None,
+        "attempt": 3,
+        "message_id": f"{request().request_id}#3.1",
+    }
+    lines = tailrace("dlq", "list").stdout.splitlines()
+    assert lines[0] == f"{shown['sequence_number']}  TableMissing"
+    assert "    description  there is no table clicks; gave up" in lines
+    assert len(bus.buried()) == 1
+
+
+def test_what_is_no_request_is_listed_by_its_first_bytes_and_cannot_reach_the_terminal(
+    tailrace: Tailrace, bus: Bus
+) -> None:
+    bus.bury(ServiceBusMessage(b"\x1b[2J\xff{", message_id="odd"), reason="Invalid\x1b[31m", description="a\nb\x07")
+    bus.bury(AmqpAnnotatedMessage(value_body="plain"), reason="InvalidRequest")
+    shown = tailrace("dlq", "list").stdout
+    assert "Invalid\\x1b[31m" in shown
+    assert "body         6 bytes, b'\\x1b[2J\\xff{'" in shown
+    assert "a\\nb\\x07" in shown
+    assert "body         5 bytes, b'plain'" in shown
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+
+
+def test_more_dead_letters_than_the_limit_are_said_to_be_there(tailrace: Tailrace, bus: Bus) -> None:
+    bus.bury(*(message(request(day)) for day in days(4)))
+    result = tailrace("dlq", "list", "--limit", "3")
+    assert result.stdout.count("TableMissing") == 3
+    assert result.stderr == "there are more than 3; see them with --limit\n"
+
+
+def test_an_empty_dead_letter_queue_is_said_to_be_empty(tailrace: Tailrace, bus: Bus) -> None:
+    assert tailrace("dlq", "list").stdout == f"queue '{bus.queue}' has no dead letters\n"
+    assert tailrace("dlq", "replay", "--all").stdout == "no dead letter matches\n"
+    assert listed(tailrace) == []
+
+
+def test_a_replayed_dead_letter_is_a_first_attempt_that_duplicate_detection_lets_through(
+    tailrace: Tailrace, bus: Bus
+) -> None:
+    bus.bury(message(request()))
+    bus.bury(message(request("2026-01-04"), attempt=5))
+    result = tailrace("dlq", "replay", "--all")
+    assert (result.exit_code, result.stdout) == (0, "replayed 2 of 2 dead letters\n")
+    assert bus.buried() == []
+    first, second = bus.queued()
+    assert str(first) == request().to_body().decode()
+    assert str(first.message_id).startswith(f"{request().request_id}#replay-")
+    assert str(second.message_id).startswith(f"{request('2026-01-04').request_id}#replay-")
+    assert attempt_of(second.application_properties or {}, redeliveries=0) == 1
+    assert first.application_properties == {b"job": b"clicks"}
+
+
+def test_a_request_that_fails_again_can_be_replayed_again(tailrace: Tailrace, bus: Bus) -> None:
+    bus.bury(message(request()))
+    for _ in range(2):
+        assert tailrace("dlq", "replay", "--all").stdout == "replayed 1 of 1 dead letters\n"
+        bus.bury_queued(1)
+    assert len(bus.buried()) == 1
+
+
+def test_dead_letters_that_were_not_chosen_stay_and_can_be_received_at_once(tailrace: Tailrace, bus: Bus) -> None:
+    bus.bury(message(request("2026-01-01")), reason="BlobExists")
+    bus.bury(message(request("2026-01-02", job="other")))
+    bus.bury(message(request("2026-01-03")))
+    result = tailrace("dlq", "replay", "--reason", "TableMissing", "--job", "clicks")
+    assert result.stdout == "replayed 1 of 1 dead letters\n"
+    assert [str(queued) for queued in bus.queued()] == [request("2026-01-03").to_body().decode()]
+    reasons = [letter.dead_letter_reason for letter in bus.letters.receive_messages(2, max_wait_time=5)]
+    assert reasons == ["BlobExists", "TableMissing"]
+
+
+def test_only_the_given_sequence_numbers_are_replayed_and_an_unknown_one_stops_all(
+    tailrace: Tailrace, bus: Bus
+) -> None:
+    bus.bury(*(message(request(day)) for day in days(3)))
+    numbers = [str(letter.sequence_number) for letter in bus.buried()]
+    refused = tailrace("dlq", "replay", numbers[0], "987654321")
+    assert refused.exit_code == 2
+    assert refused.stderr == "error: there are no dead letters 987654321; nothing was replayed\n"
+    assert len(bus.buried()) == 3
+    assert tailrace("dlq", "replay", numbers[2], numbers[0]).stdout == "replayed 2 of 2 dead letters\n"
+    assert [str(letter.sequence_number) for letter in bus.buried()] == [numbers[1]]
+
+
+def test_a_dead_letter_that_somebody_else_holds_is_reported_and_left(tailrace: Tailrace, bus: Bus) -> None:
+    bus.bury(*(message(request(day)) for day in days(2)))
+    assert len(bus.letters.receive_messages(1, max_wait_time=20)) == 1
+    result = tailrace("dlq", "replay", "--all")
+    assert (result.exit_code, result.stdout) == (1, "replayed 1 of 2 dead letters\n")
+    assert result.stderr.startswith("error: 1 of the dead letters could not be received: somebody else holds")
+    assert len(bus.buried()) == 1
+
+
+def test_a_replay_that_is_killed_loses_nothing_and_can_be_run_again(
+    tailrace: Tailrace, starting: Callable[..., Process], bus: Bus
+) -> None:
+    wanted = {str(request(day).request_id) for day in days(400)}
+    bus.bury(*(message(request(day)) for day in days(400)))
+    running = starting("dlq", "replay", "--all", ready=None)
+    until(bus.queued)
+    running.send_signal(signal.SIGKILL)
+    running.wait(20)
+    left = bus.buried()
+    assert left, "the replay was over before it could be killed"
+    assert {base_id(one.message_id) for one in [*left, *bus.queued()]} == wanted
+    tailrace("dlq", "replay", "--all")
+    assert len(bus.buried()) <= AT_ONCE, "only what the killed one had locked can be left"
+    assert {base_id(one.message_id) for one in [*bus.buried(), *bus.queued()]} == wanted
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_replay_says_how_far_it_came_and_holds_nothing_back(
+    tailrace: Tailrace, starting: Callable[..., Process], bus: Bus, number: signal.Signals
+) -> None:
+    bus.bury(*(message(request(day)) for day in days(400)))
+    running = starting("dlq", "replay", "--all", ready=None)
+    until(bus.queued)
+    running.send_signal(number)
+    assert running.wait(20) == 130, running.output()
+    said = re.fullmatch(r"replayed (\d+) of 400 dead letters\n", running.output())
+    assert said, running.output()
+    left = 400 - int(said[1])
+    assert 0 < left < 400
+    again = tailrace("dlq", "replay", "--all")
+    assert re.fullmatch(r"replayed (\d+) of \1 dead letters\n", again.stdout), again.output
+    assert len({base_id(one.message_id) for one in bus.queued()}) == 400
+
+
+def base_id(message_id: str | None) -> str:
+    """The request id, which every copy of a message keeps."""
+    return str(message_id).partition("#")[0]
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("replay", "--all")], ids=" ".join)
+def test_a_queue_that_is_not_there_is_a_wrong_setting(tailrace: Tailrace, arguments: tuple[str, ...]) -> None:
+    result = tailrace("dlq", *arguments, TAILRACE_QUEUE="nowhere")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "failed: there is no such queue in this namespace; create it, or set TAILRACE_QUEUE" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_request_whose_table_was_missing_is_exported_once_the_table_is_there_and_it_is_replayed(
+    tailrace: Tailrace,
+    starting: Callable[..., Process],
+    bus: Bus,
+    admin: psycopg.Connection,
+    container: ContainerClient,
+) -> None:
+    assert tailrace("submit", "clicks", "--window-start", "2026-01-03").exit_code == 0
+    starting("work", "--text-logs", ready="worker ready")
+    until(bus.buried)
+    assert [letter["reason"] for letter in listed(tailrace)] == ["TableMissing"]
+    admin.execute("create table clicks (at timestamptz); grant select on clicks to exporter")
+    assert tailrace("dlq", "replay", "--reason", "TableMissing").stdout == "replayed 1 of 1 dead letters\n"
+    until(lambda: [blob.name for blob in container.list_blobs()] == ["clicks/2026/01/03.csv.gz"])
+    assert bus.buried() == []

@@ -1,0 +1,128 @@
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import process_time
+from uuid import uuid4
+
+import pytest
+from azure.storage.blob import ContainerClient
+from integration.cli.bus import Bus, request
+from typer.testing import Result
+
+from cli.backfill import Range
+from contracts.jobs_file import load_jobs
+from contracts.request import parse_request
+
+type Tailrace = Callable[..., Result]
+SUBMIT = ("submit", "clicks", "--window-start", "2026-01-03")
+JANUARY = ("backfill", "clicks", "--from", "2026-01-01", "--to", "2026-02-01")
+
+
+def put(container: ContainerClient, name: str, request_id: object = None) -> None:
+    container.upload_blob(name, b"", metadata={"request_id": str(request_id)} if request_id else None)
+
+
+def said(result: Result) -> list[str]:
+    assert result.exit_code == 0, result.output
+    return [" ".join(line.split()) for line in result.stdout.splitlines()]
+
+
+def test_submit_sends_one_request_and_says_its_id_and_its_blob(tailrace: Tailrace, bus: Bus) -> None:
+    shown = said(tailrace(*SUBMIT))
+    assert shown[:2] == [f"request {request().request_id}", "blob clicks/2026/01/03.csv.gz"]
+    assert shown[2].startswith(f"sent to queue '{bus.queue}'")
+    (queued,) = bus.queued()
+    assert queued.message_id == str(request().request_id)
+    assert str(queued) == request().to_body().decode()
+
+
+def test_submit_of_a_job_without_windows_asks_for_a_run_now(tailrace: Tailrace, bus: Bus) -> None:
+    said(tailrace("submit", "countries"))
+    (queued,) = bus.queued()
+    sent = parse_request(str(queued).encode())
+    assert (sent.window, sent.blob) == (None, f"countries/{sent.run:%Y%m%dT%H%M%S}.csv.gz")
+    assert timedelta(0) <= datetime.now(UTC) - sent.run < timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    ("owner", "what"),
+    [
+        (request().request_id, "its blob is there already, so a worker completes the request without an export"),
+        (None, "a blob of this name by something other than Tailrace is there already"),
+        (uuid4(), "a blob of this name by request"),
+    ],
+    ids=["its own", "foreign", "of another request"],
+)
+def test_submit_sends_nothing_where_the_blob_is_there_unless_it_is_forced(
+    tailrace: Tailrace, bus: Bus, container: ContainerClient, owner: object, what: str
+) -> None:
+    put(container, "clicks/2026/01/03.csv.gz", owner)
+    last = said(tailrace(*SUBMIT))[-1]
+    assert last.startswith(what)
+    assert last.endswith("; nothing was sent")
+    assert bus.queued() == []
+    assert said(tailrace(*SUBMIT, "--force"))[2].startswith(what)
+    assert len(bus.queued()) == 1
+
+
+def test_backfill_sends_the_windows_that_have_no_blob(tailrace: Tailrace, bus: Bus, container: ContainerClient) -> None:
+    put(container, "clicks/2026/01/03.csv.gz", request("2026-01-03").request_id)
+    put(container, "clicks/2026/01/31.csv.gz")
+    assert said(tailrace(*JANUARY)) == ["windows 31", "present 2", "sent 29"]
+    names = [parse_request(str(queued).encode()).blob for queued in bus.queued()]
+    assert names == [f"clicks/2026/01/{day:02}.csv.gz" for day in range(1, 31) if day != 3]
+
+
+def test_backfill_of_all_sends_those_with_a_blob_too(tailrace: Tailrace, bus: Bus, container: ContainerClient) -> None:
+    put(container, "clicks/2026/01/03.csv.gz")
+    assert said(tailrace(*JANUARY, "--all")) == ["windows 31", "sent 31"]
+    assert len(bus.queued()) == 31
+
+
+def test_a_dry_run_shows_the_first_and_last_windows_and_sends_nothing(
+    tailrace: Tailrace, bus: Bus, container: ContainerClient
+) -> None:
+    put(container, "clicks/2026/01/01.csv.gz")
+    assert said(tailrace(*JANUARY, "--dry-run")) == [
+        "windows 31",
+        "present 1",
+        "to send 30",
+        "2026-01-02T00:00:00Z → clicks/2026/01/02.csv.gz",
+        "2026-01-03T00:00:00Z → clicks/2026/01/03.csv.gz",
+        "2026-01-04T00:00:00Z → clicks/2026/01/04.csv.gz",
+        "… 24 more",
+        "2026-01-29T00:00:00Z → clicks/2026/01/29.csv.gz",
+        "2026-01-30T00:00:00Z → clicks/2026/01/30.csv.gz",
+        "2026-01-31T00:00:00Z → clicks/2026/01/31.csv.gz",
+    ]
+    assert bus.queued() == []
+
+
+def test_a_second_backfill_while_nothing_is_exported_yet_doubles_nothing(tailrace: Tailrace, bus: Bus) -> None:
+    for _ in range(2):
+        assert said(tailrace(*JANUARY)) == ["windows 31", "present 0", "sent 31"]
+    assert len(bus.queued()) == 31
+
+
+def test_ten_thousand_windows_are_asked_for_in_moments_and_sent_without_a_line_for_each(
+    tailrace: Tailrace, bus: Bus, configured: dict[str, str]
+) -> None:
+    """The limit is some five times what it takes; the process's own clock leaves the machine's other work out."""
+    wanted = Range(load_jobs(Path(configured["TAILRACE_JOBS"]))["minutes"], "2025-01-01", "2025-04-15T04:00")
+    started = process_time()
+    assert len(wanted.requests(datetime.now(UTC))) == 10_000
+    assert process_time() - started < 4.5
+    shown = said(tailrace("backfill", "minutes", "--from", wanted.since, "--to", wanted.until))
+    assert shown == ["windows 10,000", "present 0", "sent 10,000"]
+    assert len(bus.queued()) == 10_000
+
+
+@pytest.mark.parametrize("command", [JANUARY, SUBMIT], ids=["backfill", "submit"])
+def test_a_container_that_is_not_there_is_a_failure_that_says_what_to_set(
+    tailrace: Tailrace, command: tuple[str, ...]
+) -> None:
+    result = tailrace(*command, TAILRACE_CONTAINER="nowhere")
+    assert result.exit_code == 1
+    assert re.search("was refused: there is no such container; create it, or set TAILRACE_CONTAINER", result.stderr)
+    assert len(result.stderr.splitlines()) == 1
