@@ -8,11 +8,12 @@ from settings import CredentialKind, Settings
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
-_UNKNOWN = "no identity with this client id is assigned to this app; AZURE_CLIENT_ID is a client id, not an object id"
+_UNKNOWN = "assign this identity to the app, or correct AZURE_CLIENT_ID: it is a client id, not an object id"
 _NONE = (
-    "this is not Azure, or no identity is assigned: az functionapp identity assign; "
-    "for yourself set TAILRACE_CREDENTIAL=azure-cli"
+    "in Azure assign an identity (az functionapp identity assign), on your own machine set "
+    "TAILRACE_CREDENTIAL=azure-cli"
 )
+# None holds a semicolon: that is what parts cause and advice in a message.
 # Credential → (what the SDK, Entra or the identity's endpoint say; what to do next); the first match counts, and
 # the last one matches all.
 _ADVICE: dict[CredentialKind, tuple[tuple[str, str], ...]] = {
@@ -21,14 +22,14 @@ _ADVICE: dict[CredentialKind, tuple[tuple[str, str], ...]] = {
         ("no user assigned", _UNKNOWN),
         (
             "unable to load the proper managed identity",
-            "this app has no system-assigned identity; set AZURE_CLIENT_ID to the client id of the one it has",
+            "the app has no system-assigned identity: set AZURE_CLIENT_ID to the client id of the one it has",
         ),
         ("", _NONE),
     ),
     "azure-cli": (
         ("not found on path", "install the Azure CLI, then az login"),
-        ("aadsts50173", "the session was revoked: az logout, then az login"),
-        ("", "az login; where an account has several tenants, az login --tenant <tenant id>"),
+        ("aadsts50173", "az logout, then az login: the session was revoked"),
+        ("", "az login, or az login --tenant <tenant id> where an account has several"),
     ),
     "service-principal": (
         (
@@ -36,9 +37,9 @@ _ADVICE: dict[CredentialKind, tuple[tuple[str, str], ...]] = {
             "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or AZURE_CLIENT_CERTIFICATE_PATH)",
         ),
         ("aadsts7000215", "AZURE_CLIENT_SECRET is wrong: it is the secret's value, not its id"),
-        ("aadsts7000222", "the secret has expired; az ad app credential reset, then set AZURE_CLIENT_SECRET"),
-        ("aadsts700016", "the application is not in this tenant; check AZURE_CLIENT_ID and AZURE_TENANT_ID"),
-        ("aadsts90002", "there is no such tenant; check AZURE_TENANT_ID, and AZURE_AUTHORITY_HOST for the cloud"),
+        ("aadsts7000222", "the secret has expired: az ad app credential reset, then set AZURE_CLIENT_SECRET"),
+        ("aadsts700016", "the application is not in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID"),
+        ("aadsts90002", "there is no such tenant: check AZURE_TENANT_ID, and AZURE_AUTHORITY_HOST for the cloud"),
         ("", "check AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET"),
     ),
 }

@@ -1,0 +1,87 @@
+"""The same findings as a table, as JSON, and over HTTP from the deployed app."""
+
+import http.client
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from doctor.report import ROOT
+from local.process import Launch, start
+
+READY = re.compile(r"^Functions host listening on http://(127\.0\.0\.1:\d+)$")
+
+
+@pytest.fixture
+def settings(environ: dict[str, str], clicks: psycopg.Connection, jobs_file: Path) -> dict[str, str]:
+    return {**environ, "TAILRACE_JOBS": str(jobs_file)}
+
+
+@pytest.fixture
+def command(settings: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(*options: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "cli", "doctor", *options]
+        environ = {**os.environ, **settings, **changes}
+        return subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60)
+
+    return run
+
+
+def test_all_well_is_a_table_and_exit_status_0(command: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    done = command()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.search(r"^ok +postgres tables +table public\.clicks +2 columns can be read$", done.stdout, re.MULTILINE)
+    assert re.search(r"^\d+ ok$", done.stdout.splitlines()[-1])
+
+
+def test_a_failure_is_exit_status_1_with_its_mend_below(
+    command: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = command(PGHOST="")
+    assert done.returncode == 1
+    assert re.search(
+        r"^failed +settings +settings +PGHOST is missing\n +→ docs/settings\.md$", done.stdout, re.MULTILINE
+    )
+
+
+def test_json_holds_every_finding_and_the_worst_verdict(
+    command: Callable[..., subprocess.CompletedProcess[str]], clicks: psycopg.Connection
+) -> None:
+    clicks.execute("alter table clicks alter at drop not null")
+    done = command("--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["verdict"]) == (0, "warning")
+    assert {"check", "subject", "verdict", "says", "mend"} == set(report["findings"][0])
+
+
+def test_no_secret_is_shown_by_a_failing_doctor_either(
+    command: Callable[..., subprocess.CompletedProcess[str]], settings: dict[str, str]
+) -> None:
+    done = command(PGDATABASE="nowhere", TAILRACE_QUEUE="nowhere", TAILRACE_CONTAINER="nowhere")
+    key = re.search(r"AccountKey=([^;]+)", settings["ExportStorage"])
+    assert key is not None
+    assert done.returncode == 1
+    for secret in (settings["PGPASSWORD"], key[1], "SharedAccessKey=local"):
+        assert secret not in done.stdout + done.stderr
+
+
+def test_the_deployed_app_answers_with_the_same_findings(settings: dict[str, str], tmp_path: Path) -> None:
+    values = {**settings, "TAILRACE_TICK": "0 0 0 1 1 *", "FUNCTIONS_WORKER_RUNTIME": "python"}
+    (tmp_path / "settings.json").write_text(json.dumps({"IsEncrypted": False, "Values": values}))
+    options = ["--app", str(ROOT), "--settings", str(tmp_path / "settings.json"), "--port", "0", "--only", "doctor"]
+    argv = [sys.executable, "-m", "local.functions_host", *options]
+    with start(argv, ready=READY, cwd=ROOT, launch=Launch(tmp_path / "host.log")) as host:
+        assert host.match is not None
+        connection = http.client.HTTPConnection(host.match[1], timeout=60)
+        connection.request("GET", "/api/doctor")
+        answer = connection.getresponse()
+        report = json.loads(answer.read())
+        connection.close()
+    assert (answer.status, report["verdict"]) == (200, "ok"), report
+    assert {"postgres tables", "queue", "storage blobs"} <= {finding["check"] for finding in report["findings"]}

@@ -1,0 +1,75 @@
+"""Settings, jobs.toml and host.json that cannot work, and what is said of them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doctor.report import ROOT
+
+
+def test_a_deployment_in_order_has_no_complaint(doctor: Callable[..., Any]) -> None:
+    assert doctor(with_queue=True).verdicts == {"ok"}
+
+
+def test_a_missing_setting_is_named_and_everything_that_needs_it_is_skipped(doctor: Callable[..., Any]) -> None:
+    report = doctor(PGHOST="")
+    assert report.failure("settings").says == "PGHOST is missing"
+    assert {"identity", "network PostgreSQL", "postgres tables", "storage blobs"} <= report.skipped
+
+
+def test_contradictory_settings_are_named_with_what_to_choose(doctor: Callable[..., Any]) -> None:
+    report = doctor(ServiceBusConnection__fullyQualifiedNamespace="a.servicebus.windows.net")
+    failure = report.failure("settings")
+    assert failure.says.startswith("ServiceBusConnection and ServiceBusConnection__fullyQualifiedNamespace contradict")
+    assert failure.mend == "set one of them"
+
+
+def test_secrets_beside_an_identity_are_said(doctor: Callable[..., Any]) -> None:
+    said = [f.subject for f in doctor(TAILRACE_CREDENTIAL="azure-cli").of("settings", "warning")]
+    assert said == ["PGPASSWORD", "ServiceBusConnection", "ExportStorage"]
+
+
+def test_a_misspelt_setting_is_found(doctor: Callable[..., Any]) -> None:
+    [finding] = doctor(TAILRACE_POOLSIZE="9").of("settings", "warning")
+    assert (finding.subject, finding.mend) == ("TAILRACE_POOLSIZE", "TAILRACE_POOL_SIZE is meant?")
+
+
+def test_what_the_functions_host_needs_is_asked_for_where_it_runs(doctor: Callable[..., Any]) -> None:
+    report = doctor(FUNCTIONS_WORKER_RUNTIME="python")
+    failure = report.failure("settings")
+    assert failure.subject == "TAILRACE_TICK"
+    assert "az functionapp config appsettings set" in failure.mend
+
+
+def test_every_problem_of_jobs_toml_is_said_and_the_rest_is_still_looked_at(doctor: Callable[..., Any]) -> None:
+    report = doctor(jobs='[[job]]\nname = "a"\nschema = "s"\nblob = "b"\n')
+    assert "table: missing" in report.failure("jobs").says
+    assert report.skipped == {"postgres tables", "postgres windows"}
+
+
+@pytest.mark.parametrize(
+    ("change", "subject", "says"),
+    [
+        ({"maxAutoLockRenewalDuration": "00:05:00"}, "maxAutoLockRenewalDuration", "a long one would run twice"),
+        ({"maxConcurrentCalls": 64}, "maxConcurrentCalls", "the rest waits inside the worker"),
+        ({"autoCompleteMessages": False}, "autoCompleteMessages", "would come again"),
+    ],
+)
+def test_a_host_json_that_loses_locks_or_threads_fails(
+    doctor: Callable[..., Any], tmp_path: Path, change: dict[str, object], subject: str, says: str
+) -> None:
+    host = json.loads((ROOT / "host.json").read_text())
+    host["extensions"]["serviceBus"] |= change
+    (tmp_path / "host.json").write_text(json.dumps(host))
+    failure = doctor(root=tmp_path, PYTHON_THREADPOOL_THREAD_COUNT="4").failure("host.json")
+    assert failure.subject == subject
+    assert says in failure.says
+
+
+def test_without_a_host_json_there_is_nothing_to_say_about_it(doctor: Callable[..., Any], tmp_path: Path) -> None:
+    report = doctor(root=tmp_path)
+    assert report.skipped == {"host.json"}
+    assert "failed" not in report.verdicts

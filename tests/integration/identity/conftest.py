@@ -1,0 +1,86 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from local.postgres import Postgres
+from local.token_endpoint import Identity, TokenEndpoint
+
+ROOT = Path(__file__).parents[3]
+ROLE = "Id-Exporter"
+
+
+@pytest.fixture(scope="session")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A server over TLS with a role named as the identity is."""
+    with Postgres.start(tmp_path_factory.mktemp("entra"), tls=True) as postgres:
+        with psycopg.connect(**postgres.parameters("postgres"), autocommit=True) as admin:
+            admin.execute(sql.SQL("create role {} login").format(sql.Identifier(ROLE)))
+            admin.execute("create table t (id int)")
+            admin.execute(sql.SQL("grant select on t to {}").format(sql.Identifier(ROLE)))
+        yield postgres
+
+
+@pytest.fixture
+def endpoint(encrypted: Postgres) -> Iterator[TokenEndpoint]:
+    """Gives tokens; the last one it gave is the role's password, as if the server knew when tokens end."""
+    with psycopg.connect(**encrypted.parameters("postgres"), autocommit=True) as admin:
+
+        def issued(token: str) -> None:
+            alter = sql.SQL("alter role {} password {}").format(sql.Identifier(ROLE), sql.Literal(token))
+            admin.execute(alter)
+
+        with TokenEndpoint(Identity(name=ROLE, issued=issued)) as running:
+            yield running
+
+
+@pytest.fixture
+def settings(encrypted: Postgres, tmp_path: Path) -> dict[str, str]:
+    """Logs in to the server by the identity, with the roots of the system; the others by connection strings."""
+    jobs = tmp_path / "jobs.toml"
+    jobs.write_text('[[job]]\nname = "a"\nschema = "public"\ntable = "t"\nblob = "{run}"\n')
+    return {
+        "ServiceBusConnection": "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=never-shown;"
+        "UseDevelopmentEmulator=true;",
+        "ExportStorage": "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=bmV2ZXItc2hvd24=;"
+        "BlobEndpoint=http://127.0.0.1:1/a",
+        "PGHOST": "localhost",
+        "PGPORT": str(encrypted.port),
+        "PGDATABASE": "tailrace",
+        "PGUSER": ROLE,
+        "PGSSLMODE": "verify-full",
+        "TAILRACE_CREDENTIAL": "managed-identity",
+        "TAILRACE_JOBS": str(jobs),
+        "SSL_CERT_FILE": str(encrypted.authority),
+    }
+
+
+class Doctor:
+    """What the command said."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        self.said = done.stdout + done.stderr
+        self.findings: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
+
+    def of(self, check: str) -> list[dict[str, Any]]:
+        return [finding for finding in self.findings if finding["check"] == check]
+
+
+@pytest.fixture
+def doctor(settings: dict[str, str]) -> Callable[..., Doctor]:
+    """Runs `tailrace doctor --json` with these settings and further environment."""
+
+    def run(**environ: str) -> Doctor:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "IDENTITY_", "MSI_", "PG"))}
+        argv = [sys.executable, "-m", "cli", "doctor", "--json"]
+        env = {**clean, **settings, **environ}
+        return Doctor(subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60))
+
+    return run
