@@ -96,7 +96,9 @@ def _measured(asked: Asked) -> tuple[list[Entry], dict[str, Any]]:
             deadline = asked.deadline
             wanted = Growth(asked.rows, asked.rounds, say, lambda: time.monotonic() > deadline)
             return list(growth(wanted, database)), told
-        found = _large_table(asked, database, [one for one in _chosen(asked) if one.name not in skipped])
+        found = _large_table(
+            asked, database, [one for one in _chosen(asked) if one.name not in skipped], told["skipped"]
+        )
         if asked.mode == "full" and not asked.only:
             found += list(others(database, asked.rounds, say))
         return found, told
@@ -112,14 +114,18 @@ def _chosen(asked: Asked) -> list[Contender]:
     return [everybody[B0], *(one for one in named if one.name != B0)]
 
 
-def _large_table(asked: Asked, database: Database, contenders: list[Contender]) -> list[Entry]:
+def _large_table(asked: Asked, database: Database, contenders: list[Contender], failed: dict[str, str]) -> list[Entry]:
+    """Adds to `failed` what was left out, and why."""
     table = events(asked.rows)
     say(f"loading {asked.rows:,} rows")
     load(database.admin, table)
     runs: dict[str, list[Run]] = {one.name: [] for one in contenders}
     options = {"rounds": asked.rounds, "deadline": asked.deadline, "say": say}
     for name, run in run_rounds(contenders, table, database, **options):  # type: ignore[arg-type]
-        runs[name].append(run)
+        if isinstance(run, Exception):
+            failed[name] = str(run)
+        else:
+            runs[name].append(run)
     found = entries({name: done for name, done in runs.items() if done}, group="exports")
     if asked.mode == "full":
         found += _sizes(table, database)

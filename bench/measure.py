@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from typing import Self
+from typing import IO, Self
 
 _SAMPLE_S = 0.02
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -41,17 +41,8 @@ class Measured:
 def measured(argv: Sequence[str], env: Mapping[str, str], *, timeout_s: float, is_quiet: bool = False) -> Measured:
     """Runs a program to its end. is_quiet: its standard output is thrown away unread. Raises ContenderError."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        stdout = subprocess.DEVNULL if is_quiet else out
         began = time.perf_counter()
-        process = subprocess.Popen(
-            argv,
-            env=dict(env),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=err,
-            start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  # no other thread of ours is at work between two runs
-        )
+        process = _started(argv, env, subprocess.DEVNULL if is_quiet else out, err)
         peak = PeakMemory(process.pid)
         try:
             status, usage = _waited(process.pid, began + timeout_s)
@@ -62,11 +53,24 @@ def measured(argv: Sequence[str], env: Mapping[str, str], *, timeout_s: float, i
                 os.killpg(process.pid, signal.SIGKILL)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            err.seek(0)
-            raise ContenderError(f"status {process.returncode}: {_last_lines(err.read())}")
+            raise ContenderError(f"status {process.returncode}: {_last_lines(err)}")
         out.seek(0)
         cpu = usage.ru_utime + usage.ru_stime
         return Measured(wall, cpu, peak.total_kb / 1024, peak.main_kb / 1024, out.read().decode())
+
+
+def _started(
+    argv: Sequence[str], env: Mapping[str, str], stdout: int | IO[bytes], stderr: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        argv,
+        env=dict(env),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509  # no other thread of ours is at work between two runs
+    )
 
 
 class PeakMemory:
@@ -162,8 +166,9 @@ def _waited(pid: int, deadline: float) -> tuple[int, resource.struct_rusage]:
     raise ContenderError("it took too long and was ended")
 
 
-def _last_lines(text: bytes) -> str:
-    return " | ".join(text.decode(errors="replace").strip().splitlines()[-3:])
+def _last_lines(file: IO[bytes]) -> str:
+    file.seek(0)
+    return " | ".join(file.read().decode(errors="replace").strip().splitlines()[-3:])
 
 
 def _die_with_parent() -> None:

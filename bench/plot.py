@@ -5,19 +5,19 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FOLDER = Path(__file__).with_name("results")
 OURS, OTHERS = "#0b6e99", "#a9b4bc"
 
 
 def main(name: str) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
     entries = json.loads((FOLDER / f"{name}.json").read_text())
     figure = _growth(entries) if name == "growth" else _exports(entries)
     path = FOLDER / f"{name}.png"
@@ -27,6 +27,8 @@ def main(name: str) -> None:
 
 def _exports(entries: list[dict[str, Any]]) -> Any:
     """Time over B0 and peak memory, the fastest first; the thin lines are least and most."""
+    from matplotlib import pyplot as plt
+
     shown = sorted((one for one in entries if one["group"] == "exports"), key=lambda one: -one["ratio_b0"])
     figure, (time, memory) = plt.subplots(1, 2, figsize=(12, 1 + 0.36 * len(shown)), sharey=True)
     names = [one["name"] for one in shown]
@@ -48,6 +50,8 @@ def _exports(entries: list[dict[str, Any]]) -> Any:
 
 def _growth(entries: list[dict[str, Any]]) -> Any:
     """Throughput and memory: over rows, over parts, over workers, by shape."""
+    from matplotlib import pyplot as plt
+
     figure, axes = plt.subplots(2, 4, figsize=(16, 7))
     for column, group in enumerate(("rows", "parts", "workers", "shapes")):
         top, bottom = axes[0][column], axes[1][column]
@@ -70,7 +74,7 @@ def _label(one: dict[str, Any]) -> str:
     return last if one["group"] in {"parts", "workers"} else one["table"]
 
 
-def _tidy(*axes: Axes) -> None:
+def _tidy(*axes: "Axes") -> None:
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
 

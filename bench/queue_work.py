@@ -84,9 +84,7 @@ def work_run(windows: Windows, database: Database, workers: int) -> dict[str, An
         processes = [running.enter_context(_worker(environment, database.directory, n)) for n in range(workers)]
         peaks = [PeakMemory(process.pid) for process in processes]
         pids = [process.pid for process in processes]
-        empty = workers * _EMPTY_EXPORTS
-        enqueue(windows, environment, -empty)
-        _wait_for(processes, empty)
+        empty = _warmed_up(processes, windows, environment)
         cpu = cpu_seconds(*pids)
         sent = enqueue(windows, environment)
         lines = [line for line in _wait_for(processes, empty + windows.count) if line["rows"]]
@@ -104,6 +102,14 @@ def work_run(windows: Windows, database: Database, workers: int) -> dict[str, An
         "csv_mb": sum(int(line["csv_bytes"]) for line in lines) / 1e6,
         "per_s": windows.count / wall,
     }
+
+
+def _warmed_up(processes: list[Process], windows: Windows, environment: dict[str, str]) -> int:
+    """How many empty exports the workers have done."""
+    empty = len(processes) * _EMPTY_EXPORTS
+    enqueue(windows, environment, -empty)
+    _wait_for(processes, empty)
+    return empty
 
 
 def _worker(environment: dict[str, str], directory: Path, number: int) -> Process:

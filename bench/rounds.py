@@ -60,10 +60,11 @@ def missing() -> dict[str, str]:
 
 def run_rounds(
     contenders: Sequence[Contender], table: Table, database: Database, *, rounds: int, deadline: float, say: Say
-) -> Iterator[tuple[str, Run]]:
-    """Yields each run as (contender, run). Begins nothing after `deadline` (of time.monotonic) once a round is done.
+) -> Iterator[tuple[str, Run | Exception]]:
+    """Yields each run, or why there is none, with the contender's name.
 
-    The order of the contenders moves by one from round to round. One that fails is said so and left out from then on.
+    Begins nothing after `deadline` (of time.monotonic) once a round is done. The order of the contenders moves by one
+    from round to round. One that fails is left out from then on.
     """
     baseline, others = contenders[0], list(contenders[1:])
     assert baseline.name == B0
@@ -81,6 +82,7 @@ def run_rounds(
                 yield contender.name, _with_ratio(run_once(contender, table, database, number), b0)
             except (ContenderError, EOFError) as error:
                 say(f"  left out: {error}")
+                yield contender.name, error
                 others = [one for one in others if one is not contender]
 
 
