@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
 
 _log = logging.getLogger(__name__)
-_POLL_SECONDS = 5.0
+_POLL_SECONDS = 1.0  # how long an idle worker takes to stop
 _LAST_SECONDS = 8.0  # for cancelling a COPY and giving a message back
 
 
