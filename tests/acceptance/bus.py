@@ -12,6 +12,7 @@ from azure.servicebus import (
     ServiceBusReceiver,
     ServiceBusSubQueue,
 )
+from azure.servicebus.amqp import AmqpAnnotatedMessage
 
 from contracts.request import ExportRequest
 
@@ -30,6 +31,12 @@ class Bus:
         with self._client.get_queue_sender(self.queue, keep_alive=0) as sender:
             for one in messages:
                 sender.send_messages(one if isinstance(one, ServiceBusMessage) else message_of(one))
+
+    def send_raw(self, *messages: AmqpAnnotatedMessage) -> None:
+        """Sends messages of any AMQP shape."""
+        with self._client.get_queue_sender(self.queue, keep_alive=0) as sender:
+            for one in messages:
+                sender.send_messages(one)
 
     def messages(self) -> list[ServiceBusReceivedMessage]:
         """Whatever is in the queue: waiting, under a lock, or scheduled."""

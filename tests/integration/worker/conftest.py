@@ -3,11 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from typing import Any
-from uuid import uuid4
 
 import pytest
 from azure.storage.blob import ContainerClient
@@ -23,20 +20,6 @@ from worker.open import open_exporter
 
 collect_ignore = ["settling_app"]  # its modules are imported by the worker library only
 NO_JOBS = '[[job]]\nname = "none"\nquery = "select 1"\nblob = "none/{run}"\n'
-RUN = datetime(2026, 2, 1, tzinfo=UTC)
-
-
-def ask(table: str = "t", *, schema: str = "public", **more: Any) -> ExportRequest:
-    """A request of its own id for a table; `query` asks for the query of that job."""
-    source: dict[str, Any] = {"kind": "table", "schema": schema, "table": table, "columns": more.pop("columns", None)}
-    if query := more.pop("query", None):
-        source = {"kind": "query", "name": query}
-    known = {"request_id": uuid4(), "job": "j", "source": source, "blob": "x/1.csv.gz", "run": RUN}
-    return ExportRequest.model_validate({**known, **more})
-
-
-def window(kind: str, column: str, start: object, end: object) -> dict[str, object]:
-    return {"type": kind, "column": column, "start": start, "end": end}
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from acceptance.asking import RUN, ask
 from acceptance.gate import Gate
 from azure.storage.blob import ContainerClient
-from integration.worker.conftest import RUN, Exports, OpenExports, ask
+from integration.worker.conftest import Exports, OpenExports
 
 from contracts.settlement import Complete, DeadLetter, RetryLater
 

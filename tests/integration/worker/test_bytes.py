@@ -6,7 +6,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from integration.worker.conftest import Exports, ask
+from acceptance.asking import ask
+from integration.worker.conftest import Exports
 from psycopg import sql
 
 from contracts.settlement import Complete

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from integration.worker.conftest import OpenExports, ask
+from acceptance.asking import ask
+from integration.worker.conftest import OpenExports
 
 from contracts.settlement import Complete, RetryLater
 from local.postgres import Postgres

@@ -8,8 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from acceptance.asking import ask, window
 from acceptance.gate import Gate
-from integration.worker.conftest import Exports, OpenExports, ask, window
+from integration.worker.conftest import Exports, OpenExports
 
 from contracts.settlement import Abandon, Complete, DeadLetter, RetryLater
 from local.stack import Stack

@@ -2,7 +2,8 @@
 
 import psycopg
 import pytest
-from integration.worker.conftest import OpenExports, ask, window
+from acceptance.asking import ask, window
+from integration.worker.conftest import OpenExports
 
 from contracts.settlement import Complete, DeadLetter
 

@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from acceptance.asking import ask, window
 from acceptance.gate import Gate
-from integration.worker.conftest import Exports, OpenExports, ask, window
+from integration.worker.conftest import Exports, OpenExports
 
 from contracts.settlement import Complete, DeadLetter
 

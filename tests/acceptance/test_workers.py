@@ -1,0 +1,182 @@
+"""What both kinds of worker promise: a request ends as a whole blob, as a later attempt, or as a dead letter."""
+
+import json
+import signal
+from uuid import UUID
+
+import psycopg
+import pytest
+from acceptance.asking import ask
+from acceptance.bus import Bus
+from acceptance.conftest import Begin, Blobs, Hosts
+from acceptance.gate import Gate
+from acceptance.waiting import until
+from azure.servicebus import ServiceBusMessage
+from azure.servicebus.amqp import AmqpAnnotatedMessage
+from psycopg import sql
+
+from worker.retry_queue import attempt_of
+
+
+@pytest.fixture(autouse=True)
+def small(admin: psycopg.Connection) -> None:
+    admin.execute("create table small as select n as id from generate_series(1, 100) as n")
+
+
+def test_what_can_be_exported_is_and_the_rest_is_dead_lettered_with_its_reason(
+    begin: Begin, bus: Bus, blobs: Blobs
+) -> None:
+    good = [ask("small", blob=f"small/{number}") for number in range(4)]
+    missing = ask("missing", blob="missing")
+    body = json.loads(good[0].to_body())
+    bus.send(good[0], ServiceBusMessage(b"not json", message_id="bad-1"), good[1], missing)
+    bus.send(ServiceBusMessage(json.dumps({**body, "blob": "../up"}), message_id="bad-2"))
+    bus.send(ServiceBusMessage(b"[" * 150_000, message_id="bad-3"), ServiceBusMessage(b"", message_id="bad-4"))
+    bus.send(ServiceBusMessage(json.dumps({**body, "version": 7}), message_id="bad-5"), *good[2:])
+    begin()
+    dead = bus.wait_for_dead_letters(6)
+    bus.wait_until_empty()
+    assert {key: reason for key, (reason, _) in dead.items()} == {
+        "bad-1": "InvalidRequest",
+        "bad-2": "InvalidRequest",
+        "bad-3": "InvalidRequest",
+        "bad-4": "InvalidRequest",
+        "bad-5": "UnknownVersion",
+        str(missing.request_id): "TableMissing",
+    }
+    assert 'relation "public.missing" does not exist (SQLSTATE 42P01)' in dead[str(missing.request_id)][1]
+    assert all(description for _, description in dead.values())
+    assert blobs.names() == [request.blob for request in good]
+    assert all(blobs.rows(request.blob) == 100 for request in good)
+    assert [blobs.receipt(request.blob).request_id for request in good] == [request.request_id for request in good]
+    assert {message.delivery_count for message in bus.dead_letters()} == {0}
+
+
+def test_ids_and_properties_of_other_senders_do_no_harm(begin: Begin, bus: Bus, blobs: Blobs) -> None:
+    """Other clients leave the id out, send a number for one, or put anything into the properties."""
+    odd: list[dict[str, object]] = [
+        {"properties": {"message_id": UUID(int=5)}},
+        {"properties": {"message_id": 7}},
+        {"application_properties": {"attempt": "many", "traceparent": "x", "delivery": 3.5}},
+        {"properties": {"subject": "x" * 500, "correlation_id": "c"}},
+        {},
+    ]
+    for number, more in enumerate(odd):
+        data = ask("small", blob=f"odd/{number}").to_body()
+        bus.send_raw(AmqpAnnotatedMessage(data_body=data, **more))
+    bus.send_raw(AmqpAnnotatedMessage(data_body=ask("missing").to_body(), properties={"message_id": 8}))
+    begin()
+    bus.wait_until_empty()
+    assert blobs.names() == [f"odd/{number}" for number in range(5)]
+    assert [letter.dead_letter_reason for letter in bus.dead_letters()] == ["TableMissing"]
+
+
+def test_a_body_that_was_sent_as_an_amqp_value_is_read_if_it_is_a_text(hosts: Hosts, bus: Bus, blobs: Blobs) -> None:
+    """As clients for JMS do. (The Functions host gives such a message to no function.)"""
+    plain = ask("small", blob="plain")
+    bus.send_raw(AmqpAnnotatedMessage(value_body=plain.to_body().decode()))
+    bus.send_raw(AmqpAnnotatedMessage(value_body={"a": [1, None]}))
+    bus.send_raw(AmqpAnnotatedMessage(sequence_body=[[1, 2], ["x"]]))
+    hosts.container()
+    bus.wait_until_empty()
+    assert [letter.dead_letter_reason for letter in bus.dead_letters()] == ["InvalidRequest"] * 2
+    assert blobs.names() == ["plain"]
+
+
+def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing_half_written(
+    begin: Begin, bus: Bus, blobs: Blobs, admin: psycopg.Connection
+) -> None:
+    gate = Gate(admin, 60_000)
+    with gate.closed():
+        killed = begin(TAILRACE_LOCK_TIMEOUT_SECONDS="60")
+        bus.send(ask("gated"))
+        gate.wait_for()
+        killed.send_signal(signal.SIGKILL)
+        assert len(bus.messages()) == 1
+        begin(TAILRACE_LOCK_TIMEOUT_SECONDS="60")
+        gate.wait_for(2)  # the killed one's backend does not know yet
+        assert blobs.names() == []
+        gate.open()
+        bus.wait_until_empty()
+    assert blobs.names() == ["x/1.csv.gz"]
+    assert blobs.rows("x/1.csv.gz") == blobs.receipt("x/1.csv.gz").rows == gate.rows
+    assert bus.dead_letters() == []
+
+
+def test_a_database_that_was_away_is_asked_again_by_a_clone_with_the_next_attempt(
+    begin: Begin, bus: Bus, blobs: Blobs, admin: psycopg.Connection, database: str
+) -> None:
+    request = ask("small")
+    allow = sql.SQL("alter database {} allow_connections {}")
+    with psycopg.connect(admin.info.dsn, password=admin.info.password, dbname="postgres", autocommit=True) as server:
+        server.execute(allow.format(sql.Identifier(database), sql.Literal(False)))
+        begin(TAILRACE_RETRY_BASE_SECONDS="1.5", TAILRACE_MAX_ATTEMPTS="9")
+        bus.send(request)
+        clone = until(lambda: [m for m in bus.messages() if m.message_id != str(request.request_id)], "a clone")[0]
+        server.execute(allow.format(sql.Identifier(database), sql.Literal(True)))
+    assert attempt_of(clone.application_properties or {}, 0) >= 2
+    assert str(clone.message_id).startswith(f"{request.request_id}#")
+    bus.wait_until_empty()
+    assert blobs.receipt("x/1.csv.gz").request_id == request.request_id
+    assert bus.dead_letters() == []
+
+
+def test_after_the_last_attempt_the_reason_is_on_the_dead_letter(
+    begin: Begin, bus: Bus, admin: psycopg.Connection
+) -> None:
+    request = ask("small")
+    with admin.transaction():
+        admin.execute("lock table small in access exclusive mode")
+        begin(TAILRACE_MAX_ATTEMPTS="3", TAILRACE_LOCK_TIMEOUT_SECONDS="0.1")
+        bus.send(request)
+        dead = bus.wait_for_dead_letters()
+    ((message_id, (reason, description)),) = dead.items()
+    assert message_id.startswith(f"{request.request_id}#3.")
+    assert reason == "LockTimeout"
+    assert description.startswith("export of public.small failed: canceling statement due to lock timeout")
+    assert description.endswith("gave up after 3 attempts")
+    assert bus.messages() == []
+
+
+def test_an_export_that_takes_longer_than_a_lock_keeps_it(
+    begin: Begin, bus: Bus, blobs: Blobs, admin: psycopg.Connection
+) -> None:
+    """Seen by a second worker, who would get the message at the end of its lock."""
+    import time
+
+    from acceptance.conftest import LOCK_S
+
+    gate = Gate(admin, 10)
+    with gate.closed():
+        workers = [begin(TAILRACE_LOCK_TIMEOUT_SECONDS="60") for _ in range(2)]
+        bus.send(ask("gated"))
+        gate.wait_for()
+        began = time.monotonic()
+        until(lambda: time.monotonic() > began + 1.5 * LOCK_S, "more than a lock's time to pass")
+        assert len(gate.waiting()) == 1
+        gate.open()
+        bus.wait_until_empty()
+    assert blobs.rows("x/1.csv.gz") == 10
+    assert all(worker.returncode is None for worker in workers)
+
+
+def test_a_worker_that_stood_still_until_its_lock_was_gone_does_no_harm(
+    hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
+) -> None:
+    gate = Gate(admin, 60_000)
+    with gate.closed():
+        asleep = hosts.container(TAILRACE_LOCK_TIMEOUT_SECONDS="60")
+        bus.send(ask("gated"))
+        gate.wait_for()
+        asleep.send_signal(signal.SIGSTOP)
+        hosts.container(TAILRACE_LOCK_TIMEOUT_SECONDS="60")
+        gate.wait_for(2)
+        asleep.send_signal(signal.SIGCONT)
+        until(lambda: "lock not renewed" in asleep.output(), "the first worker to notice")
+        gate.open()
+        bus.wait_until_empty()
+    until(lambda: "export failed" in asleep.output() or "export done" in asleep.output(), "the first worker to end it")
+    assert blobs.rows("x/1.csv.gz") == gate.rows
+    assert bus.dead_letters() == []
+    bus.send(ask("small", blob="next"), ask("small", blob="last"))
+    until(lambda: blobs.names() == ["last", "next", "x/1.csv.gz"], "both workers to go on")
