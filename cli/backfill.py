@@ -32,6 +32,7 @@ def backfill(
     until: Annotated[str, typer.Option("--to", metavar="Y", show_default=False, help="Windows that begin before Y.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Also windows whose blob is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even what the queue took lately and would drop.")] = False,
 ) -> None:
     """Send requests for the windows of a range that have no blob.
 
@@ -47,7 +48,7 @@ def backfill(
         record("", {**counts, "to send": f"{len(lacking):,}"})
         say(*_ends_of(lacking))
     else:
-        record("", {**counts, "sent": f"{_send(lacking, settings):,}"})
+        record("", {**counts, "sent": f"{_send(lacking, settings, again=force):,}"})
     if open_from := wanted.left_open(asked):
         say(f"windows from {open_from} on are still open and were left out")
 
@@ -80,11 +81,11 @@ class Range:
         return end.isoformat(timespec="minutes") if is_open else None
 
 
-def _send(requests: list[ExportRequest], settings: Settings) -> int:
+def _send(requests: list[ExportRequest], settings: Settings, *, again: bool) -> int:
     if not requests:
         return 0
     with ExportQueue(settings) as queue:
-        return queue.send(requests)
+        return queue.send(requests, again=again)
 
 
 def _ends_of(requests: Sequence[ExportRequest]) -> list[str]:

@@ -13,6 +13,7 @@ from connections.service_bus import service_bus_client, service_bus_errors
 from contracts.errors import RequestInvalid
 from contracts.request import ExportRequest, parse_request
 from settings import Settings
+from telemetry.traces import carrier_of
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver
@@ -146,7 +147,7 @@ def _again(message: "ServiceBusReceivedMessage") -> "ServiceBusMessage":
         _body(message),
         message_id=f"{base}#replay-{uuid4().hex}",
         content_type="application/json",
-        application_properties={"job": job} if isinstance(job, str) else None,
+        application_properties={**({"job": job} if isinstance(job, str) else {}), **carrier_of(_properties(message))},
     )
 
 

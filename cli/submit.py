@@ -24,15 +24,18 @@ def submit(
         str | None,
         typer.Option(metavar="X", show_default=False, help="The window that begins at X; none for a job without."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Send the request even if its blob is there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Send it even if its blob is there or the queue took it lately.")
+    ] = False,
 ) -> None:
     """Send the request of one export, unless its blob is there.
 
     X is a day (2026-01-31), a time (2026-01-31T13:00, in the job's time zone unless it carries one) or, for windows
     of numbers, a number.
 
-    --force overwrites nothing: the worker finds the blob and ends the request. To export a window anew, set
-    if_exists = "replace" for the job and raise its revision; to repeat what has failed, use `tailrace dlq replay`.
+    --force gives the message an id of its own, so that the queue does not drop it. It overwrites nothing: the worker
+    finds the blob and ends the request. To export a window anew, set if_exists = "replace" for the job and raise its
+    revision; to repeat what has failed, use `tailrace dlq replay`.
     """
     settings = Settings.from_env(os.environ)
     request = one_request(job_named(load_jobs(settings.jobs), job), window_start, datetime.now(UTC))
@@ -43,8 +46,9 @@ def submit(
         if not force:
             return
     with ExportQueue(settings) as queue:
-        queue.send([request])
-    say(f"sent to queue {settings.queue!r}, which drops it if it took the same request lately")
+        queue.send([request], again=force)
+    unless = "" if force else ", which drops it if it took the same request within its duplicate detection window"
+    say(f"sent to queue {settings.queue!r}{unless}")
 
 
 def _what_is_there(request: ExportRequest, owner: UUID | None) -> str:

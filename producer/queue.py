@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
 from contracts.request import ExportRequest
@@ -31,10 +32,11 @@ class ExportQueue:
     ) -> None:
         self._client.close()
 
-    def send(self, requests: Iterable[ExportRequest]) -> int:
+    def send(self, requests: Iterable[ExportRequest], *, again: bool = False) -> int:
         """Sends each request once, in batches as large as the queue takes; returns how many.
 
-        Repeats inside the queue's duplicate detection window are taken and dropped by Service Bus.
+        Repeats inside the queue's duplicate detection window are taken and dropped by Service Bus, but with `again`:
+        then each message has a MessageId of its own.
         Raises QueueUnavailable; what was sent before that stays sent, so simply call again.
         """
         from azure.servicebus import ServiceBusMessage
@@ -48,7 +50,7 @@ class ExportQueue:
             messages = (
                 ServiceBusMessage(
                     request.to_body(),
-                    message_id=str(request.request_id),
+                    message_id=f"{request.request_id}#{uuid4().hex[:12]}" if again else str(request.request_id),
                     content_type="application/json",
                     application_properties={"job": request.job, **sending.carrier()},
                 )

@@ -59,7 +59,7 @@ def _selects(request: ExportRequest, snapshot: Snapshot, streams: int) -> list[s
         return []
     found = survey(snapshot.connection, source.schema_name, source.table)
     known = quantiles(snapshot.connection, source.schema_name, source.table, window.column) if window else []
-    return split(request, found, known, parts_wanted(streams, snapshot.estimated_bytes))
+    return split(request, found, parts_wanted(streams, snapshot.estimated_bytes), known)
 
 
 def _copy_here(

@@ -31,6 +31,8 @@ class Reader:
                 [sys.executable, "-m", "worker.reader"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
+                # Ctrl-C is for the worker, which drains: it must not end an export's reader.
+                start_new_session=True,
                 env={**environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         self._channel.settimeout(_CHECK_SECONDS)

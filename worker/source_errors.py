@@ -1,5 +1,6 @@
 """Pure: what a PostgreSQL error means for an export, by SQLSTATE."""
 
+import re
 from typing import NamedTuple, Self
 
 import psycopg
@@ -64,6 +65,9 @@ create it, or correct schema and table in jobs.toml')
     state, cause, hint = trouble
     if hint and state.startswith("42"):
         cause = f"{cause} ({hint})"
+    if state.startswith("22"):
+        # Errors on data quote the data.
+        cause = re.sub(r'".*"', '"…"', cause)
     known = _REJECTED.get(state) or _REJECTED.get(state[:2])
     if known is not None:
         reason, advice = known

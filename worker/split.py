@@ -27,7 +27,7 @@ def parts_wanted(streams: int, estimated_bytes: int) -> int:
     return max(streams, min(MAX_PARTS, max(2 * streams, estimated_bytes // PART_BYTES)))
 
 
-def split(request: ExportRequest, survey: Survey, quantiles: Iterable[str], count: int) -> list[sql.Composed]:
+def split(request: ExportRequest, survey: Survey, count: int, quantiles: Iterable[str] = ()) -> list[sql.Composed]:
     """About `count` SELECTs in the order of their rows in the blob; empty where the source cannot be split.
 
     `quantiles` are of the window's column, in its text form.
