@@ -1,0 +1,102 @@
+"""The function app in the real worker library: the timer, HTTP, and a host that cannot dead-letter."""
+
+import json
+import re
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from acceptance.asking import ask
+from acceptance.bus import Bus
+from acceptance.conftest import Blobs, Hosts
+from acceptance.waiting import until
+
+
+def answer(url: str, body: object = None) -> tuple[int, dict[str, str]]:
+    """Status and JSON of a POST."""
+    data = json.dumps(body).encode() if body is not None else b""
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            text = response.read()
+            return response.status, json.loads(text or b"{}")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def test_the_timer_puts_what_is_due_on_the_queue_and_the_queue_trigger_exports_it(
+    hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
+) -> None:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    admin.execute("create table clicks (id bigint generated always as identity, at timestamptz)")
+    admin.execute(
+        "insert into clicks (at) select %s::timestamptz - interval '3 days' + n * interval '1 hour'"
+        " from generate_series(0, 100) as n",
+        [today],
+    )
+    host = hosts.functions("--only", "schedule_exports,export,submit")
+    assert host.match is not None
+    url = host.match[1]
+    assert answer(f"{url}/admin/functions/schedule_exports", {"input": ""})[0] == 202
+    names = [f"clicks/{today - timedelta(days=back):%Y/%m/%d}.csv.gz" for back in (3, 2, 1)]
+    until(lambda: blobs.names() == names, "three days' blobs")
+    ((reason, description),) = bus.wait_for_dead_letters().values()
+    bus.wait_until_empty()
+    assert reason == "TableMissing"
+    assert 'relation "public.missing" does not exist' in description
+    assert bus.dead_letters()[0].delivery_count == 0
+    for number, name in enumerate(names):
+        receipt = blobs.receipt(name)
+        assert (receipt.job, receipt.rows, blobs.rows(name)) == ("clicks", 24, 24)
+        window = receipt.window
+        assert window is not None
+        assert window.start == today - timedelta(days=3 - number)
+        assert window.end == receipt.run == today - timedelta(days=2 - number)
+
+    assert answer(f"{url}/admin/functions/schedule_exports", {"input": ""})[0] == 202
+    host.wait_for(re.compile("enqueued asked=4 present=3 sent=1"))
+    status, refusal = answer(f"{url}/api/exports", {"job": "none"})
+    assert (status, refusal["error"]) == (400, "there is no job 'none' in jobs.toml; it has clicks, missing")
+    day = f"{today - timedelta(days=9):%Y-%m-%d}"
+    status, request = answer(f"{url}/api/exports", {"job": "clicks", "window_start": day})
+    assert status == 202
+    until(lambda: request["blob"] in blobs.names(), "the day that was asked for")
+    assert blobs.receipt(request["blob"]).rows == 0
+    assert str(blobs.receipt(request["blob"]).request_id) == request["request_id"]
+
+
+def test_on_a_host_without_settlement_the_delivery_count_ends_what_cannot_succeed(
+    hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
+) -> None:
+    admin.execute("create table small as select 1 as id")
+    missing, good = ask("missing"), ask("small", blob="small")
+    bus.send(missing, good)
+    host = hosts.functions("--only", "export", "--no-settlement")
+    ((reason, _),) = bus.wait_for_dead_letters().values()
+    bus.wait_until_empty()
+    assert reason == "MaxDeliveryCountExceeded"
+    assert [letter.message_id for letter in bus.dead_letters()] == [str(missing.request_id)]
+    assert blobs.names() == ["small"]
+    assert "TableMissing: export of public.missing was refused" in host.output()
+    assert "could not be dead-lettered at once" in host.output()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"PGHOST": ""}, "PGHOST is missing"),
+        ({"TAILRACE_JOBS": "nowhere.toml"}, "nowhere.toml: no such file; set TAILRACE_JOBS"),
+        ({"TAILRACE_MAX_ATTEMPTS": "many"}, "TAILRACE_MAX_ATTEMPTS: Input should be a valid integer"),
+    ],
+)
+def test_an_app_with_wrong_settings_takes_no_message_and_says_what_to_mend(
+    hosts: Hosts, bus: Bus, settings: dict[str, str], told: str
+) -> None:
+    bus.send(ask("small"))
+    with pytest.raises(RuntimeError, match=re.escape(told)):
+        hosts.functions(**settings)
+    (message,) = bus.messages()
+    assert message.delivery_count == 0
