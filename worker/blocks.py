@@ -2,15 +2,16 @@
 
 from collections.abc import Buffer
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from hashlib import sha256
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Semaphore
 from typing import TYPE_CHECKING
 
 from connections.storage import storage_errors
 from contracts.errors import SinkRejected
 from contracts.receipt import Part
-from worker.buffers import BLOCK_BYTES, MAX_BLOCKS, STAGERS
+from worker.buffers import BLOCK_BYTES, DOUBLE_AFTER, MAX_BLOCKS, STAGERS
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -26,14 +27,20 @@ class Staging:
     def __init__(self, blob: "BlobClient", subject: str, threads: ThreadPoolExecutor) -> None:
         self.blob = blob
         self.subject = subject
-        self.block_bytes = BLOCK_BYTES
+        self._blocks = 0
         self._threads = threads
         self._free = Semaphore(STAGERS)
         self._buffers: SimpleQueue[bytearray] = SimpleQueue()
 
     def buffer(self) -> bytearray:
-        """An empty buffer of a block's size."""
-        return bytearray(self.block_bytes) if self._buffers.empty() else self._buffers.get()
+        """A buffer of a block's size. Blocks grow with the blob, so that Azure's number of them is enough for any."""
+        size = BLOCK_BYTES << self._blocks // DOUBLE_AFTER
+        self._blocks += 1
+        with suppress(Empty):
+            while len(used := self._buffers.get_nowait()) < size:
+                pass
+            return used
+        return bytearray(size)
 
     def stage(self, block_id: str, buffer: bytearray, size: int) -> Future[None]:
         """Puts the first `size` bytes as one block, in a thread; waits here for one that is free."""
@@ -45,8 +52,8 @@ class Staging:
     def too_large(self) -> SinkRejected:
         """The error of a blob that would have too many blocks."""
         return SinkRejected(
-            f"upload of {self.subject!r} was stopped: a blob holds at most {MAX_BLOCKS:,} blocks, here of "
-            f"{self.block_bytes:,} bytes; export it by smaller windows",
+            f"upload of {self.subject!r} was stopped: a blob holds at most {MAX_BLOCKS:,} blocks; "
+            "export it by smaller windows",
             reason="BlobTooLarge",
         )
 

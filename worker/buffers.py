@@ -8,9 +8,10 @@ all about 4 MiB * (streams + STAGERS) + 3 MiB * streams; plus its largest row a 
 # holds 1 MiB.
 CHUNK_BYTES = 1 << 20
 
-# One Put Block, at the least: below 4 MiB Azure is slower for each byte. Exports over 100 GB get larger ones, so that
-# Azure's 50,000 blocks are enough for any.
+# One Put Block: below 4 MiB Azure is slower for each byte. Blocks double in size after each so many of them: the first
+# 32 GiB are staged in blocks of 4 MiB, and Azure's 50,000 blocks hold more than a terabyte.
 BLOCK_BYTES = 4 << 20
+DOUBLE_AFTER = 8_192
 MAX_BLOCKS = 50_000
 
 # Blocks of one export that are staged at once: while some are on their way the next are filled.

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
 
+from psycopg import sql
+
 from contracts.errors import SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
 from contracts.receipt import Receipt
@@ -74,6 +76,11 @@ def subject_of(request: ExportRequest) -> str:
             return f"{table.schema_name}.{table.table}"
         case QuerySource() as query:
             return f"query {query.name}"
+
+
+def _relation_of(request: ExportRequest) -> sql.Identifier | None:
+    source = request.source
+    return sql.Identifier(source.schema_name, source.table) if isinstance(source, TableSource) else None
 
 
 def _query_text(request: ExportRequest, jobs: Jobs) -> str | None:

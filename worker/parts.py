@@ -40,7 +40,6 @@ def copy_parts(
 
     Raises what the first failing part raised; the others are stopped then.
     """
-    upload.expect(snapshot.estimated_bytes)
     if reading.request.output.format == "parquet":
         return (_copy_as_parquet(reading, snapshot, selected, upload, cancelled),)
     wanted = streams_wanted(reading.request, snapshot.estimated_bytes, reading.max_parts)

@@ -11,7 +11,7 @@ from connections.storage import container_client, error_code, storage_errors
 from contracts.receipt import Receipt
 from settings import Settings
 from worker.blocks import PartUpload, Staging
-from worker.buffers import BLOCK_BYTES, MAX_BLOCKS, STAGERS
+from worker.buffers import MAX_BLOCKS, STAGERS
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -78,10 +78,6 @@ class Upload:
         # Ids of one blob are of one length, and no other attempt's: two writers never touch each other's blocks.
         self._attempt = uuid4().hex[:24]
         self._parts: dict[int, PartUpload] = {}
-
-    def expect(self, csv_bytes: int) -> None:
-        """Chooses blocks large enough for an export of about this size, many times over."""
-        self._staging.block_bytes = max(BLOCK_BYTES, csv_bytes // (MAX_BLOCKS // 2))
 
     def part(self, index: int) -> "PartUpload":
         """The part of this number; each is written by one thread at a time."""

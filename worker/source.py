@@ -66,18 +66,21 @@ class Source:
         )
 
     @contextmanager
-    def snapshot(self, selected: sql.Composable, subject: str) -> Iterator[Snapshot]:
-        """A snapshot on a connection of its own, with the planner's estimate of what `selected` gives."""
+    def snapshot(
+        self, selected: sql.Composable, subject: str, relation: sql.Identifier | None = None
+    ) -> Iterator[Snapshot]:
+        """A snapshot on a connection of its own, with an estimate of the bytes that `selected` gives.
+
+        `relation` is the table behind it, if there is one: the planner knows nothing of values that are kept apart.
+        """
         with self._connection(subject) as connection:
             try:
-                cursor = connection.execute(
-                    sql.SQL("{};\nSELECT pg_current_snapshot()::text;\nEXPLAIN (FORMAT JSON) {}").format(
-                        self.begin(), selected
-                    )
-                )
-                (id_,) = cursor.set_result(-2).fetchone() or ("",)
+                # One round trip: small exports are many.
+                first = sql.SQL("{};\nSELECT pg_current_snapshot()::text, {};\nEXPLAIN (FORMAT JSON) {}")
+                cursor = connection.execute(first.format(self.begin(), _whole_to_heap(relation), selected))
+                id_, factor = cursor.set_result(-2).fetchone() or ("", 1)
                 (plan,) = cursor.set_result(-1).fetchone() or ([],)
-                yield Snapshot(connection, str(id_), _estimated_bytes(plan))
+                yield Snapshot(connection, str(id_), int(_planned_bytes(plan) * float(factor)))
                 connection.execute("COMMIT")
             except psycopg.Error as error:
                 raise translated(Trouble.of(error), subject) from error
@@ -123,7 +126,17 @@ class Source:
             self._slots.release()
 
 
-def _estimated_bytes(plan: object) -> int:
+def _whole_to_heap(relation: sql.Identifier | None) -> sql.Composable:
+    """How many times larger a table is than its rows without the large values, which TOAST keeps apart."""
+    if relation is None:
+        return sql.SQL("1")
+    table = sql.SQL("{}::regclass").format(sql.Literal(relation.as_string()))
+    return sql.SQL("greatest(1, pg_table_size({table})::float8 / greatest(8192, pg_relation_size({table})))").format(
+        table=table
+    )
+
+
+def _planned_bytes(plan: object) -> int:
     """Rows times width of the topmost node; the width is of values as they are stored, close to their CSV."""
     parsed = json.loads(plan) if isinstance(plan, str) else plan
     top = parsed[0]["Plan"]  # type: ignore[index]  # as EXPLAIN (FORMAT JSON) gives it

@@ -246,6 +246,17 @@ def test_all_parts_see_one_snapshot_while_others_write(
         writer.join()
 
 
+def test_a_table_of_large_values_counts_by_what_they_take(exporter: Exporter, admin: psycopg.Connection) -> None:
+    """TOAST keeps them apart from the rows that the planner knows."""
+    admin.execute(
+        "create table wide as select i as id, string_agg(md5((i * 1000 + n)::text), '') as body"
+        " from generate_series(1, 300) i, generate_series(1, 1000) n group by i; analyze wide"
+    )
+    selected = sql.SQL("SELECT * FROM wide")
+    with exporter.source.snapshot(selected, "wide", sql.Identifier("public", "wide")) as snapshot:
+        assert 4_000_000 < snapshot.estimated_bytes < 40_000_000
+
+
 @pytest.fixture
 def large(admin: psycopg.Connection) -> tuple[str, str]:
     """A table whose export takes some seconds."""
