@@ -102,7 +102,7 @@ def explained(error: Exception, endpoint: Endpoint) -> tuple[str, str]:
             return f"the certificate cannot be verified: {error.verify_message}", mend
         case ssl.SSLError():
             mend = "check the address and the port; for PostgreSQL switch TLS on at the server (ssl = on)"
-            return f"TLS failed: {getattr(error, "reason", None) or error}", mend
+            return f"TLS failed: {getattr(error, 'reason', None) or error}", mend
         case ConnectionRefusedError():
             return "nobody listens on the port", "check the port, and that the server is started"
         case TimeoutError():

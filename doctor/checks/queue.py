@@ -66,12 +66,13 @@ def queue_is_set_up(site: Site) -> Iterator[Finding]:
     if endpoint is None or endpoint.tls is None:
         yield ok(subject, "an emulator: they are in its configuration file")
         return
-    from azure.core.exceptions import AzureError
+    from azure.core.exceptions import AzureError, HttpResponseError
 
     try:
         found = _properties(site)
     except AzureError as error:
-        says = f"cannot be seen without Manage rights ({type(error).__name__})"
+        why = "without Manage rights" if isinstance(error, HttpResponseError) else "from here, over HTTPS"
+        says = f"cannot be seen {why} ({type(error).__name__})"
         yield warning(
             subject, says, f"az servicebus queue show --name {name} --namespace-name NAME --resource-group GROUP"
         )

@@ -65,16 +65,37 @@ def _permitted(subject: str, found: Table, read: TableRead, role: str) -> Findin
 
 
 def _query_runs(connection: psycopg.Connection[Any], job: ExportJob) -> Finding:
+    """Plans a query, or gives no row of it; where a window filters its output, that column's type counts."""
     assert job.query is not None
+    subject, window = f"query {job.name}", job.window
     text = BOUND.sub("NULL", job.query.strip().rstrip(";").rstrip())
-    explain = sql.SQL("EXPLAIN SELECT * FROM (\n{}\n) AS query").format(sql.SQL(text))
+    filtered = window is not None and not BOUND.search(job.query)
+    column = sql.Identifier(window.column) if filtered and window else sql.SQL("*")
     try:
-        connection.execute(explain)
+        found = connection.execute(
+            sql.SQL("SELECT {} FROM (\n{}\n) AS query LIMIT 0").format(column, sql.SQL(text))
+        ).description
     except psycopg.errors.InsufficientPrivilege as error:
-        return failed(f"query {job.name}", said(error), "`tailrace grants --resolve-queries` prints what it needs")
+        return failed(subject, said(error), "`tailrace grants --resolve-queries` prints what it needs")
     except psycopg.Error as error:
-        return failed(f"query {job.name}", said(error), "correct query in jobs.toml")
-    return ok(f"query {job.name}", "it can be planned")
+        return failed(subject, said(error), "correct query, or window.column, in jobs.toml")
+    if filtered and window and found:
+        kind = _type_name(connection, found[0].type_code)
+        if kind not in _TYPES[window.type]:
+            return failed(
+                subject, f"{window.column!r} is {kind}, and window.type is {window.type!r}", _right_type(kind)
+            )
+    return ok(subject, "it runs")
+
+
+def _type_name(connection: psycopg.Connection[Any], oid: int) -> str:
+    row = connection.execute("SELECT format_type(%s, NULL)", (oid,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _right_type(kind: str) -> str:
+    right = next((window for window, types in _TYPES.items() if kind in types), None)
+    return f'window.type = "{right}" in jobs.toml' if right else "take another column for the window"
 
 
 def windows_find_their_rows(site: Site) -> Iterator[Finding]:
@@ -95,9 +116,8 @@ def _window(job: ExportJob, window: Grid, found: Table) -> Iterator[Finding]:
         yield failed(subject, f"there is no column {window.column!r}", "correct window.column in jobs.toml")
         return
     if column.type not in _TYPES[window.type]:
-        right = next((kind for kind, types in _TYPES.items() if column.type in types), None)
-        mend = f'window.type = "{right}" in jobs.toml' if right else "take another column for the window"
-        yield failed(subject, f"{column.name!r} is {column.type}, and window.type is {window.type!r}", mend)
+        says = f"{column.name!r} is {column.type}, and window.type is {window.type!r}"
+        yield failed(subject, says, _right_type(column.type))
         return
     if not column.is_not_null and found.kind in {"r", "p"}:
         name = sql.Identifier(str(job.schema_name), str(job.table))

@@ -64,6 +64,30 @@ def test_a_query_that_may_not_read_its_table_is_said(doctor: Callable[..., Any],
     assert "grants --resolve-queries" in failure.mend
 
 
+@pytest.mark.parametrize(
+    ("query", "says", "mend"),
+    [
+        ("select at::date as at from clicks", "'at' is date, and window.type is 'timestamptz'", 'window.type = "date"'),
+        ("select id from clicks", 'column "at" does not exist', "window.column"),
+        ("select id frm clicks", 'syntax error at or near "clicks"', "correct query"),
+    ],
+)
+def test_a_query_whose_window_cannot_be_found_in_it_fails(
+    doctor: Callable[..., Any], query: str, says: str, mend: str
+) -> None:
+    window = 'window = {column = "at", type = "timestamptz", every = "1 day"}\n'
+    job = f'[[job]]\nname = "q"\nquery = "{query}"\nblob = "{{window_start}}"\n{window}'
+    failure = doctor(jobs=job).failure("postgres tables")
+    assert (failure.says, mend in failure.mend) == (says, True)
+
+
+def test_a_query_with_bounds_of_its_own_is_run_without_any(doctor: Callable[..., Any]) -> None:
+    query = "select count(*) from clicks where at >= {window_start} and at < {window_end}"
+    window = 'window = {column = "at", type = "timestamptz", every = "1 day"}\n'
+    job = f'[[job]]\nname = "q"\nquery = "{query}"\nblob = "{{window_start}}"\n{window}'
+    assert doctor(jobs=job).of("postgres tables", "ok")[0].says == "it runs"
+
+
 def test_a_window_of_another_type_than_its_column_fails_with_the_right_type(
     doctor: Callable[..., Any], clicks: psycopg.Connection
 ) -> None:

@@ -1,10 +1,13 @@
 """The printed SQL, run by psql, and what the role can do then."""
 
+import json
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from local.postgres import Postgres
 
@@ -62,6 +65,23 @@ def test_a_second_run_changes_nothing(
     before = source.execute(catalogue).fetchall()
     assert "ERROR" not in psql(tailrace("grants").stdout)
     assert source.execute(catalogue).fetchall() == before
+
+
+NASTY = "a'b\"c;d:e\\f%s\n-- é"
+
+
+def test_names_that_could_break_out_of_their_quotes_do_not(
+    tailrace: Tailrace, psql: Psql, source: psycopg.Connection, tmp_path: Path, server: psycopg.Connection
+) -> None:
+    name = sql.Identifier(NASTY)
+    source.execute(sql.SQL("create schema {0}; create table {0}.{0} ({0} int)").format(name))
+    job = {"name": "a", "schema": NASTY, "table": NASTY, "columns": [NASTY], "blob": "{run}"}
+    toml = "\n".join(f"{key} = {json.dumps(value)}" for key, value in job.items())
+    (tmp_path / "nasty.toml").write_text(f"[[job]]\n{toml}\n")
+    psql(tailrace("grants", "--role", NASTY, "--jobs", str(tmp_path / "nasty.toml"), "--future-tables").stdout)
+    assert server.execute("select role from made").fetchall() == [(NASTY,)]
+    readable = "select has_column_privilege(%s, attrelid, attnum, 'select') from pg_attribute where attname = %s"
+    assert source.execute(readable, (NASTY, NASTY)).fetchall() == [(True,)]
 
 
 def test_a_role_of_another_name_is_tied_to_the_object_id(
