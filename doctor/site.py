@@ -1,7 +1,7 @@
 """What the checks look at: one deployment, as it is seen from this process."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Site:
     """environ: the settings. root: the folder of host.json. What is read of them is read once, by many threads."""
 
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)  # it holds secrets
     root: Path
 
     @cached_property

@@ -46,6 +46,8 @@ class Identity:
         claims = {
             "aud": resource,
             "iss": f"https://sts.windows.net/{self.tenant_id}/",
+            "iat": int(time.time()),
+            "nbf": int(time.time()),
             "exp": expires,
             "appid": self.client_id,
             "oid": self.object_id,

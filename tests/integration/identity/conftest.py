@@ -1,5 +1,7 @@
+import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +12,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from local.azurite import PROGRAM, node
+from local.certificate import create_certificate
 from local.postgres import Postgres
+from local.process import Launch, start
 from local.token_endpoint import Identity, TokenEndpoint
 
 ROOT = Path(__file__).parents[3]
@@ -26,6 +31,29 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
             admin.execute("create table t (id int)")
             admin.execute(sql.SQL("grant select on t to {}").format(sql.Identifier(ROLE)))
         yield postgres
+
+
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Azurite as it takes tokens: over TLS, whose authority is trusted by these settings."""
+    folder = tmp_path_factory.mktemp("storage")
+    certificate = create_certificate(folder)
+    key = base64.b64encode(b"key").decode()
+    options = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--inMemoryPersistence", "--skipApiVersionCheck"]
+    options += ["--disableTelemetry", "--silent", "--oauth", "basic"]
+    options += ["--cert", str(certificate.certificate), "--key", str(certificate.key)]
+    environ = {**os.environ, "AZURITE_ACCOUNTS": f"acc:{key}", "NODE_OPTIONS": ""}
+    launch = Launch(folder / "azurite.log", name="Azurite")
+    ready = re.compile(r"listens on https://127\.0\.0\.1:(\d+)")
+    with start([node(), str(PROGRAM), *options], ready=ready, env=environ, cwd=folder, launch=launch) as azurite:
+        assert azurite.match is not None
+        yield {
+            "ExportStorage": "",
+            "ExportStorage__serviceUri": f"https://127.0.0.1:{azurite.match[1]}/acc",
+            "SSL_CERT_FILE": str(certificate.authority),
+            "REQUESTS_CA_BUNDLE": str(certificate.authority),
+            "CURL_CA_BUNDLE": "",
+        }
 
 
 @pytest.fixture
