@@ -76,24 +76,30 @@ class CopyOut:
         get, consume = self._pgconn.get_copy_data, self._pgconn.consume_input
         readable = select.poll()
         readable.register(self._pgconn.socket, select.POLLIN)
-        chunk, messages, size = bytearray(), 0, 0
+        chunk = bytearray()
+        size, data = get(1)
         while size >= 0:
-            size, data = get(1)
-            if size > 0:
+            messages = 0
+            # One turn a row, so nothing else belongs here. It ends with what libpq has read, some 16 KiB or a row.
+            while size > 0:
                 chunk += data
                 messages += 1
-                if len(chunk) < CHUNK_BYTES:
-                    continue
-            elif size == 0:
+                size, data = get(1)
+            self._messages += messages
+            if len(chunk) >= CHUNK_BYTES:
+                yield self._counted(chunk)
+                chunk = bytearray()
+            if size == 0:
                 self._wait(readable)
                 consume()
-                continue
-            self._messages += messages
-            self.bytes += len(chunk)
-            if chunk:
-                yield chunk
-            chunk, messages = bytearray(), 0
+                size, data = get(1)
+        if chunk:
+            yield self._counted(chunk)
         self._check_command_tag()
+
+    def _counted(self, chunk: bytearray) -> bytearray:
+        self.bytes += len(chunk)
+        return chunk
 
     def _wait(self, readable: select.poll) -> None:
         # For a second at most, then libpq looks for itself: bytes that TLS has decoded make no socket readable.

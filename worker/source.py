@@ -45,6 +45,8 @@ class Source:
             min_size=0,
             max_size=settings.pool_size,
             timeout=settings.connect_timeout_seconds,
+            # Or the pool would wait ever longer between its attempts, up to minutes after the server is back.
+            reconnect_timeout=settings.connect_timeout_seconds,
             max_idle=120,
             check=ConnectionPool.check_connection,
             open=False,
