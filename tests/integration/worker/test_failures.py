@@ -212,10 +212,12 @@ def test_more_exports_than_connections_say_which_setting_to_raise(
 def test_a_database_that_takes_no_connections_for_a_moment_is_tried_again(
     open_exports: OpenExports, admin: psycopg.Connection, database: str
 ) -> None:
+    """And the first export after that moment has its connection, however long it took."""
     admin.execute("create table t as select 1 as id")
     exports = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="1")
     with psycopg.connect(admin.info.dsn, password=admin.info.password, dbname="postgres", autocommit=True) as server:
         server.execute(f"alter database {database} allow_connections false")
+        exports.handle(ask())
         settlement = exports.handle(ask())
         server.execute(f"alter database {database} allow_connections true")
     assert isinstance(settlement, RetryLater)
