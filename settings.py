@@ -1,5 +1,6 @@
 """Settings.from_env(environ): the only reader of the environment. docs/settings.md lists every name."""
 
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -48,6 +49,10 @@ _CONNECTIONS = {
 _HERE = Path(__file__).parent
 
 
+def _processors() -> int:
+    return min(os.process_cpu_count() or 1, 32)
+
+
 class Settings(Model):
     """Everything that a process of Tailrace is told from outside; secrets print as stars."""
 
@@ -66,7 +71,7 @@ class Settings(Model):
     retry_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     pool_size: Annotated[int, Field(ge=1, le=256)] = 4
-    max_parts: Annotated[int, Field(ge=1, le=32)] = 4
+    max_parts: Annotated[int, Field(ge=1, le=32, default_factory=_processors)]
 
     pg_host: str
     pg_port: Annotated[int, Field(ge=1, le=65535)] = 5432
