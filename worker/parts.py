@@ -1,8 +1,9 @@
-"""Reads the rows of a request into an upload: in this thread, or in parts by several reader processes at once."""
+"""Reads the rows of a request into an upload: in this thread, and large ones in parts by reader processes, too."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from threading import Event, Lock
 
 from psycopg import sql
@@ -13,7 +14,7 @@ from contracts.request import ExportRequest, TableSource
 from worker.blocks import PartUpload
 from worker.compress import compressed
 from worker.parquet import as_arrow_takes_it, copy_parquet
-from worker.reader_pool import Reader, ReaderPool
+from worker.reader_pool import ReaderPool
 from worker.sink import Upload
 from worker.snapshot import Cancellation, copy_out
 from worker.source import Snapshot, Source
@@ -43,12 +44,11 @@ def copy_parts(
     if reading.request.output.format == "parquet":
         return (_copy_as_parquet(reading, snapshot, selected, upload, cancelled),)
     wanted = streams_wanted(reading.request, snapshot.estimated_bytes, reading.max_parts)
-    with reading.source.spare_connections(wanted if wanted > 1 else 0) as streams:
-        selects = _selects(reading.request, snapshot, streams)
-        if len(selects) > 1:
-            team = _Team(reading, snapshot.export(), selects, upload, cancelled)
-            return team.copy(min(streams, len(selects)))
-    return (_copy_here(reading, snapshot, selected, upload, cancelled),)
+    # The snapshot's own connection reads, too.
+    with reading.source.spare_connections(wanted - 1) as spare:
+        selects = _selects(reading.request, snapshot, 1 + spare) or [selected]
+        team = _Team(reading, snapshot, selects, upload, cancelled)
+        return team.copy(min(spare, len(selects) - 1))
 
 
 def _selects(request: ExportRequest, snapshot: Snapshot, streams: int) -> list[sql.Composed]:
@@ -59,17 +59,6 @@ def _selects(request: ExportRequest, snapshot: Snapshot, streams: int) -> list[s
     found = survey(snapshot.connection, source.schema_name, source.table)
     known = quantiles(snapshot.connection, source.schema_name, source.table, window.column) if window else []
     return split(request, found, parts_wanted(streams, snapshot.estimated_bytes), known)
-
-
-def _copy_here(
-    reading: Reading, snapshot: Snapshot, selected: sql.Composed, upload: Upload, cancelled: Cancellation
-) -> Part:
-    output, part = reading.request.output, upload.part(0)
-    statement = copy_statement(selected, output, header=output.header)
-    with copy_out(snapshot.connection, statement, header=output.header, cancelled=cancelled) as copy:
-        for data in compressed(copy.chunks(), output.compression, output.effective_level):
-            part.write(data)
-    return part.finished(copy.rows, copy.bytes)
 
 
 def _copy_as_parquet(
@@ -93,13 +82,13 @@ def _copy_as_parquet(
 
 
 class _Team:
-    """Reader processes that take one part after the other, all of one exported snapshot."""
+    """One thread of the worker and some reader processes, which take one part after the other, all of one snapshot."""
 
     def __init__(
-        self, reading: Reading, shared: str, selects: list[sql.Composed], upload: Upload, cancelled: Event
+        self, reading: Reading, snapshot: Snapshot, selects: list[sql.Composed], upload: Upload, cancelled: Event
     ) -> None:
         self._reading = reading
-        self._begin = reading.source.begin(shared).as_string()
+        self._snapshot = snapshot
         self._work = iter(enumerate(selects))
         self._taking = Lock()
         self._upload = upload
@@ -108,47 +97,64 @@ class _Team:
         self._done: dict[int, Part] = {}
 
     def is_set(self) -> bool:
-        """Whether the readers are to stop: the export is cancelled, or one of them failed."""
+        """Whether all are to stop: the export is cancelled, or one of them failed."""
         return self._failed.is_set() or self._cancelled.is_set()
 
-    def copy(self, streams: int) -> tuple[Part, ...]:
-        """Reads all parts, `streams` at a time."""
-        with ThreadPoolExecutor(streams, thread_name_prefix="part") as threads:
-            futures = [threads.submit(self._read) for _ in range(streams)]
-        errors = [error for future in futures if (error := future.exception())]
-        if errors:
-            # The first to fail stopped the others, which only say that they were stopped.
-            raise min(errors, key=lambda error: isinstance(error, ExportInterrupted))
+    def copy(self, processes: int) -> tuple[Part, ...]:
+        """Reads all parts, with the help of so many reader processes."""
+        if not processes:
+            self._take_parts(self._read_here)
+        else:
+            begin = self._reading.source.begin(self._snapshot.export()).as_string()
+            with ThreadPoolExecutor(processes, thread_name_prefix="part") as threads:
+                others = [threads.submit(self._take_parts, partial(self._read_there, begin)) for _ in range(processes)]
+                errors = _raised_by(self._take_parts, self._read_here)
+            errors += [error for other in others if (error := other.exception())]
+            if errors:
+                # The first to fail stopped the others, which only say that they were stopped.
+                raise min(errors, key=lambda error: isinstance(error, ExportInterrupted))
         return tuple(part for _, part in sorted(self._done.items()))
 
-    def _read(self) -> None:
+    def _take_parts(self, read: Callable[[sql.Composed, PartUpload, bool], Part]) -> None:
         try:
-            for index, selected in self._parts():
-                with self._reading.readers.borrowed() as reader:
-                    self._done[index] = self._read_part(reader, selected, self._upload.part(index), index == 0)
+            while True:
+                with self._taking:
+                    index, selected = next(self._work, (-1, None))
+                if selected is None:
+                    return
+                header = self._reading.request.output.header and index == 0
+                self._done[index] = read(selected, self._upload.part(index), header)
         except BaseException:
             self._failed.set()
             raise
 
-    def _parts(self) -> Iterator[tuple[int, sql.Composed]]:
-        while True:
-            with self._taking:
-                part = next(self._work, None)
-            if part is None:
-                return
-            yield part
-
-    def _read_part(self, reader: Reader, selected: sql.Composed, part: PartUpload, is_first: bool) -> Part:
+    def _read_here(self, selected: sql.Composed, part: PartUpload, header: bool) -> Part:
         output = self._reading.request.output
-        header = output.header and is_first
+        statement = copy_statement(selected, output, header=header)
+        with copy_out(self._snapshot.connection, statement, header=header, cancelled=self) as copy:
+            for data in compressed(copy.chunks(), output.compression, output.effective_level):
+                part.write(data)
+        return part.finished(copy.rows, copy.bytes)
+
+    def _read_there(self, begin: str, selected: sql.Composed, part: PartUpload, header: bool) -> Part:
+        output = self._reading.request.output
         order = {
             "connect": self._reading.source.connector.parameters(),
-            "begin": self._begin,
+            "begin": begin,
             "copy": copy_statement(selected, output, header=header).as_string(),
             "header": header,
             "compression": output.compression,
             "level": output.effective_level,
         }
-        for data in reader.read(order, self._reading.subject, self):
-            part.write(data)
-        return part.finished(reader.answer["rows"], reader.answer["csv_bytes"])
+        with self._reading.readers.borrowed() as reader:
+            for data in reader.read(order, self._reading.subject, self):
+                part.write(data)
+            return part.finished(reader.answer["rows"], reader.answer["csv_bytes"])
+
+
+def _raised_by(call: Callable[..., None], *arguments: object) -> list[BaseException]:
+    try:
+        call(*arguments)
+    except Exception as error:  # noqa: BLE001  # raised again, unless another one says more
+        return [error]
+    return []
