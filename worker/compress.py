@@ -7,11 +7,11 @@ _GZIP_HEADER = 16  # zlib's window bits: 16 more than the window for a gzip head
 
 
 class _Stream(Protocol):
-    def compress(self, data: bytearray, /) -> bytes: ...
+    def compress(self, data: bytearray | memoryview, /) -> bytes: ...
     def flush(self) -> bytes: ...
 
 
-def compressed(chunks: Iterable[bytearray], compression: str, level: int) -> Iterator[Buffer]:
+def compressed(chunks: Iterable[bytearray | memoryview], compression: str, level: int) -> Iterator[Buffer]:
     r"""One gzip member or zstd frame of all chunks, or the chunks themselves; releases the GIL as it compresses.
 
     >>> import gzip

@@ -65,9 +65,10 @@ class CopyOut:
         """Rows of data so far."""
         return max(0, self._messages - self._header)
 
-    def chunks(self) -> Iterator[bytearray]:
-        """Chunks of at least CHUNK_BYTES, whole rows each, but for the last.
+    def chunks(self) -> Iterator[memoryview]:
+        """Chunks of CHUNK_BYTES, but for the last.
 
+        They are cut at the same places whatever came with what, for what is made of them depends on that.
         Raises ExportIncomplete where the rows are not as many as the command tag says, and
         ExportInterrupted once it is cancelled.
         """
@@ -87,19 +88,20 @@ class CopyOut:
                 size, data = get(1)
             self._messages += messages
             if len(chunk) >= CHUNK_BYTES:
-                yield self._counted(chunk)
-                chunk = bytearray()
+                whole = len(chunk) // CHUNK_BYTES * CHUNK_BYTES
+                yield from self._counted(memoryview(chunk)[:whole])
+                chunk = chunk[whole:]
             if size == 0:
                 self._wait(readable)
                 consume()
                 size, data = get(1)
-        if chunk:
-            yield self._counted(chunk)
+        yield from self._counted(memoryview(chunk))
         self._check_command_tag()
 
-    def _counted(self, chunk: bytearray) -> bytearray:
-        self.bytes += len(chunk)
-        return chunk
+    def _counted(self, data: memoryview) -> Iterator[memoryview]:
+        self.bytes += len(data)
+        for begin in range(0, len(data), CHUNK_BYTES):
+            yield data[begin : begin + CHUNK_BYTES]
 
     def _wait(self, readable: select.poll) -> None:
         # For a second at most, then libpq looks for itself: bytes that TLS has decoded make no socket readable.

@@ -139,10 +139,12 @@ def test_values_of_many_megabytes_come_through(exports: Exports, admin: psycopg.
 
 
 def test_the_same_rows_give_the_same_bytes(exports: Exports, admin: psycopg.Connection) -> None:
+    """However the network cuts them up, which is different each time."""
     admin.execute("create table t as select n, md5(n::text) from generate_series(1, 30000) as n")
-    for number in (1, 2):
-        exports.handle(ask(blob=f"{number}"))
-    assert exports.receipt("1").parts == exports.receipt("2").parts
+    names = [f"{number}" for number in range(20)]
+    for name in names:
+        exports.handle(ask(blob=name))
+    assert len({exports.receipt(name).parts for name in names}) == 1
 
 
 def test_the_servers_own_settings_leave_the_bytes_alone(
