@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_TARGET PIP_PREFIX
 export PYTHONNOUSERSITE := 1
 PYTHON := .venv/bin/python
+# Most tests wait for servers and locks rather than for a processor; each job has servers of its own.
+JOBS := 4
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
@@ -20,8 +22,8 @@ demo: setup  ## the whole way of a request, on this machine, in about a minute
 up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C
 	@$(PYTHON) -m local.up
 
-test: setup  ## all tests, on real servers (ARGS="-k name" for some)
-	@$(PYTHON) -m pytest $(ARGS)
+test: setup  ## all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
+	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 test-containers:  ## the integration tests on the vendors' container images; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "make $@: there is no Docker engine; start one, or run 'make test'" >&2; exit 1; }

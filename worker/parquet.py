@@ -69,7 +69,9 @@ def copy_parquet(
     except OSError as error:
         # In the middle of the rows the driver passes the server's message on, without its SQLSTATE.
         cause = str(error).strip().partition("\n")[0]
-        raise translated(Trouble("22P02" if _NO_LIST in cause else "", cause, ""), subject) from error
+        if _NO_LIST in cause:
+            raise SourceRejected(f"export of {subject} was refused: {_NO_LIST}", reason="NotSupported") from error
+        raise translated(Trouble("", cause, ""), subject) from error
     return part.finished(rows, arrow_bytes)
 
 

@@ -119,7 +119,7 @@ def test_a_newer_version_is_told_apart_from_garbage_whatever_else_it_holds() -> 
         ({"output": {"delimiter": "\0"}}, "output.delimiter: a delimiter is one"),
         ({"output": {"null": 'N"'}}, "output.null: the text for NULL cannot contain"),
         ({"output": {"null": "a,b"}}, "output: the text for NULL cannot contain the delimiter"),
-        ({"output": {"format": "parquet"}}, "output.format: Input should be 'csv' or 'parquet'"),
+        ({"output": {"format": "xlsx"}}, "output.format: Input should be 'csv' or 'parquet'"),
     ],
 )
 def test_a_field_that_cannot_be_used_is_named(more: dict[str, Any], expected: str) -> None:
