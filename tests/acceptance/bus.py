@@ -10,6 +10,7 @@ from azure.servicebus import (
     ServiceBusMessage,
     ServiceBusReceivedMessage,
     ServiceBusReceiver,
+    ServiceBusSender,
     ServiceBusSubQueue,
 )
 from azure.servicebus.amqp import AmqpAnnotatedMessage
@@ -23,20 +24,20 @@ class Bus:
     def __init__(self, connection_string: str, queue: str) -> None:
         self.connection_string = connection_string
         self.queue = queue
+        self._sender: ServiceBusSender | None = None
         self._receivers: dict[ServiceBusSubQueue | None, ServiceBusReceiver] = {}
-        # Without the SDK's keep-alive thread, in whose sleep each close() waits for a second.
         self._client = ServiceBusClient.from_connection_string(connection_string, retry_total=1)
 
     def send(self, *messages: ExportRequest | ServiceBusMessage) -> None:
-        with self._client.get_queue_sender(self.queue, keep_alive=0) as sender:
-            for one in messages:
-                sender.send_messages(one if isinstance(one, ServiceBusMessage) else message_of(one))
+        self.send_raw(*(message_of(one) if isinstance(one, ExportRequest) else one for one in messages))
 
-    def send_raw(self, *messages: AmqpAnnotatedMessage) -> None:
+    def send_raw(self, *messages: ServiceBusMessage | AmqpAnnotatedMessage) -> None:
         """Sends messages of any AMQP shape."""
-        with self._client.get_queue_sender(self.queue, keep_alive=0) as sender:
-            for one in messages:
-                sender.send_messages(one)
+        if self._sender is None:
+            # Without the SDK's keep-alive thread, for whose sleep of a second close() would wait.
+            self._sender = self._client.get_queue_sender(self.queue, keep_alive=0)
+        for one in messages:
+            self._sender.send_messages(one)
 
     def messages(self) -> list[ServiceBusReceivedMessage]:
         """Whatever is in the queue: waiting, under a lock, or scheduled."""

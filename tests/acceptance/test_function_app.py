@@ -84,19 +84,11 @@ def test_on_a_host_without_settlement_the_delivery_count_ends_what_cannot_succee
     assert "could not be dead-lettered at once" in host.output()
 
 
-@pytest.mark.parametrize(
-    ("settings", "told"),
-    [
-        ({"PGHOST": ""}, "PGHOST is missing"),
-        ({"TAILRACE_JOBS": "nowhere.toml"}, "nowhere.toml: no such file; set TAILRACE_JOBS"),
-        ({"TAILRACE_MAX_ATTEMPTS": "many"}, "TAILRACE_MAX_ATTEMPTS: Input should be a valid integer"),
-    ],
-)
-def test_an_app_with_wrong_settings_takes_no_message_and_says_what_to_mend(
-    hosts: Hosts, bus: Bus, settings: dict[str, str], told: str
-) -> None:
+def test_an_app_with_wrong_settings_takes_no_message_and_says_what_to_mend(hosts: Hosts, bus: Bus) -> None:
     bus.send(ask("small"))
-    with pytest.raises(RuntimeError, match=re.escape(told)):
-        hosts.functions(**settings)
+    with pytest.raises(RuntimeError) as told:
+        hosts.functions(PGHOST="", TAILRACE_MAX_ATTEMPTS="many")
+    assert "PGHOST is missing" in str(told.value)
+    assert "TAILRACE_MAX_ATTEMPTS: Input should be a valid integer" in str(told.value)
     (message,) = bus.messages()
     assert message.delivery_count == 0

@@ -2,13 +2,15 @@
 
 import json
 import signal
+import time
+from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 from acceptance.asking import ask
 from acceptance.bus import Bus
-from acceptance.conftest import Begin, Blobs, Hosts
+from acceptance.conftest import LOCK_S, Begin, Blobs, Hosts
 from acceptance.gate import Gate
 from acceptance.waiting import until
 from azure.servicebus import ServiceBusMessage
@@ -23,7 +25,20 @@ def small(admin: psycopg.Connection) -> None:
     admin.execute("create table small as select n as id from generate_series(1, 100) as n")
 
 
-def test_what_can_be_exported_is_and_the_rest_is_dead_lettered_with_its_reason(
+def odd_messages() -> list[AmqpAnnotatedMessage]:
+    """As other clients send them: without an id, with a number for one, with anything in the properties."""
+    odd: list[dict[str, Any]] = [
+        {"properties": {"message_id": UUID(int=5)}},
+        {"properties": {"message_id": 7}},
+        {"application_properties": {"attempt": "many", "traceparent": "x", "delivery": 3.5}},
+        {"properties": {"subject": "x" * 500, "correlation_id": "c"}},
+        {},
+    ]
+    bodies = [ask("small", blob=f"odd/{number}").to_body() for number in range(len(odd))]
+    return [AmqpAnnotatedMessage(data_body=body, **more) for body, more in zip(bodies, odd, strict=True)]
+
+
+def test_what_can_be_exported_is_and_the_rest_is_dead_lettered_with_its_reason_at_once(
     begin: Begin, bus: Bus, blobs: Blobs
 ) -> None:
     good = [ask("small", blob=f"small/{number}") for number in range(4)]
@@ -33,8 +48,9 @@ def test_what_can_be_exported_is_and_the_rest_is_dead_lettered_with_its_reason(
     bus.send(ServiceBusMessage(json.dumps({**body, "blob": "../up"}), message_id="bad-2"))
     bus.send(ServiceBusMessage(b"[" * 150_000, message_id="bad-3"), ServiceBusMessage(b"", message_id="bad-4"))
     bus.send(ServiceBusMessage(json.dumps({**body, "version": 7}), message_id="bad-5"), *good[2:])
+    bus.send_raw(*odd_messages(), AmqpAnnotatedMessage(data_body=missing.to_body(), properties={"message_id": 8}))
     begin()
-    dead = bus.wait_for_dead_letters(6)
+    dead = bus.wait_for_dead_letters(7)
     bus.wait_until_empty()
     assert {key: reason for key, (reason, _) in dead.items()} == {
         "bad-1": "InvalidRequest",
@@ -43,32 +59,14 @@ def test_what_can_be_exported_is_and_the_rest_is_dead_lettered_with_its_reason(
         "bad-4": "InvalidRequest",
         "bad-5": "UnknownVersion",
         str(missing.request_id): "TableMissing",
+        "8": "TableMissing",
     }
     assert 'relation "public.missing" does not exist (SQLSTATE 42P01)' in dead[str(missing.request_id)][1]
     assert all(description for _, description in dead.values())
-    assert blobs.names() == [request.blob for request in good]
+    assert {message.delivery_count for message in bus.dead_letters()} == {0}
+    assert blobs.names() == [f"odd/{number}" for number in range(5)] + [request.blob for request in good]
     assert all(blobs.rows(request.blob) == 100 for request in good)
     assert [blobs.receipt(request.blob).request_id for request in good] == [request.request_id for request in good]
-    assert {message.delivery_count for message in bus.dead_letters()} == {0}
-
-
-def test_ids_and_properties_of_other_senders_do_no_harm(begin: Begin, bus: Bus, blobs: Blobs) -> None:
-    """Other clients leave the id out, send a number for one, or put anything into the properties."""
-    odd: list[dict[str, object]] = [
-        {"properties": {"message_id": UUID(int=5)}},
-        {"properties": {"message_id": 7}},
-        {"application_properties": {"attempt": "many", "traceparent": "x", "delivery": 3.5}},
-        {"properties": {"subject": "x" * 500, "correlation_id": "c"}},
-        {},
-    ]
-    for number, more in enumerate(odd):
-        data = ask("small", blob=f"odd/{number}").to_body()
-        bus.send_raw(AmqpAnnotatedMessage(data_body=data, **more))
-    bus.send_raw(AmqpAnnotatedMessage(data_body=ask("missing").to_body(), properties={"message_id": 8}))
-    begin()
-    bus.wait_until_empty()
-    assert blobs.names() == [f"odd/{number}" for number in range(5)]
-    assert [letter.dead_letter_reason for letter in bus.dead_letters()] == ["TableMissing"]
 
 
 def test_a_body_that_was_sent_as_an_amqp_value_is_read_if_it_is_a_text(hosts: Hosts, bus: Bus, blobs: Blobs) -> None:
@@ -139,16 +137,12 @@ def test_after_the_last_attempt_the_reason_is_on_the_dead_letter(
 
 
 def test_an_export_that_takes_longer_than_a_lock_keeps_it(
-    begin: Begin, bus: Bus, blobs: Blobs, admin: psycopg.Connection
+    hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
 ) -> None:
     """Seen by a second worker, who would get the message at the end of its lock."""
-    import time
-
-    from acceptance.conftest import LOCK_S
-
     gate = Gate(admin, 10)
     with gate.closed():
-        workers = [begin(TAILRACE_LOCK_TIMEOUT_SECONDS="60") for _ in range(2)]
+        workers = [hosts.container(TAILRACE_LOCK_TIMEOUT_SECONDS="60") for _ in range(2)]
         bus.send(ask("gated"))
         gate.wait_for()
         began = time.monotonic()

@@ -1,7 +1,9 @@
 """One name, one blob: whole or not there, never another request's, and by one commit only."""
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -10,9 +12,12 @@ import pytest
 from acceptance.asking import RUN, ask
 from acceptance.gate import Gate
 from azure.storage.blob import ContainerClient
-from integration.worker.conftest import Exports, OpenExports
+from integration.worker.conftest import NO_JOBS, Exports, OpenExports
 
-from contracts.settlement import Complete, DeadLetter, RetryLater
+from contracts.settlement import Complete, DeadLetter, RetryLater, Settlement
+from settings import Settings
+from worker.delivery import Delivery, handle_message
+from worker.open import open_exporter
 
 NAME = "x/1.csv.gz"
 
@@ -26,8 +31,8 @@ def etag(exports: Exports) -> str:
     return str(exports.container.get_blob_client(NAME).get_blob_properties().etag)
 
 
-def put(exports: Exports, data: bytes = b"mine", **metadata: str) -> None:
-    exports.container.upload_blob(NAME, data, metadata=metadata, overwrite=True)
+def put(exports: Exports, **metadata: str) -> None:
+    exports.container.upload_blob(NAME, b"mine", metadata=metadata, overwrite=True)
 
 
 def test_a_request_that_is_done_is_not_done_again(exports: Exports, admin: psycopg.Connection) -> None:
@@ -209,11 +214,30 @@ def test_a_wrong_account_key_is_told_without_the_key(open_exports: OpenExports, 
     assert "UzNjcmV0S2V5" not in settlement.description
 
 
+@pytest.fixture(scope="module", autouse=True)
+def unreachable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Settlement]]:
+    """An export to storage that is not there, under way while the other tests run: it takes eight seconds."""
+    jobs = tmp_path_factory.mktemp("jobs") / "jobs.toml"
+    jobs.write_text(NO_JOBS)
+    key = "AccountName=a;AccountKey=UzNjcmV0S2V5"
+    environ = {
+        "ServiceBusConnection": "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=n;SharedAccessKey=k;",
+        "ExportStorage": f"DefaultEndpointsProtocol=http;{key};BlobEndpoint=http://127.0.0.1:9/a;",
+        "PGHOST": "127.0.0.1",
+        "PGDATABASE": "none",
+        "PGUSER": "none",
+        "PGPASSWORD": "none",
+        "TAILRACE_JOBS": str(jobs),
+    }
+    delivery = Delivery(ask().to_body(), "id", 1, 1)
+    with open_exporter(Settings.from_env(environ)) as exporter, ThreadPoolExecutor() as threads:
+        yield threads.submit(handle_message, delivery, exporter, Event())
+
+
 def test_storage_that_cannot_be_reached_is_tried_again_and_the_database_is_left_alone(
-    open_exports: OpenExports, admin: psycopg.Connection
+    unreachable: Future[Settlement],
 ) -> None:
-    address = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=UzNjcmV0S2V5;BlobEndpoint=http://127.0.0.1:9/a;"
-    settlement = open_exports(ExportStorage=address).handle(ask())
+    settlement = unreachable.result(60)
     assert isinstance(settlement, RetryLater)
     assert settlement.reason == "SinkUnavailable"
     assert "127.0.0.1" in settlement.description

@@ -14,7 +14,7 @@ from local.postgres import Postgres
 @pytest.fixture(scope="module")
 def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     with Postgres.start(tmp_path_factory.mktemp("tls"), tls=True) as postgres:
-        with psycopg.connect(**postgres.parameters("postgres"), autocommit=True) as admin:
+        with psycopg.connect(postgres.dsn("postgres"), autocommit=True) as admin:
             admin.execute("create table t as select n as id, md5(n::text) as v from generate_series(1, 300000) as n")
             admin.execute(
                 "create table wide as select repeat(md5(n::text), 3000) as v from generate_series(1, 300) as n"
@@ -29,7 +29,7 @@ def test_rows_of_any_size_arrive_whole(
     """Rows smaller than a TLS record, and some that span several."""
     exports = open_exports(**encrypted.environ())
     assert exports.handle(ask(table, parts=parts)) == Complete("exported")
-    with psycopg.connect(**encrypted.parameters()) as client, client.cursor() as cursor:
+    with psycopg.connect(encrypted.dsn()) as client, client.cursor() as cursor:
         with cursor.copy(f"copy {table} to stdout (format csv, header)") as copy:
             assert exports.csv() == b"".join(copy)
 

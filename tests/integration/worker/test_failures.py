@@ -13,7 +13,6 @@ from acceptance.gate import Gate
 from integration.worker.conftest import Exports, OpenExports
 
 from contracts.settlement import Abandon, Complete, DeadLetter, RetryLater
-from local.stack import Stack
 
 
 @pytest.mark.parametrize(
@@ -134,10 +133,6 @@ def test_an_interrupted_export_is_given_back_and_its_copy_ends(exports: Exports,
     assert list(exports.container.list_blobs()) == []
 
 
-def refused(stack: Stack, port: int | None = None, **settings: str) -> dict[str, str]:
-    return {**({"PGPORT": str(port)} if port else {}), "TAILRACE_CONNECT_TIMEOUT_SECONDS": "1", **settings}
-
-
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
@@ -149,7 +144,7 @@ def refused(stack: Stack, port: int | None = None, **settings: str) -> dict[str,
 def test_a_refused_login_says_who_was_refused_where_and_no_password(
     open_exports: OpenExports, settings: dict[str, str], told: str, environ: dict[str, str]
 ) -> None:
-    exports = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="1", **settings)
+    exports = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", **settings)
     settlement = exports.handle(ask())
     assert isinstance(settlement, RetryLater)
     assert settlement.reason == "LoginRefused"
@@ -164,7 +159,7 @@ def test_a_server_that_is_not_there_says_where_it_was_looked_for(open_exports: O
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but not listening: refused for as long as it is held
         port = str(taken.getsockname()[1])
-        settlement = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="1", PGPORT=port).handle(ask())
+        settlement = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", PGPORT=port).handle(ask())
     assert isinstance(settlement, RetryLater)
     assert settlement.reason == "SourceUnavailable"
     assert f"127.0.0.1:{port}" in settlement.description
@@ -174,21 +169,21 @@ def test_a_server_that_is_not_there_says_where_it_was_looked_for(open_exports: O
 def test_a_server_that_accepts_and_says_nothing_does_not_hold_an_export_for_ever(open_exports: OpenExports) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = str(silent.getsockname()[1])
-        settlement = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="1", PGPORT=port).handle(ask())
+        settlement = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", PGPORT=port).handle(ask())
     assert isinstance(settlement, RetryLater)
     assert settlement.reason == "SourceUnavailable"
 
 
 def test_a_name_that_does_not_resolve_is_told(open_exports: OpenExports) -> None:
     settlement = open_exports(
-        TAILRACE_CONNECT_TIMEOUT_SECONDS="1", PGHOST="nowhere.invalid", PGSSLMODE="disable"
+        TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", PGHOST="nowhere.invalid", PGSSLMODE="disable"
     ).handle(ask())
     assert isinstance(settlement, RetryLater)
     assert "nowhere.invalid" in settlement.description
 
 
 def test_an_encrypted_connection_to_a_server_without_encryption_is_refused(open_exports: OpenExports) -> None:
-    settlement = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="1", PGSSLMODE="require").handle(ask())
+    settlement = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", PGSSLMODE="require").handle(ask())
     assert isinstance(settlement, RetryLater)
     assert "SSL" in settlement.description
 
@@ -214,7 +209,7 @@ def test_a_database_that_takes_no_connections_for_a_moment_is_tried_again(
 ) -> None:
     """And the first export after that moment has its connection, however long it took."""
     admin.execute("create table t as select 1 as id")
-    exports = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="1")
+    exports = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5")
     with psycopg.connect(admin.info.dsn, password=admin.info.password, dbname="postgres", autocommit=True) as server:
         server.execute(f"alter database {database} allow_connections false")
         exports.handle(ask())
@@ -226,7 +221,7 @@ def test_a_database_that_takes_no_connections_for_a_moment_is_tried_again(
 
 
 def test_the_last_attempt_is_dead_lettered_with_the_last_reason(open_exports: OpenExports) -> None:
-    exports = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="1", PGDATABASE="nowhere", TAILRACE_MAX_ATTEMPTS="3")
+    exports = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", PGDATABASE="nowhere", TAILRACE_MAX_ATTEMPTS="3")
     assert isinstance(exports.handle(ask(), attempt=2), RetryLater)
     settlement = exports.handle(ask(), attempt=3)
     assert isinstance(settlement, DeadLetter)
@@ -236,7 +231,7 @@ def test_the_last_attempt_is_dead_lettered_with_the_last_reason(open_exports: Op
 
 def test_without_a_token_the_identity_is_to_blame_and_not_the_pool(open_exports: OpenExports) -> None:
     exports = open_exports(
-        TAILRACE_CONNECT_TIMEOUT_SECONDS="1",
+        TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5",
         PGPASSWORD="",
         TAILRACE_PG_AUTH="entra",
         TAILRACE_CREDENTIAL="service-principal",
