@@ -120,12 +120,12 @@ def test_a_database_that_was_away_is_asked_again_by_a_clone_with_the_next_attemp
 
 
 def test_after_the_last_attempt_the_reason_is_on_the_dead_letter(
-    begin: Begin, bus: Bus, admin: psycopg.Connection
+    hosts: Hosts, bus: Bus, admin: psycopg.Connection
 ) -> None:
     request = ask("small")
     with admin.transaction():
         admin.execute("lock table small in access exclusive mode")
-        begin(TAILRACE_MAX_ATTEMPTS="3", TAILRACE_LOCK_TIMEOUT_SECONDS="0.1")
+        hosts.container(TAILRACE_MAX_ATTEMPTS="3", TAILRACE_LOCK_TIMEOUT_SECONDS="0.1")
         bus.send(request)
         dead = bus.wait_for_dead_letters()
     ((message_id, (reason, description)),) = dead.items()

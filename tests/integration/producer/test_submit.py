@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, datetime
 
-import pytest
 from acceptance.bus import Bus, body_of
 
 from contracts.request import parse_request
@@ -32,38 +31,6 @@ def test_a_job_without_windows_is_asked_for_by_name(settings: Settings, bus: Bus
     answer = submit_over_http(b'{"job": "asked"}', settings, NOW)
     assert (answer.status, json.loads(answer.body)["run"]) == (202, "2026-02-01T12:30:00Z")
     assert json.loads(answer.body)["source"] == {"kind": "query", "name": "asked"}
-
-
-@pytest.mark.parametrize(
-    ("body", "told"),
-    [
-        (b"", "the body must be"),
-        (b"\xff", "the body must be"),
-        (b"[]", "the body must be"),
-        (b"[" * 100_000, "the body must be"),
-        (b"{}", "job: missing"),
-        (b'{"job": 1}', "job: Input should be a valid string"),
-        (b'{"job": "../x"}', "job: String should match pattern"),
-        (b'{"job": "clicks", "sql": "select 1"}', "sql: unknown key"),
-        (b'{"job": "numbers", "window_start": 5000}', "window_start: Input should be a valid string"),
-        (b'{"job": "none"}', "there is no job 'none' in jobs.toml; it has asked, clicks, latest, numbers"),
-        (b'{"job": "clicks"}', "exports windows; say which by its start"),
-        (b'{"job": "asked", "window_start": "2026-01-31"}', "has no windows; leave the window's start out"),
-        (b'{"job": "clicks", "window_start": "2026-01-31T01:00"}', "no window that begins at 2026-01-31T01:00"),
-        (b'{"job": "clicks", "window_start": "2026-02-01"}', "is open until 2026-02-02 00:00:00+00:00"),
-        (b'{"job": "clicks", "window_start": "9999-12-31"}', "is not in the years 1000 to 9000"),
-        (b'{"job": "clicks", "window_start": "0001-01-01T00:00:00+14:00"}', "is not in the years 1000 to 9000"),
-        (b'{"job": "numbers", "window_start": "5"}', "no window that begins at 5; the next one begins at 1000"),
-        (b'{"job": "numbers", "window_start": "99999999999999999999999"}', "no bigint can hold"),
-    ],
-)
-def test_what_cannot_be_asked_for_is_answered_with_the_reason(
-    settings: Settings, bus: Bus, body: bytes, told: str
-) -> None:
-    answer = submit_over_http(body, settings, NOW)
-    assert answer.status == 400
-    assert told in json.loads(answer.body)["error"]
-    assert len(answer.body) < 2000
 
 
 def test_a_broken_deployment_is_not_the_callers_mistake(settings: Settings, environ: dict[str, str]) -> None:

@@ -150,7 +150,7 @@ HOUR = 3600
         [["dead-letter", "TableMissing", "relation s.t does not exist"]],
         [["dead-letter", "Größe", '漢字 🚀 "quoted"\nand more']],
         [["dead-letter", "Long", "x" * 4096]],
-        [["retry", 1], ["dead-letter", "Clone", "the second attempt"]],
+        [["retry", 0], ["dead-letter", "Clone", "the second attempt"]],
         [["retry", 1], ["abandon"], ["retry", HOUR]],
         [["retry", 0], ["retry", 0], ["dead-letter", "Third", "told"]],
     ],
