@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0  # how long an idle worker takes to stop
+_LONGEST_PAUSE = 30.0  # seconds between attempts to connect; one that lasted longer was a success
 _LAST_SECONDS = 8.0  # for cancelling a COPY and giving a message back
 
 
@@ -75,8 +76,9 @@ class Consumer:
 
     def _work(self) -> None:
         """One slot: connects, works, and connects again after a failure, with a growing pause."""
-        pause = 1.0
+        pause = 0.5
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 with service_bus_errors("receive", self._settings.queue):
                     self._receive()
@@ -85,8 +87,8 @@ class Consumer:
                 return
             except Exception as error:  # noqa: BLE001  # the SDK lets out whatever its parts meet; a slot must go on
                 event(_log, logging.ERROR, "receiver failed", slot=current_thread().name, error=str(error))
+                pause = 1.0 if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
                 self._stopping.wait(pause)
-                pause = min(pause * 2, 30.0)
             else:
                 return
 
