@@ -110,6 +110,8 @@ def test_a_brace_that_is_meant_is_written_twice() -> None:
         ("1 hour", "{window_start:%F}", "hour"),
         ("15 minutes", "{window_start:%FT%H}", "minute"),
         ("1 day", "fixed", "year and month and day"),
+        ("1 day", "{window_start:%j}", "year"),
+        ("1 hour", "{window_start:%G-%V-%u}", "hour"),
     ],
 )
 def test_a_template_that_tells_two_windows_apart_too_little_says_what_it_lacks(

@@ -48,6 +48,24 @@ def test_catch_up_is_how_far_back_windows_are_named_again() -> None:
     assert starts(job(window={**DAILY, "catch_up": "1 day"}), "2026-02-01 12:00:00") == ["2026-01-31"]
 
 
+@pytest.mark.parametrize(
+    ("more", "last_moment", "start"),
+    [
+        ({}, "2026-02-01 23:59:59", "2026-01-31"),
+        ({"every": "1 month"}, "2026-02-01 23:59:59", "2026-01-01"),
+        ({"every": "12 months"}, "2026-01-01 23:59:59", "2025-01-01"),
+        ({"delay": "10 days"}, "2026-02-11 23:59:59", "2026-01-31"),
+        ({"timezone": "Europe/Berlin"}, "2026-10-26 22:59:59", "2026-10-25"),  # which had 25 hours
+    ],
+)
+def test_a_window_is_named_until_the_last_moment_of_catch_up(
+    more: dict[str, str], last_moment: str, start: str
+) -> None:
+    made = job(blob="x/{window_start:%F}", window={**DAILY, "catch_up": "1 day", **more})
+    assert starts(made, last_moment) == [start]
+    assert start not in starts(made, str(at(last_moment) + timedelta(seconds=1))[:19])
+
+
 def test_without_catch_up_nothing_is_ever_due() -> None:
     assert starts(job(window={**DAILY, "catch_up": "0 days"}), "2026-02-01 00:00:00") == []
 
