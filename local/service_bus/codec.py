@@ -74,8 +74,8 @@ def sections(data: bytes) -> Iterator[Section]:
             start_of_value = decode.skip(data, at + 1)
             code = decode.value_at(data, at + 1)[0]
             end = decode.skip(data, start_of_value)
-        except (IndexError, RecursionError) as error:
-            raise Malformed("not an AMQP message: a section ends too early") from error
+        except decode.BROKEN as error:
+            raise Malformed("not an AMQP message: a section is broken or ends too early") from error
         if not isinstance(code, int) or not HEADER <= code <= FOOTER:
             raise Malformed(f"not an AMQP message: unknown section {code!r}")
         yield code, at, start_of_value, end

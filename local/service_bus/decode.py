@@ -50,6 +50,10 @@ _VARIABLE: dict[int, Callable[[bytes], Any]] = {
 }
 
 
+# What broken bytes make Python raise.
+BROKEN = (IndexError, struct.error, OverflowError, TypeError, ValueError, RecursionError)
+
+
 def value(data: bytes) -> Any:
     r"""The value that `data` starts with.
 
@@ -66,7 +70,7 @@ def value(data: bytes) -> Any:
         return value_at(data, 0)[0]
     except Malformed:
         raise
-    except (IndexError, struct.error, OverflowError, TypeError, ValueError, RecursionError) as error:
+    except BROKEN as error:
         raise Malformed(f"not an AMQP value: {error}") from error
 
 

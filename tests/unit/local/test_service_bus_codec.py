@@ -8,7 +8,7 @@ from azure.servicebus._pyamqp._decode import decode_payload
 from azure.servicebus._pyamqp._encode import encode_payload
 from azure.servicebus._pyamqp.message import BatchMessage
 from azure.servicebus._transport._pyamqp_transport import PyamqpTransport
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from proton import Data
 
@@ -92,6 +92,7 @@ def test_bytes_that_are_no_message_are_refused(data: bytes):
 
 @settings(max_examples=300, deadline=None, database=None)
 @given(st.binary(max_size=200), st.integers(0, 400), st.binary(min_size=1, max_size=4))
+@example(junk=b"", at=1, patch=b"s")
 def test_no_bytes_bring_the_codec_down(junk: bytes, at: int, patch: bytes):
     sound = full()
     at %= len(sound)
