@@ -20,7 +20,7 @@ from local.broker import Broker
 from local.process import Launch, Process, start
 
 ROOT = Path(__file__).parents[2]
-LOCK_S = 3
+LOCK_S = 5  # renewed at half of it, which a busy machine may be late for
 JOBS = """
 [[job]]
 name = "clicks"

@@ -1,8 +1,6 @@
 """What both kinds of worker promise: a request ends as a whole blob, as a later attempt, or as a dead letter."""
 
 import json
-import signal
-import time
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +8,7 @@ import psycopg
 import pytest
 from acceptance.asking import ask
 from acceptance.bus import Bus
-from acceptance.conftest import LOCK_S, Begin, Blobs, Hosts
-from acceptance.gate import Gate
+from acceptance.conftest import Begin, Blobs, Hosts
 from acceptance.waiting import until
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.amqp import AmqpAnnotatedMessage
@@ -81,26 +78,6 @@ def test_a_body_that_was_sent_as_an_amqp_value_is_read_if_it_is_a_text(hosts: Ho
     assert blobs.names() == ["plain"]
 
 
-def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing_half_written(
-    begin: Begin, bus: Bus, blobs: Blobs, admin: psycopg.Connection
-) -> None:
-    gate = Gate(admin, 60_000)
-    with gate.closed():
-        killed = begin(TAILRACE_LOCK_TIMEOUT_SECONDS="60")
-        bus.send(ask("gated"))
-        gate.wait_for()
-        killed.send_signal(signal.SIGKILL)
-        assert len(bus.messages()) == 1
-        begin(TAILRACE_LOCK_TIMEOUT_SECONDS="60")
-        gate.wait_for(2)  # the killed one's backend does not know yet
-        assert blobs.names() == []
-        gate.open()
-        bus.wait_until_empty()
-    assert blobs.names() == ["x/1.csv.gz"]
-    assert blobs.rows("x/1.csv.gz") == blobs.receipt("x/1.csv.gz").rows == gate.rows
-    assert bus.dead_letters() == []
-
-
 def test_a_database_that_was_away_is_asked_again_by_a_clone_with_the_next_attempt(
     begin: Begin, bus: Bus, blobs: Blobs, admin: psycopg.Connection, database: str
 ) -> None:
@@ -134,43 +111,3 @@ def test_after_the_last_attempt_the_reason_is_on_the_dead_letter(
     assert description.startswith("export of public.small failed: canceling statement due to lock timeout")
     assert description.endswith("gave up after 3 attempts")
     assert bus.messages() == []
-
-
-def test_an_export_that_takes_longer_than_a_lock_keeps_it(
-    hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
-) -> None:
-    """Seen by a second worker, who would get the message at the end of its lock."""
-    gate = Gate(admin, 10)
-    with gate.closed():
-        workers = [hosts.container(TAILRACE_LOCK_TIMEOUT_SECONDS="60") for _ in range(2)]
-        bus.send(ask("gated"))
-        gate.wait_for()
-        began = time.monotonic()
-        until(lambda: time.monotonic() > began + 1.5 * LOCK_S, "more than a lock's time to pass")
-        assert len(gate.waiting()) == 1
-        gate.open()
-        bus.wait_until_empty()
-    assert blobs.rows("x/1.csv.gz") == 10
-    assert all(worker.returncode is None for worker in workers)
-
-
-def test_a_worker_that_stood_still_until_its_lock_was_gone_does_no_harm(
-    hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
-) -> None:
-    gate = Gate(admin, 60_000)
-    with gate.closed():
-        asleep = hosts.container(TAILRACE_LOCK_TIMEOUT_SECONDS="60")
-        bus.send(ask("gated"))
-        gate.wait_for()
-        asleep.send_signal(signal.SIGSTOP)
-        hosts.container(TAILRACE_LOCK_TIMEOUT_SECONDS="60")
-        gate.wait_for(2)
-        asleep.send_signal(signal.SIGCONT)
-        until(lambda: "lock not renewed" in asleep.output(), "the first worker to notice")
-        gate.open()
-        bus.wait_until_empty()
-    until(lambda: "export failed" in asleep.output() or "export done" in asleep.output(), "the first worker to end it")
-    assert blobs.rows("x/1.csv.gz") == gate.rows
-    assert bus.dead_letters() == []
-    bus.send(ask("small", blob="next"), ask("small", blob="last"))
-    until(lambda: blobs.names() == ["last", "next", "x/1.csv.gz"], "both workers to go on")

@@ -104,6 +104,7 @@ def test_a_tick_with_nothing_due_touches_no_queue(settings: Settings, bus: Bus, 
 def test_a_thousand_blobs_and_a_foreign_one_are_looked_up(settings: Settings, container: ContainerClient) -> None:
     put(container, "y/mine", UUID(int=7))
     put(container, "y/other")
+    put(container, "y/unasked", UUID(int=8))
     put(container, "z/outside")
     names = [f"y/{number}" for number in range(6000)]
     assert BlobIndex(settings).present([*names, "y/mine", "y/other"]) == {"y/mine": UUID(int=7), "y/other": None}
@@ -118,6 +119,18 @@ def test_more_than_one_batch_of_requests_arrives_whole_and_in_order(settings: Se
     with ExportQueue(settings) as queue:
         assert queue.send(requests) == 520
     assert [message.message_id for message in bus.messages()] == [str(one.request_id) for one in requests]
+
+
+def test_a_person_may_send_a_request_again_though_it_is_a_repeat(settings: Settings, bus: Bus) -> None:
+    """As after its blob was removed; two clicks of a button are two messages then."""
+    repeated = request()
+    with ExportQueue(settings) as queue:
+        for again in (False, False, True, True):
+            queue.send([repeated], again=again)
+    ids = [str(message.message_id) for message in bus.messages()]
+    assert len(set(ids)) == len(ids) == 3
+    assert all(one.partition("#")[0] == str(repeated.request_id) for one in ids)
+    assert {body_of(message) for message in bus.messages()} == {repeated.to_body()}
 
 
 def test_a_request_near_the_limit_of_a_body_is_sent(settings: Settings, bus: Bus) -> None:
