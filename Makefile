@@ -1,6 +1,6 @@
 # Run `make` for the list. Everything is installed into this folder: .venv, local/node/node_modules, .local.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-containers bench check format lock clean
+.PHONY: help setup native demo up test test-containers bench check format lock clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 # Somebody else's Python settings must not reach this project's. All paths are relative: the folder's may hold spaces.
@@ -15,6 +15,9 @@ help:  ## this list
 
 setup:  ## install what is missing (the other targets do it themselves)
 	@sh scripts/setup.sh
+
+native:  ## compile the loop that reads rows, for this machine; setup does it too
+	@sh scripts/native.sh
 
 demo: setup  ## the whole way of a request, on this machine, in about a minute
 	@$(PYTHON) -m local.demo
@@ -53,5 +56,5 @@ lock: setup  ## write the lock files anew from pyproject.toml and local/node/pac
 	@sh scripts/lock.sh
 
 clean:  ## remove everything that was installed or generated
-	@rm -rf .venv .local local/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	@rm -rf worker/copyout.so .venv .local local/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,7 +23,7 @@ SDKS = (
     "grpc",
     "uamqp",
     "isal",
-    "zlib_ng",
+    "deflate",
     "zstandard",
 )
 

@@ -9,7 +9,7 @@ from contracts.model import Model
 _SUFFIXES = {"gzip": ".gz", "zstd": ".zst", "none": ""}
 _CONTENT_TYPES = {"gzip": "application/gzip", "zstd": "application/zstd", "none": "text/csv; charset=utf-8"}
 # The levels that there are, and the one where none is given.
-_LEVELS = {"gzip": (range(10), 2), "zstd": (range(1, 20), 3), "none": (range(0), 0)}
+_LEVELS = {"gzip": (range(10), 2), "zstd": (range(1, 20), 1), "none": (range(0), 0)}
 
 
 def _delimiter(value: str) -> str:
@@ -30,7 +30,7 @@ class Output(Model):
     """CSV as PostgreSQL itself writes it (UTF-8, quotes where needed, `""` for an empty text against NULL), or Parquet.
 
     Parquet is always compressed with zstd inside, and none of the other keys is for it. `level` is the compression's:
-    for gzip 0 to 3 (fast) or 4 to 9 (smaller), 2 where left out; for zstd 1 to 19, 3 where left out.
+    for gzip 0 to 3 (fast) or 4 to 9 (smaller), 2 where left out; for zstd 1 to 19, 1 where left out.
     """
 
     format: Literal["csv", "parquet"] = "csv"

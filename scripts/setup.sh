@@ -155,4 +155,5 @@ mkdir -p .local
 : >"$log"
 make_venv
 install_packages
+sh scripts/native.sh
 install_azurite

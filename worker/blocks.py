@@ -98,11 +98,14 @@ class PartUpload:
                 self._stage()
 
     def finished(self, rows: int, csv_bytes: int) -> Part:
-        """What the receipt says of this part."""
+        """What the receipt says of this part, to which nothing is written any more."""
+        if self.block_ids:
+            # A buffer is not to wait for the commit while other parts are written.
+            self.stage_rest()
         return Part(rows=rows, csv_bytes=csv_bytes, blob_bytes=self._bytes, sha256=self._digest.hexdigest())
 
     def stage_rest(self) -> None:
-        """Stages what is left; to be called when nothing is written any more."""
+        """Stages what is left."""
         if self._filled:
             self._stage()
 

@@ -11,32 +11,42 @@ class _Stream(Protocol):
     def flush(self) -> bytes: ...
 
 
-def compressed(chunks: Iterable[bytearray | memoryview], compression: str, level: int) -> Iterator[Buffer]:
-    r"""One gzip member or zstd frame of all chunks, or the chunks themselves; releases the GIL as it compresses.
+def compressed(chunks: Iterable[memoryview], compression: str, level: int) -> Iterator[Buffer]:
+    r"""Gzip members or a zstd frame of all chunks, or the chunks themselves; releases the GIL as it compresses.
 
     >>> import gzip
-    >>> gzip.decompress(b"".join(compressed([bytearray(b"a,b\n"), bytearray(b"1,2\n")], "gzip", 2)))
-    b'a,b\n1,2\n'
+    >>> [gzip.decompress(b"".join(compressed([memoryview(b"a,b\n"), memoryview(b"1,2\n")], "gzip", n))) for n in (2, 6)]
+    [b'a,b\n1,2\n', b'a,b\n1,2\n']
     """
     if compression == "none":
         yield from chunks
-        return
-    stream = _gzip(level) if compression == "gzip" else _zstd(level)
-    for chunk in chunks:
-        if data := stream.compress(chunk):
-            yield data
-    yield stream.flush()
+    elif compression == "gzip" and level > 3:
+        yield from _members(chunks, level)
+    else:
+        stream = _gzip(level) if compression == "gzip" else _zstd(level)
+        for chunk in chunks:
+            if data := stream.compress(chunk):
+                yield data
+        yield stream.flush()
 
 
 def _gzip(level: int) -> _Stream:
-    """Levels 0 to 3 are ISA-L's, the fastest there is; 4 to 9 are zlib-ng's, smaller and slower."""
-    if level <= 3:
-        from isal import isal_zlib
+    """Levels 0 to 3 are ISA-L's, the fastest there is."""
+    from isal import isal_zlib
 
-        return isal_zlib.compressobj(level, isal_zlib.DEFLATED, _GZIP_HEADER + isal_zlib.MAX_WBITS)
-    from zlib_ng import zlib_ng
+    return isal_zlib.compressobj(level, isal_zlib.DEFLATED, _GZIP_HEADER + isal_zlib.MAX_WBITS)
 
-    return zlib_ng.compressobj(level, zlib_ng.DEFLATED, _GZIP_HEADER + zlib_ng.MAX_WBITS)
+
+def _members(chunks: Iterable[memoryview], level: int) -> Iterator[Buffer]:
+    """Levels 4 to 9 are libdeflate's, the smallest files for their time; it makes a whole member of each chunk."""
+    from deflate import gzip_compress
+
+    member: Buffer | None = None
+    for chunk in chunks:
+        member = gzip_compress(chunk, level)
+        yield member
+    if member is None:
+        yield gzip_compress(b"", level)
 
 
 def _zstd(level: int) -> _Stream:

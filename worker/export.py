@@ -14,7 +14,6 @@ from contracts.request import ExportRequest, QuerySource, TableSource
 from telemetry.events import event
 from telemetry.traces import span
 from worker.parts import Reading, copy_parts
-from worker.reader_pool import ReaderPool
 from worker.sink import BlobChangedError, Found, Sink
 from worker.source import Source
 from worker.statement import select_statement
@@ -29,7 +28,6 @@ class Exporter:
 
     source: Source
     sink: Sink
-    readers: ReaderPool
     jobs: Jobs
     max_parts: int
     retry: RetryPolicy
@@ -54,7 +52,7 @@ def run_export(request: ExportRequest, exporter: Exporter, cancelled: Event) -> 
     if found and (done := _settled_by(found, request)):
         return done
     started_at, subject = datetime.now(UTC), subject_of(request)
-    reading = Reading(request, subject, source, exporter.readers, exporter.max_parts)
+    reading = Reading(request, subject, source, exporter.max_parts)
     event(_log, logging.INFO, "export started", blob=request.blob)
     try:
         with sink.upload(request.blob, found) as upload:

@@ -7,7 +7,6 @@ from contracts.jobs_file import load_jobs
 from settings import Settings
 from worker.entra import password_source
 from worker.export import Exporter
-from worker.reader_pool import ReaderPool
 from worker.sink import Sink
 from worker.source import Source
 from worker.verdict import RetryPolicy
@@ -18,6 +17,5 @@ def open_exporter(settings: Settings) -> Iterator[Exporter]:
     """What exports need, for as long as the block runs. Raises ConfigurationError."""
     jobs = load_jobs(settings.jobs)
     retry = RetryPolicy(settings.max_attempts, settings.retry_base)
-    with closing(Sink(settings)) as sink, closing(ReaderPool()) as readers:
-        with Source(settings, password_source(settings)) as source:
-            yield Exporter(source, sink, readers, jobs, settings.max_parts, retry)
+    with closing(Sink(settings)) as sink, Source(settings, password_source(settings)) as source:
+        yield Exporter(source, sink, jobs, settings.max_parts, retry)

@@ -1,26 +1,29 @@
-"""Reads the rows of a request into an upload: in this thread, and large ones in parts by reader processes, too."""
+"""Reads the rows of a request into an upload: in this thread, and large ones in parts by further threads, too."""
 
-from collections.abc import Callable
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from threading import Event, Lock
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
-from contracts.errors import ExportInterrupted
+from contracts.errors import ExportInterrupted, SourceUnavailable
 from contracts.receipt import Part
 from contracts.request import ExportRequest, TableSource
+from telemetry.events import event
 from worker.blocks import PartUpload
 from worker.compress import compressed
 from worker.parquet import as_arrow_takes_it, copy_parquet
-from worker.reader_pool import ReaderPool
 from worker.sink import Upload
 from worker.snapshot import Cancellation, copy_out
 from worker.source import Snapshot, Source
 from worker.split import parts_wanted, split, streams_wanted
 from worker.statement import copy_statement
 from worker.survey import quantiles, survey
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,6 @@ class Reading:
     request: ExportRequest
     subject: str
     source: Source
-    readers: ReaderPool
     max_parts: int
 
 
@@ -82,7 +84,7 @@ def _copy_as_parquet(
 
 
 class _Team:
-    """One thread of the worker and some reader processes, which take one part after the other, all of one snapshot."""
+    """Threads that take one part after the other, each with a connection, all of one snapshot."""
 
     def __init__(
         self, reading: Reading, snapshot: Snapshot, selects: list[sql.Composed], upload: Upload, cancelled: Event
@@ -100,22 +102,35 @@ class _Team:
         """Whether all are to stop: the export is cancelled, or one of them failed."""
         return self._failed.is_set() or self._cancelled.is_set()
 
-    def copy(self, processes: int) -> tuple[Part, ...]:
-        """Reads all parts, with the help of so many reader processes."""
-        if not processes:
-            self._take_parts(self._read_here)
-        else:
-            begin = self._reading.source.begin(self._snapshot.export()).as_string()
-            with ThreadPoolExecutor(processes, thread_name_prefix="part") as threads:
-                others = [threads.submit(self._take_parts, partial(self._read_there, begin)) for _ in range(processes)]
-                errors = _raised_by(self._take_parts, self._read_here)
-            errors += [error for other in others if (error := other.exception())]
-            if errors:
-                # The first to fail stopped the others, which only say that they were stopped.
-                raise min(errors, key=lambda error: isinstance(error, ExportInterrupted))
+    def copy(self, helpers: int) -> tuple[Part, ...]:
+        """Reads all parts, with the help of so many further threads."""
+        with ThreadPoolExecutor(max(1, helpers), thread_name_prefix="part") as threads:
+            shared = self._snapshot.export() if helpers else ""
+            others = [threads.submit(self._help, shared) for _ in range(helpers)]
+            errors: list[BaseException] = []
+            try:
+                self._take_parts(self._snapshot.connection)
+            except Exception as failure:  # noqa: BLE001  # raised again, unless another one says more
+                errors.append(failure)
+        errors += [error for other in others if (error := other.exception())]
+        if errors:
+            # The first to fail stopped the others, which only say that they were stopped.
+            raise min(errors, key=lambda error: isinstance(error, ExportInterrupted))
         return tuple(part for _, part in sorted(self._done.items()))
 
-    def _take_parts(self, read: Callable[[sql.Composed, PartUpload, bool], Part]) -> None:
+    def _help(self, shared: str) -> None:
+        is_open = False
+        try:
+            with self._reading.source.sharing(shared, self._reading.subject) as connection:
+                is_open = True
+                self._take_parts(connection)
+        except SourceUnavailable as error:
+            if is_open:
+                raise
+            # Those that have a connection read all parts.
+            event(_log, logging.WARNING, "export goes on with one connection less", reason=str(error))
+
+    def _take_parts(self, connection: psycopg.Connection[Any]) -> None:
         try:
             while True:
                 with self._taking:
@@ -123,38 +138,17 @@ class _Team:
                 if selected is None:
                     return
                 header = self._reading.request.output.header and index == 0
-                self._done[index] = read(selected, self._upload.part(index), header)
+                self._done[index] = self._read(connection, selected, self._upload.part(index), header=header)
         except BaseException:
             self._failed.set()
             raise
 
-    def _read_here(self, selected: sql.Composed, part: PartUpload, header: bool) -> Part:
+    def _read(
+        self, connection: psycopg.Connection[Any], selected: sql.Composed, part: PartUpload, *, header: bool
+    ) -> Part:
         output = self._reading.request.output
         statement = copy_statement(selected, output, header=header)
-        with copy_out(self._snapshot.connection, statement, header=header, cancelled=self) as copy:
+        with copy_out(connection, statement, header=header, cancelled=self) as copy:
             for data in compressed(copy.chunks(), output.compression, output.effective_level):
                 part.write(data)
         return part.finished(copy.rows, copy.bytes)
-
-    def _read_there(self, begin: str, selected: sql.Composed, part: PartUpload, header: bool) -> Part:
-        output = self._reading.request.output
-        order = {
-            "connect": self._reading.source.connector.parameters(),
-            "begin": begin,
-            "copy": copy_statement(selected, output, header=header).as_string(),
-            "header": header,
-            "compression": output.compression,
-            "level": output.effective_level,
-        }
-        with self._reading.readers.borrowed() as reader:
-            for data in reader.read(order, self._reading.subject, self):
-                part.write(data)
-            return part.finished(reader.answer["rows"], reader.answer["csv_bytes"])
-
-
-def _raised_by(call: Callable[..., None], *arguments: object) -> list[BaseException]:
-    try:
-        call(*arguments)
-    except Exception as error:  # noqa: BLE001  # raised again, unless another one says more
-        return [error]
-    return []

@@ -10,6 +10,10 @@ from psycopg import pq, sql
 
 from contracts.errors import ExportIncomplete, ExportInterrupted
 from worker.buffers import CHUNK_BYTES
+from worker.native import Rows, open_rows
+
+# How often an export that waits for rows looks whether it is to stop.
+_LOOK_UP_MS = 1000
 
 # Sets what the bytes of an export depend on, in the round trip that begins the transaction: row_security=off makes
 # a policy an error where it would leave rows out in silence; synchronize_seqscans=off makes the same data give the
@@ -66,47 +70,56 @@ class CopyOut:
         return max(0, self._messages - self._header)
 
     def chunks(self) -> Iterator[memoryview]:
-        """Chunks of CHUNK_BYTES, but for the last.
+        """Chunks of CHUNK_BYTES, but for the last; each is valid until the next one is asked for.
 
         They are cut at the same places whatever came with what, for what is made of them depends on that.
         Raises ExportIncomplete where the rows are not as many as the command tag says, and
         ExportInterrupted once it is cancelled.
         """
+        with open_rows(self._pgconn) as rows:
+            for chunk in self._joined_in_python() if rows is None else self._joined_in_c(rows):
+                self.bytes += len(chunk)
+                yield chunk
+        self._check_command_tag()
+
+    def _joined_in_c(self, rows: Rows) -> Iterator[memoryview]:
+        chunk, filled = bytearray(CHUNK_BYTES), 0
+        while not rows.is_ended:
+            filled += rows.fill(chunk, filled, _LOOK_UP_MS)
+            self._messages = rows.messages
+            self._stop_if_cancelled()
+            if filled == len(chunk) or rows.is_ended:
+                yield memoryview(chunk)[:filled]
+                filled = 0
+
+    def _joined_in_python(self) -> Iterator[memoryview]:
         # psycopg's own iteration costs a generator and a wait for each row; this loop only what libpq does.
         # Never get_copy_data(0): it keeps the GIL while it waits for the server, and with it all other exports.
         get, consume = self._pgconn.get_copy_data, self._pgconn.consume_input
         readable = select.poll()
         readable.register(self._pgconn.socket, select.POLLIN)
-        chunk = bytearray()
+        joined = bytearray()
         size, data = get(1)
         while size >= 0:
             messages = 0
             # One turn a row, so nothing else belongs here. It ends with what libpq has read, some 16 KiB or a row.
             while size > 0:
-                chunk += data
+                joined += data
                 messages += 1
                 size, data = get(1)
             self._messages += messages
-            if len(chunk) >= CHUNK_BYTES:
-                whole = len(chunk) // CHUNK_BYTES * CHUNK_BYTES
-                yield from self._counted(memoryview(chunk)[:whole])
-                chunk = chunk[whole:]
+            begin = 0
+            while len(joined) - begin >= CHUNK_BYTES:
+                yield memoryview(joined)[begin : begin + CHUNK_BYTES]
+                begin += CHUNK_BYTES
+            joined = joined[begin:] if begin else joined
             if size == 0:
-                self._wait(readable)
+                # Readable or not, libpq looks for itself: bytes that TLS has decoded make no socket readable.
+                readable.poll(_LOOK_UP_MS)
+                self._stop_if_cancelled()
                 consume()
                 size, data = get(1)
-        yield from self._counted(memoryview(chunk))
-        self._check_command_tag()
-
-    def _counted(self, data: memoryview) -> Iterator[memoryview]:
-        self.bytes += len(data)
-        for begin in range(0, len(data), CHUNK_BYTES):
-            yield data[begin : begin + CHUNK_BYTES]
-
-    def _wait(self, readable: select.poll) -> None:
-        # For a second at most, then libpq looks for itself: bytes that TLS has decoded make no socket readable.
-        readable.poll(1000)
-        self._stop_if_cancelled()
+        yield memoryview(joined)
 
     def _stop_if_cancelled(self) -> None:
         if self._cancelled.is_set():

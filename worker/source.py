@@ -75,20 +75,22 @@ class Source:
 
         `relation` is the table behind it, if there is one: the planner knows nothing of values that are kept apart.
         """
+        with self._slot(subject), self._connection(subject) as connection:
+            # One round trip: small exports are many.
+            first = sql.SQL("{};\nSELECT pg_current_snapshot()::text, {};\nEXPLAIN (FORMAT JSON) {}")
+            cursor = connection.execute(first.format(self.begin(), _whole_to_heap(relation), selected))
+            id_, factor = cursor.set_result(-2).fetchone() or ("", 1)
+            (plan,) = cursor.set_result(-1).fetchone() or ([],)
+            yield Snapshot(connection, str(id_), int(_planned_bytes(plan) * float(factor)))
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def sharing(self, shared: str, subject: str) -> Iterator[psycopg.Connection[Any]]:
+        """A connection that sees what an exported snapshot sees, within the caller's spare_connections."""
         with self._connection(subject) as connection:
-            try:
-                # One round trip: small exports are many.
-                first = sql.SQL("{};\nSELECT pg_current_snapshot()::text, {};\nEXPLAIN (FORMAT JSON) {}")
-                cursor = connection.execute(first.format(self.begin(), _whole_to_heap(relation), selected))
-                id_, factor = cursor.set_result(-2).fetchone() or ("", 1)
-                (plan,) = cursor.set_result(-1).fetchone() or ([],)
-                yield Snapshot(connection, str(id_), int(_planned_bytes(plan) * float(factor)))
-                connection.execute("COMMIT")
-            except psycopg.Error as error:
-                raise translated(Trouble.of(error), subject) from error
-            finally:
-                if connection.info.transaction_status is not pq.TransactionStatus.IDLE and not connection.closed:
-                    connection.rollback()
+            connection.execute(self.begin(shared))
+            yield connection
+            connection.execute("COMMIT")
 
     @contextmanager
     def spare_connections(self, wanted: int) -> Iterator[int]:
@@ -112,20 +114,28 @@ class Source:
         )
 
     @contextmanager
-    def _connection(self, subject: str) -> Iterator[psycopg.Connection[Any]]:
+    def _slot(self, subject: str) -> Iterator[None]:
         if not self._slots.acquire(timeout=self._settings.connect_timeout_seconds):
             raise self.exhausted(subject)
         try:
-            try:
-                connection = self._pool.getconn()
-            except PoolTimeout as timeout:
-                raise self.connector.failure(subject, timeout) from None
-            try:
-                yield connection
-            finally:
-                self._pool.putconn(connection)
+            yield
         finally:
             self._slots.release()
+
+    @contextmanager
+    def _connection(self, subject: str) -> Iterator[psycopg.Connection[Any]]:
+        try:
+            connection = self._pool.getconn()
+        except PoolTimeout as timeout:
+            raise self.connector.failure(subject, timeout) from None
+        try:
+            yield connection
+        except psycopg.Error as error:
+            raise translated(Trouble.of(error), subject) from error
+        finally:
+            if connection.info.transaction_status is not pq.TransactionStatus.IDLE and not connection.closed:
+                connection.rollback()
+            self._pool.putconn(connection)
 
 
 def _whole_to_heap(relation: sql.Identifier | None) -> sql.Composable:

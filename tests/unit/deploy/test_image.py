@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 BASE_IMAGE = "python:3.13-slim"
+BUILD_IMAGE = "python:3.13"
 TAG = "tailrace:image-test"
 
 
@@ -39,8 +40,9 @@ def test_everything_that_is_copied_exists_and_is_in_the_context(root: Path, copi
 
 def test_dependencies_are_installed_by_hash_and_the_worker_is_not_root(dockerfile: str) -> None:
     assert "--require-hashes" in dockerfile
-    assert re.findall(r"^FROM .*$", dockerfile, re.MULTILINE) == ["FROM ${BASE_IMAGE} AS build", "FROM ${BASE_IMAGE}"]
+    assert re.findall(r"^FROM .*$", dockerfile, re.MULTILINE) == ["FROM ${BUILD_IMAGE} AS build", "FROM ${BASE_IMAGE}"]
     assert f"ARG BASE_IMAGE={BASE_IMAGE}\n" in dockerfile
+    assert f"ARG BUILD_IMAGE={BUILD_IMAGE}\n" in dockerfile
     [user] = re.findall(r"^USER (\d+):(\d+)$", dockerfile, re.MULTILINE)
     assert user != ("0", "0")
     assert dockerfile.index("USER ") > dockerfile.rindex("FROM ")
@@ -64,8 +66,9 @@ def _docker(*arguments: str, timeout: float = 60) -> subprocess.CompletedProcess
 def image(root: Path) -> Iterator[str]:
     if shutil.which("docker") is None or _docker("info").returncode != 0:
         pytest.skip("no Docker engine runs here")
-    if _docker("image", "inspect", BASE_IMAGE).returncode != 0:
-        pytest.skip(f"the Docker engine has no image {BASE_IMAGE}; docker pull it")
+    for base in (BASE_IMAGE, BUILD_IMAGE):
+        if _docker("image", "inspect", base).returncode != 0:
+            pytest.skip(f"the Docker engine has no image {base}; docker pull it")
     options = ["--quiet", "--network", "host", "--file", str(root / "deploy" / "Dockerfile"), "--tag", TAG]
     built = _docker("build", *options, str(root), timeout=600)
     assert built.returncode == 0, built.stderr

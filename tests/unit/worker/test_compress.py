@@ -27,7 +27,7 @@ RUNS = st.lists(st.lists(st.binary(max_size=200), max_size=5), min_size=1, max_s
 @settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(RUNS)
 def test_runs_joined_end_to_end_are_one_valid_file(compression: str, level: int, runs: list[list[bytes]]) -> None:
-    streams = (compressed(map(bytearray, run), compression, level) for run in runs)
+    streams = (compressed(map(memoryview, run), compression, level) for run in runs)
     data = b"".join(chain.from_iterable(streams))
     assert UNPACK[compression](data) == b"".join(chain.from_iterable(runs))
 
@@ -35,5 +35,13 @@ def test_runs_joined_end_to_end_are_one_valid_file(compression: str, level: int,
 @pytest.mark.parametrize("compression", ["gzip", "zstd"])
 def test_the_same_rows_give_the_same_bytes(compression: str) -> None:
     """No time and no file name go into the header."""
-    first, second = (b"".join(compressed([bytearray(b"a,b\n" * 999)], compression, 2)) for _ in range(2))
+    first, second = (b"".join(compressed([memoryview(b"a,b\n" * 999)], compression, 2)) for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize(("compression", "level"), [("gzip", 2), ("gzip", 6), ("zstd", 1)])
+def test_no_rows_are_a_file_too(compression: str, level: int) -> None:
+    """Tools call a file of no bytes broken."""
+    data = b"".join(compressed([], compression, level))
+    assert data
+    assert UNPACK[compression](data) == b""
