@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -15,17 +16,23 @@ if TYPE_CHECKING:
     from contracts.request import ExportRequest
 
 
-def ours(*, parts: int | None = None, is_warm: bool = False, **output: Any) -> Steps:
-    """parts: None leaves their number to the worker. is_warm: the second export of the process is the timed one."""
+def ours(*, parts: int | None = None, is_warm: bool = False, is_compiled: bool = True, **output: Any) -> Steps:
+    """parts: None leaves their number to the worker. is_warm: the second export of the process is the timed one.
+
+    is_compiled: whether rows are joined by the loop in C.
+    """
 
     def steps(job: Job) -> Iterator[None]:
         from contracts.settlement import Complete
         from settings import Settings
+        from worker import native
         from worker.delivery import Delivery, handle_message
         from worker.open import open_exporter
 
-        # A stream needs a connection, and the snapshot that all share needs one more.
-        connections = {"TAILRACE_POOL_SIZE": str(parts + 1)} if parts and parts > 3 else {}
+        if not is_compiled:
+            native.LIBRARY = Path("switched-off")
+        assert (native.why_not() is None) is is_compiled, native.why_not()
+        connections = {"TAILRACE_POOL_SIZE": str(parts)} if parts and parts > 4 else {}
         with open_exporter(Settings.from_env(os.environ | connections)) as exporter:
 
             def export(blob: str) -> None:
@@ -79,11 +86,12 @@ def _add(name: str, steps: Steps, **options: Any) -> None:
 
 _add("csv.gz, 1 stream", ours(parts=1), quick=True)
 _add("csv.gz, 2 streams", ours(parts=2), quick=True)
+_add("csv.gz, 1 stream, without the compiled loop", ours(parts=1, is_compiled=False))
 for _count in (4, 8):
     _add(f"csv.gz, {_count} streams", ours(parts=_count), full=False)
 _add("csv.gz, as it decides", ours())
 _add("csv.gz, as it decides, second export of the process", ours(is_warm=True))
-_add("csv.gz level 6, as it decides", ours(level=6))
+_add("csv.gz level 5, as it decides", ours(level=5))
 _add("csv.zst, as it decides", ours(compression="zstd"), suffix=".csv.zst")
 _add("csv, as it decides", ours(compression="none"), suffix=".csv")
 _add("parquet, as it decides", ours(format="parquet"), suffix=".parquet", missing=_parquet_missing)
