@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from threading import Event
+from threading import Event, Timer
+from time import monotonic
 from uuid import UUID
 
 import psycopg
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from azure.storage.blob import ContainerClient
 
-from contracts.errors import SourceRejected
+from contracts.errors import ExportInterrupted, SourceRejected, TailraceError
 from contracts.jobs_file import parse_jobs
 from producer.ask import one_request
 from settings import Settings
@@ -44,7 +45,10 @@ KEPT = [
     ),
     ("instant", "timestamptz", "'2026-01-01 10:00+02'", pa.timestamp("us", "UTC"), datetime(2026, 1, 1, 8, tzinfo=UTC)),
     ("price", "numeric(14,4)", "-1234567890.5", pa.decimal128(14, 4), Decimal("-1234567890.5000")),
+    ("wide", "numeric(50,10)", "'-1e39'", pa.decimal256(50, 10), Decimal("-1e39")),
     ("exact", "numeric", "'0.1000'", pa.string(), "0.1000"),
+    ("hundreds", "numeric(5,-2)", "'1234567'", pa.string(), "1234600"),
+    ("odd", "numeric", "'NaN'", pa.string(), "NaN"),
     ("visitor", "uuid", f"'{UUID(int=7)}'", pa.uuid(), UUID(int=7)),
     ("payload", "jsonb", "'{\"a\": [1, null]}'", pa.json_(), '{"a": [1, null]}'),
     ("numbers", "int[]", "array[1, null]", pa.list_(pa.int32()), [1, None]),
@@ -67,8 +71,14 @@ def exporter(environ: dict[str, str], tmp_path: Path) -> Iterator[Exporter]:
         yield opened
 
 
-def exported(exporter: Exporter, container: ContainerClient, table: str) -> pa.Table:
+def exported(exporter: Exporter, container: ContainerClient, table: str, cancelled: Event | None = None) -> pa.Table:
     """The table as Parquet, read by Arrow."""
+    return exported_file(exporter, container, table, cancelled).read()
+
+
+def exported_file(
+    exporter: Exporter, container: ContainerClient, table: str, cancelled: Event | None = None
+) -> pq.ParquetFile:
     job = {
         "name": "t",
         "schema": "public",
@@ -77,11 +87,11 @@ def exported(exporter: Exporter, container: ContainerClient, table: str) -> pa.T
         "output": {"format": "parquet"},
     }
     request = one_request(parse_jobs({"job": [job]})["t"], None, datetime(2026, 6, 1, tzinfo=UTC))
-    receipt = run_export(request, exporter, Event()).receipt
+    receipt = run_export(request, exporter, cancelled or Event()).receipt
     data = container.download_blob(request.blob).readall()
     assert receipt.blob_bytes == len(data)
-    found = pq.read_table(io.BytesIO(data))
-    assert found.num_rows == receipt.rows
+    found = pq.ParquetFile(io.BytesIO(data))
+    assert found.metadata.num_rows == receipt.rows
     return found
 
 
@@ -110,6 +120,70 @@ def test_many_row_groups_hold_every_row(
     )
     table = exported(exporter, container, "many")
     assert sorted(table["id"].to_pylist()) == list(range(1, 150001))
+
+
+def test_only_columns_whose_values_repeat_have_a_dictionary_and_all_have_statistics(
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    admin.execute(
+        "create table mixed as select i as id, md5(i::text)::uuid as visitor, (i % 7)::numeric(9,2) as price,"
+        " 'kind ' || i % 5 as kind, array['tag ' || i % 3] as tags, jsonb_build_object('ab', i % 9) as payload,"
+        " null::text as nothing, repeat('filler', 80) as filler from generate_series(1, 40000) i"
+    )
+    file = exported_file(exporter, container, "mixed")
+    groups = [file.metadata.row_group(n) for n in range(file.metadata.num_row_groups)]
+    assert len(groups) == 2
+    for group in groups:
+        columns = [group.column(n) for n in range(group.num_columns)]
+        plain = {column.path_in_schema for column in columns if "RLE_DICTIONARY" not in column.encodings}
+        assert plain == {"id", "visitor"}
+        assert [column.path_in_schema for column in columns if not column.is_stats_set] == []
+    table = file.read()
+    assert sorted(table["id"].to_pylist()) == list(range(1, 40001))
+    assert table["price"].to_pylist() == [Decimal(i % 7) for i in table["id"].to_pylist()]
+    for n, group in enumerate(groups):
+        ids = file.read_row_group(n, columns=["id"])["id"].to_pylist()
+        assert (group.column(0).statistics.min, group.column(0).statistics.max) == (min(ids), max(ids))
+
+
+def test_values_larger_than_a_row_group_are_kept(
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    admin.execute("create view wide as select i as id, repeat('x', 20000000 + i) as v from generate_series(1, 5) i")
+    file = exported_file(exporter, container, "wide")
+    assert file.num_row_groups == 5
+    assert [len(value.as_buffer()) for value in file.read()["v"]] == [20000000 + i for i in range(1, 6)]
+
+
+@pytest.mark.parametrize("failing_row", [1, 150000])
+def test_an_error_among_the_rows_is_raised_and_nothing_is_written(
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient, failing_row: int
+) -> None:
+    admin.execute(
+        f"create view failing as select 1 / ({failing_row} - i) as x, repeat(md5(i::text), 10) as filler"
+        " from generate_series(1, 200000) i"
+    )
+    with pytest.raises(TailraceError, match="division by zero"):
+        exported(exporter, container, "failing")
+    assert list(container.list_blob_names()) == []
+
+
+@pytest.mark.parametrize(
+    "endless",
+    ["select pg_sleep(60) is null as slept", "select i, md5(i::text) as filler from generate_series(1, 1000000000) i"],
+    ids=["before the first row", "among the rows"],
+)
+def test_a_cancelled_export_ends(
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient, endless: str
+) -> None:
+    admin.execute(f"create view endless as {endless}")
+    cancelled = Event()
+    Timer(0.5, cancelled.set).start()
+    began = monotonic()
+    with pytest.raises(ExportInterrupted):
+        exported(exporter, container, "endless", cancelled)
+    assert monotonic() - began < 5
+    assert list(container.list_blob_names()) == []
 
 
 @pytest.mark.parametrize(
