@@ -1,12 +1,13 @@
 """Edge: rows as one Parquet file, by way of binary COPY into Arrow. Needs the extra `parquet`.
 
-One thread fetches record batches (ADBC's PostgreSQL driver), this one gathers them to row groups, which it encodes and
-compresses (Arrow's Parquet writer); both leave the GIL alone.
+A thread for each connection fetches record batches (ADBC's PostgreSQL driver), this one gathers them to row groups,
+which it encodes and compresses (Arrow's Parquet writer); all leave the GIL alone.
 """
 
 import io
+from collections import deque
 from collections.abc import Buffer, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, override
 
@@ -37,27 +38,31 @@ _NO_LIST = "an array of several dimensions is no Parquet list: cast it to text o
 
 
 def copy_parquet(
-    connect: dict[str, Any], statements: list[str], part: PartUpload, subject: str, cancelled: Cancellation
+    connect: dict[str, Any],
+    begin: list[str],
+    selects: list[str],
+    part: PartUpload,
+    subject: str,
+    cancelled: Cancellation,
 ) -> Part:
-    """Runs `statements`, of which the last one gives rows, and writes these as one Parquet file.
+    """Writes the rows of `selects`, which have the same columns, as one Parquet file.
 
+    Each runs on a connection of its own, after `begin`; their row groups take turns, so that the same data gives the
+    same file.
     Raises SourceRejected or SourceUnavailable, and ExportInterrupted once it is cancelled.
     """
     _require_libraries()
     import adbc_driver_manager as manager
-    from adbc_driver_postgresql import dbapi
 
     try:
-        with (
-            closing(dbapi.connect(make_conninfo(**connect), autocommit=True)) as connection,
-            connection.cursor() as cursor,
-        ):
-            for statement in statements[:-1]:
-                cursor.execute(statement)
-            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
-            typed = cursor.adbc_execute_schema(statements[-1])
-            with fetched(cursor, _numerics_as_text(statements[-1], typed), cancelled) as batches:
-                return part.finished(*_write(batches, _file_schema(typed), part))
+        with ExitStack() as opened:
+            cursors = [opened.enter_context(_cursor(connect, begin)) for _ in selects]
+            typed = cursors[0].adbc_execute_schema(selects[0])
+            streams = [
+                opened.enter_context(fetched(cursor, _numerics_as_text(select, typed), cancelled))
+                for cursor, select in zip(cursors, selects, strict=True)
+            ]
+            return part.finished(*_write(streams, _file_schema(typed), part))
     except manager.Error as error:
         cause = str(error).strip().partition("\n")[0]
         raise translated(Trouble(error.sqlstate or "", cause, ""), subject) from error
@@ -67,6 +72,17 @@ def copy_parquet(
         if _NO_LIST in cause:
             raise SourceRejected(f"export of {subject} was refused: {_NO_LIST}", reason="NotSupported") from error
         raise translated(Trouble("", cause, ""), subject) from error
+
+
+@contextmanager
+def _cursor(connect: dict[str, Any], begin: list[str]) -> Iterator[Any]:
+    from adbc_driver_postgresql import dbapi
+
+    with closing(dbapi.connect(make_conninfo(**connect), autocommit=True)) as connection, connection.cursor() as cursor:
+        for statement in begin:
+            cursor.execute(statement)
+        cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
+        yield cursor
 
 
 def as_arrow_takes_it(selected: sql.Composable, columns: list[tuple[str, str]]) -> sql.Composed:
@@ -103,13 +119,14 @@ def _numerics_as_text(statement: str, typed: "pa.Schema") -> str:
     return sql.SQL("SELECT {} FROM ({}) AS typed").format(sql.SQL(", ").join(wanted), sql.SQL(statement)).as_string()
 
 
-def _write(batches: "Iterator[pa.RecordBatch]", schema: "pa.Schema", part: PartUpload) -> tuple[int, int]:
+def _write(streams: "list[Iterator[pa.RecordBatch]]", schema: "pa.Schema", part: PartUpload) -> tuple[int, int]:
     """Writes the file; gives its rows and what they took in Arrow's memory."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows = arrow_bytes = 0
-    group = _row_group(batches, schema)
+    groups = _row_groups(streams, schema)
+    group = next(groups, [])
     with pq.ParquetWriter(
         _Output(part), schema, compression="zstd", compression_level=1, use_dictionary=_repetitive(group, schema)
     ) as writer:
@@ -119,8 +136,18 @@ def _write(batches: "Iterator[pa.RecordBatch]", schema: "pa.Schema", part: PartU
             arrow_bytes += sum(batch.nbytes for batch in group)
             # Its memory is given back before the next one takes its own.
             group.clear()
-            group = _row_group(batches, schema)
+            group = next(groups, [])
     return rows, arrow_bytes
+
+
+def _row_groups(streams: "list[Iterator[pa.RecordBatch]]", schema: "pa.Schema") -> "Iterator[list[pa.RecordBatch]]":
+    """One of each stream that has rows left, in turn."""
+    left = deque(streams)
+    while left:
+        stream = left.popleft()
+        if group := _row_group(stream, schema):
+            left.append(stream)
+            yield group
 
 
 def _row_group(batches: "Iterator[pa.RecordBatch]", schema: "pa.Schema") -> "list[pa.RecordBatch]":

@@ -14,6 +14,7 @@ from contracts.receipt import Part
 from contracts.request import ExportRequest, TableSource
 from telemetry.events import event
 from worker.blocks import PartUpload
+from worker.buffers import MAX_PARTS
 from worker.compress import compressed
 from worker.parquet import as_arrow_takes_it, copy_parquet
 from worker.sink import Upload
@@ -48,19 +49,21 @@ def copy_parts(
     wanted = streams_wanted(reading.request, snapshot.estimated_bytes, reading.max_parts)
     # The snapshot's own connection reads, too.
     with reading.source.spare_connections(wanted - 1) as spare:
-        selects = _selects(reading.request, snapshot, 1 + spare) or [selected]
+        streams = 1 + spare
+        count = parts_wanted(streams, snapshot.estimated_bytes) if streams > 1 else 1
+        selects = _selects(reading.request, snapshot, count, MAX_PARTS) or [selected]
         team = _Team(reading, snapshot, selects, upload, cancelled)
         return team.copy(min(spare, len(selects) - 1))
 
 
-def _selects(request: ExportRequest, snapshot: Snapshot, streams: int) -> list[sql.Composed]:
-    """What each part selects; none where the source cannot be split, or only one stream is to be had."""
+def _selects(request: ExportRequest, snapshot: Snapshot, count: int, most: int) -> list[sql.Composed]:
+    """What each of about `count` parts selects; none where the source cannot be split, or is to be one part."""
     source, window = request.source, request.window
-    if streams < 2 or not isinstance(source, TableSource):
+    if count < 2 or not isinstance(source, TableSource):
         return []
     found = survey(snapshot.connection, source.schema_name, source.table)
     known = quantiles(snapshot.connection, source.schema_name, source.table, window.column) if window else []
-    return split(request, found, parts_wanted(streams, snapshot.estimated_bytes), known)
+    return split(request, found, count, known, most)
 
 
 def _copy_as_parquet(
@@ -75,12 +78,16 @@ def _copy_as_parquet(
         (oids,),
     ).fetchone()
     columns = list(zip((column.name for column in described.description or ()), (names or ([],))[0], strict=True))
-    with source.spare_connections(1) as got:
+    wanted = streams_wanted(reading.request, snapshot.estimated_bytes, reading.max_parts)
+    with source.spare_connections(wanted) as got:
         if not got:
             raise source.exhausted(subject)
+        selects = [
+            as_arrow_takes_it(one, columns).as_string()
+            for one in _selects(reading.request, snapshot, got, got) or [selected]
+        ]
         begin = source.begin(snapshot.export()).as_string().split(";\n")
-        statements = [*begin, as_arrow_takes_it(selected, columns).as_string()]
-        return copy_parquet(source.connector.parameters(), statements, upload.part(0), subject, cancelled)
+        return copy_parquet(source.connector.parameters(), begin, selects, upload.part(0), subject, cancelled)
 
 
 class _Team:

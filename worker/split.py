@@ -27,8 +27,10 @@ def parts_wanted(streams: int, estimated_bytes: int) -> int:
     return max(streams, min(MAX_PARTS, max(2 * streams, estimated_bytes // PART_BYTES)))
 
 
-def split(request: ExportRequest, survey: Survey, count: int, quantiles: Iterable[str] = ()) -> list[sql.Composed]:
-    """About `count` SELECTs in the order of their rows in the blob; empty where the source cannot be split.
+def split(
+    request: ExportRequest, survey: Survey, count: int, quantiles: Iterable[str] = (), most: int = MAX_PARTS
+) -> list[sql.Composed]:
+    """About `count` SELECTs, `most` at most, in the order of their rows; empty where the source cannot be split.
 
     `quantiles` are of the window's column, in its text form.
     """
@@ -42,7 +44,7 @@ def split(request: ExportRequest, survey: Survey, count: int, quantiles: Iterabl
         return []
     # The parent's columns by name: a partition may have them in another order.
     columns = request.source.columns or survey.columns
-    return [_union(group, columns) for group in _groups(list(_page_ranges(survey.leaves, count)), MAX_PARTS)]
+    return [_union(group, columns) for group in _groups(list(_page_ranges(survey.leaves, count)), most)]
 
 
 def cut(window: Window, count: int, quantiles: Iterable[str] = ()) -> list[Window]:

@@ -63,6 +63,11 @@ KEPT = [
 ]
 
 
+MANY = "bigint generated always as identity, at timestamptz default now(), words text"
+FILL = """insert into {} (at, words) select timestamptz '2026-01-05' + i * interval '1 minute', repeat(md5(i::text), 20)
+    from generate_series(1, 90000) i"""
+
+
 @pytest.fixture
 def exporter(environ: dict[str, str], tmp_path: Path) -> Iterator[Exporter]:
     jobs = tmp_path / "jobs.toml"
@@ -77,7 +82,7 @@ def exported(exporter: Exporter, container: ContainerClient, table: str, cancell
 
 
 def exported_file(
-    exporter: Exporter, container: ContainerClient, table: str, cancelled: Event | None = None
+    exporter: Exporter, container: ContainerClient, table: str, cancelled: Event | None = None, **more: object
 ) -> pq.ParquetFile:
     job = {
         "name": "t",
@@ -85,6 +90,7 @@ def exported_file(
         "table": table,
         "blob": "{table}.{run}.parquet",
         "output": {"format": "parquet"},
+        **more,
     }
     request = one_request(parse_jobs({"job": [job]})["t"], None, datetime(2026, 6, 1, tzinfo=UTC))
     receipt = run_export(request, exporter, cancelled or Event()).receipt
@@ -120,6 +126,42 @@ def test_many_row_groups_hold_every_row(
     )
     table = exported(exporter, container, "many")
     assert sorted(table["id"].to_pylist()) == list(range(1, 150001))
+
+
+@pytest.mark.parametrize("kind", ["table", "partitioned table", "view"])
+def test_several_connections_write_the_same_rows_and_always_the_same_file(
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient, kind: str
+) -> None:
+    if kind == "partitioned table":
+        admin.execute(f"create table many (id {MANY}) partition by range (id)")
+        for number, (begin, end) in enumerate([(0, 100), (100, 50000), (50000, 60000), (60000, 900000)]):
+            admin.execute(f"create table many{number} partition of many for values from ({begin}) to ({end})")
+    else:
+        admin.execute(f"create table {'many_rows' if kind == 'view' else 'many'} (id {MANY})")
+    if kind == "view":
+        admin.execute("create view many as table many_rows")
+    admin.execute(FILL.format("many_rows" if kind == "view" else "many"))
+    one = exported_file(exporter, container, "many", parts=1)
+    first, second = (
+        exported_file(exporter, container, "many", parts=3, blob=f"{number}.{{run}}.parquet") for number in "12"
+    )
+    assert first.read().sort_by("id").equals(one.read().sort_by("id"))
+    assert first.read().equals(second.read())
+    assert first.metadata.num_rows == 90000
+    ids = first.read(["id"])["id"].to_pylist()
+    assert (ids != sorted(ids)) is (kind != "view"), "row groups of several streams take turns"
+
+
+def test_an_error_of_one_connection_stops_all(
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    admin.execute(f"create table many (id {MANY})")
+    admin.execute(FILL.format("many"))
+    admin.execute("alter table many add part numeric(4,2)")
+    admin.execute("update many set part = 'NaN' where id = 50000")
+    with pytest.raises(SourceRejected):
+        exported_file(exporter, container, "many", parts=3)
+    assert list(container.list_blob_names()) == []
 
 
 def test_only_columns_whose_values_repeat_have_a_dictionary_and_all_have_statistics(
