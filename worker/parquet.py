@@ -11,13 +11,13 @@ from contextlib import ExitStack, closing, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, override
 
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from contracts.errors import SourceRejected
 from contracts.receipt import Part
 from worker.blocks import PartUpload
 from worker.parquet_fetch import fetched
+from worker.parquet_types import NO_LIST, converted, file_schema, numerics_as_text
 from worker.snapshot import Cancellation
 from worker.source_errors import Trouble, translated
 
@@ -31,10 +31,6 @@ _BATCH_BYTES = 2 << 20
 # A column has a dictionary if each of its values occurs so often on average. Below, a dictionary costs more time than
 # it saves; for ids and times, which occur once, the file is larger with it, too.
 _DICTIONARY_FROM = 3
-# PostgreSQL's types that Arrow has too; every other one is written as its text.
-_KEPT = {"bool", "int2", "int4", "int8", "float4", "float8", "text", "varchar", "bpchar", "name", "bytea"}
-_KEPT |= {"date", "time", "timestamp", "timestamptz", "numeric", "uuid", "json", "jsonb"}
-_NO_LIST = "an array of several dimensions is no Parquet list: cast it to text or jsonb in a query"
 
 
 def copy_parquet(
@@ -59,18 +55,18 @@ def copy_parquet(
             cursors = [opened.enter_context(_cursor(connect, begin)) for _ in selects]
             typed = cursors[0].adbc_execute_schema(selects[0])
             streams = [
-                opened.enter_context(fetched(cursor, _numerics_as_text(select, typed), cancelled))
+                opened.enter_context(fetched(cursor, numerics_as_text(select, typed), cancelled))
                 for cursor, select in zip(cursors, selects, strict=True)
             ]
-            return part.finished(*_write(streams, _file_schema(typed), part))
+            return part.finished(*_write(streams, file_schema(typed), part))
     except manager.Error as error:
         cause = str(error).strip().partition("\n")[0]
         raise translated(Trouble(error.sqlstate or "", cause, ""), subject) from error
     except OSError as error:
         # In the middle of the rows the driver passes the server's message on, without its SQLSTATE.
         cause = str(error).strip().partition("\n")[0]
-        if _NO_LIST in cause:
-            raise SourceRejected(f"export of {subject} was refused: {_NO_LIST}", reason="NotSupported") from error
+        if NO_LIST in cause:
+            raise SourceRejected(f"export of {subject} was refused: {NO_LIST}", reason="NotSupported") from error
         raise translated(Trouble("", cause, ""), subject) from error
 
 
@@ -83,40 +79,6 @@ def _cursor(connect: dict[str, Any], begin: list[str]) -> Iterator[Any]:
             cursor.execute(statement)
         cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
         yield cursor
-
-
-def as_arrow_takes_it(selected: sql.Composable, columns: list[tuple[str, str]]) -> sql.Composed:
-    """Wraps a SELECT so that every column has a type that Arrow keeps; `columns` are (name, type) as in pg_type.
-
-    >>> print(as_arrow_takes_it(sql.SQL("SELECT 1"), [("id", "int8"), ("at", "inet"), ("n", "oid")]).as_string())
-    SELECT "id", "at"::text AS "at", "n"::int8 AS "n" FROM (SELECT 1) AS source
-    """
-    return sql.SQL("SELECT {} FROM ({}) AS source").format(sql.SQL(", ").join(map(_expression, columns)), selected)
-
-
-def _expression(column: tuple[str, str]) -> sql.Composable:
-    name, kind = sql.Identifier(column[0]), column[1]
-    if kind in _KEPT:
-        return name
-    if kind.startswith("_") and kind[1:] in _KEPT - {"numeric", "json", "jsonb", "uuid"}:
-        # The driver would flatten an array of several dimensions without a word; this makes it an error.
-        return sql.SQL(
-            "CASE WHEN array_ndims({name}) > 1 THEN (left({name}::text, 0) || {message})::{kind}"
-            " ELSE {name} END AS {name}"
-        ).format(name=name, message=sql.Literal(_NO_LIST), kind=sql.SQL(f"{kind[1:]}[]"))
-    return sql.SQL("{}::{} AS {}").format(name, sql.SQL("int8" if kind == "oid" else "text"), name)
-
-
-def _numerics_as_text(statement: str, typed: "pa.Schema") -> str:
-    """The statement with its numerics cast to text.
-
-    PostgreSQL writes one in an eighth of the time in which the driver makes text of its binary form.
-    """
-    columns = [(sql.Identifier(field.name), _is_numeric(field)) for field in typed]
-    if not any(is_numeric for _, is_numeric in columns):
-        return statement
-    wanted = (sql.SQL("{0}::text AS {0}" if cast else "{0}").format(name) for name, cast in columns)
-    return sql.SQL("SELECT {} FROM ({}) AS typed").format(sql.SQL(", ").join(wanted), sql.SQL(statement)).as_string()
 
 
 def _write(streams: "list[Iterator[pa.RecordBatch]]", schema: "pa.Schema", part: PartUpload) -> tuple[int, int]:
@@ -155,7 +117,7 @@ def _row_group(batches: "Iterator[pa.RecordBatch]", schema: "pa.Schema") -> "lis
     group: list[pa.RecordBatch] = []
     size = 0
     for batch in batches:
-        group.append(_converted(batch, schema))
+        group.append(converted(batch, schema))
         size += group[-1].nbytes
         if size >= _GROUP_BYTES:
             break
@@ -180,47 +142,6 @@ def _repetitive(group: "list[pa.RecordBatch]", schema: "pa.Schema") -> list[str]
         if pc.count_distinct(values).as_py() * _DICTIONARY_FROM <= len(values) - values.null_count:
             paths.append(path)
     return paths
-
-
-def _file_schema(schema: "pa.Schema") -> "pa.Schema":
-    """What is written: numerics of a declared precision as decimals, the others as text."""
-    import pyarrow as pa
-
-    return pa.schema([pa.field(field.name, _file_type(field)) for field in schema])
-
-
-def _file_type(field: "pa.Field") -> "pa.DataType":
-    import pyarrow as pa
-
-    if not _is_numeric(field):
-        return field.type
-    modifier = int((field.metadata or {}).get(b"POSTGRESQL:typmod", b"-1")) - 4
-    precision, scale = modifier >> 16, modifier & 0x7FF
-    # The scale is an 11-bit number with a sign.
-    scale = scale - 2048 if scale >= 1024 else scale
-    if modifier < 0 or precision > 76 or not 0 <= scale <= precision:
-        return pa.string()
-    return pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
-
-
-def _is_numeric(field: "pa.Field") -> bool:
-    return (field.metadata or {}).get(b"POSTGRESQL:type") == b"numeric"
-
-
-def _converted(batch: "pa.RecordBatch", schema: "pa.Schema") -> "pa.RecordBatch":
-    import pyarrow as pa
-
-    columns = []
-    for column, field in zip(batch.columns, schema, strict=True):
-        try:
-            columns.append(column if column.type == field.type else column.cast(field.type))
-        except pa.ArrowInvalid as error:
-            raise SourceRejected(
-                f"column {field.name!r} holds a value that {field.type} cannot ({error}); "
-                "NaN and infinity are none: cast the column to text or float8 in a query",
-                reason="QueryFails",
-            ) from error
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 class _Output(io.RawIOBase):

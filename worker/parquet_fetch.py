@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from threading import Condition, Thread
 from typing import TYPE_CHECKING, Any, override
 
-from contracts.errors import ExportInterrupted
-from worker.snapshot import Cancellation
+from worker.snapshot import Cancellation, stop_if
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +52,8 @@ class _Ahead(Iterator["pa.RecordBatch"]):
 
     @override
     def __next__(self) -> "pa.RecordBatch":
-        while not self._cancelled.is_set():
+        while True:
+            stop_if(self._cancelled)
             with self._changed:
                 self._changed.wait_for(lambda: self._batches or self._ended, timeout=1.0)
                 if self._batches:
@@ -63,7 +63,6 @@ class _Ahead(Iterator["pa.RecordBatch"]):
                     return batch
                 if self._ended:
                     raise self._error or StopIteration
-        raise ExportInterrupted("the export was stopped: its lock is lost or this process is stopping")
 
     def fill(self, cursor: Any, statement: str) -> None:
         """Runs the statement and reads its rows until there are no more, or nobody wants them."""

@@ -16,7 +16,8 @@ from telemetry.events import event
 from worker.blocks import PartUpload
 from worker.buffers import MAX_PARTS
 from worker.compress import compressed
-from worker.parquet import as_arrow_takes_it, copy_parquet
+from worker.parquet import copy_parquet
+from worker.parquet_types import as_arrow_takes_it
 from worker.sink import Upload
 from worker.snapshot import Cancellation, copy_out
 from worker.source import Snapshot, Source

@@ -2,7 +2,8 @@
 
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
 from typing import Any, Protocol
 
 import psycopg
@@ -49,9 +50,37 @@ def begin_statement(statement_ms: int, lock_ms: int, shared: str | None = None) 
 def copy_out(
     connection: psycopg.Connection[Any], statement: sql.Composed | bytes, *, header: bool, cancelled: Cancellation
 ) -> Iterator["CopyOut"]:
-    """Runs a COPY … TO STDOUT; leaving the block early cancels it and keeps the connection usable."""
-    with connection.cursor() as cursor, cursor.copy(statement):
-        yield CopyOut(connection.pgconn, header=header, cancelled=cancelled)
+    """Runs a COPY … TO STDOUT; leaving the block by an error cancels it and keeps the connection usable.
+
+    Raises ExportInterrupted where it is cancelled before the first row, which may be long in coming.
+    """
+    is_under_way = Event()
+    watcher = Thread(target=_cancel_if, args=(cancelled, connection, is_under_way), name="watch", daemon=True)
+    watcher.start()
+    try:
+        with connection.cursor() as cursor, cursor.copy(statement):
+            is_under_way.set()
+            yield CopyOut(connection.pgconn, header=header, cancelled=cancelled)
+    except psycopg.errors.QueryCanceled:
+        stop_if(cancelled)
+        raise
+    finally:
+        is_under_way.set()
+        watcher.join()
+
+
+def _cancel_if(cancelled: Cancellation, connection: psycopg.Connection[Any], is_under_way: Event) -> None:
+    # psycopg gives nothing to wait with until the server has answered, which it does with the first rows only.
+    while not is_under_way.wait(_LOOK_UP_MS / 1000):
+        if cancelled.is_set():
+            with suppress(psycopg.Error):
+                connection.cancel_safe(timeout=5)
+
+
+def stop_if(cancelled: Cancellation) -> None:
+    """Raises ExportInterrupted once an export is cancelled."""
+    if cancelled.is_set():
+        raise ExportInterrupted("the export was stopped: its lock is lost or this process is stopping")
 
 
 class CopyOut:
@@ -87,7 +116,8 @@ class CopyOut:
         while not rows.is_ended:
             filled += rows.fill(chunk, filled, _LOOK_UP_MS)
             self._messages = rows.messages
-            self._stop_if_cancelled()
+            if not rows.is_ended:  # else its result is to be taken, or the connection is of no more use
+                stop_if(self._cancelled)
             if filled == len(chunk) or rows.is_ended:
                 yield memoryview(chunk)[:filled]
                 filled = 0
@@ -116,14 +146,10 @@ class CopyOut:
             if size == 0:
                 # Readable or not, libpq looks for itself: bytes that TLS has decoded make no socket readable.
                 readable.poll(_LOOK_UP_MS)
-                self._stop_if_cancelled()
+                stop_if(self._cancelled)
                 consume()
                 size, data = get(1)
         yield memoryview(joined)
-
-    def _stop_if_cancelled(self) -> None:
-        if self._cancelled.is_set():
-            raise ExportInterrupted("the export was stopped: its lock is lost or this process is stopping")
 
     def _check_command_tag(self) -> None:
         """The final result: an error that struck in the middle of the COPY is only seen here."""

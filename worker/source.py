@@ -133,8 +133,9 @@ class Source:
         except psycopg.Error as error:
             raise translated(Trouble.of(error), subject) from error
         finally:
-            if connection.info.transaction_status is not pq.TransactionStatus.IDLE and not connection.closed:
+            if connection.info.transaction_status in {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}:
                 connection.rollback()
+            # The pool closes one that is in the middle of something.
             self._pool.putconn(connection)
 
 
