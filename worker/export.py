@@ -56,7 +56,7 @@ def run_export(request: ExportRequest, exporter: Exporter, cancelled: Event) -> 
     event(_log, logging.INFO, "export started", blob=request.blob)
     try:
         with sink.upload(request.blob, found) as upload:
-            with span("read"), source.snapshot(selected, subject) as snapshot:
+            with span("read"), source.snapshot(selected, subject, _relation_of(request)) as snapshot:
                 parts = copy_parts(reading, snapshot, selected, upload, cancelled)
             receipt = Receipt.of(request, parts, snapshot.id, (started_at, datetime.now(UTC)))
             with span("commit"):

@@ -46,7 +46,9 @@ def exporter(environ: dict[str, str], tmp_path: Path) -> Iterator[Exporter]:
     """An exporter with room for parts."""
     jobs = tmp_path / "jobs.toml"
     jobs.write_text('[[job]]\nname = "q"\nquery = "select 1"\nblob = "q/{run}"\n')
-    settings = Settings.from_env({**environ, "TAILRACE_POOL_SIZE": "9", "TAILRACE_JOBS": str(jobs)})
+    settings = Settings.from_env(
+        {**environ, "TAILRACE_POOL_SIZE": "9", "TAILRACE_MAX_PARTS": "4", "TAILRACE_JOBS": str(jobs)}
+    )
     with open_exporter(settings) as opened:
         yield opened
 
@@ -246,7 +248,9 @@ def test_all_parts_see_one_snapshot_while_others_write(
         writer.join()
 
 
-def test_a_table_of_large_values_counts_by_what_they_take(exporter: Exporter, admin: psycopg.Connection) -> None:
+def test_a_table_of_large_values_counts_by_what_they_take(
+    exporter: Exporter, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """TOAST keeps them apart from the rows that the planner knows."""
     admin.execute(
         "create table wide as select i as id, string_agg(md5((i * 1000 + n)::text), '') as body"
@@ -255,6 +259,10 @@ def test_a_table_of_large_values_counts_by_what_they_take(exporter: Exporter, ad
     selected = sql.SQL("SELECT * FROM wide")
     with exporter.source.snapshot(selected, "wide", sql.Identifier("public", "wide")) as snapshot:
         assert 4_000_000 < snapshot.estimated_bytes < 40_000_000
+    monkeypatch.setattr("worker.split.PART_BYTES", 1 << 20)
+    request = request_of(("public", "wide"), 1).model_copy(update={"parts": None})
+    receipt = run_export(request, exporter, Event()).receipt
+    assert (receipt.rows, len(receipt.parts) > 1) == (300, True)
 
 
 @pytest.fixture
