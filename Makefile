@@ -16,7 +16,7 @@ help:  ## this list
 setup:  ## install what is missing (the other targets do it themselves)
 	@sh scripts/setup.sh
 
-native:  ## compile the loop that reads rows, for this machine; setup does it too
+native:  ## compile what reads rows, for this machine; setup does it too
 	@sh scripts/native.sh
 
 demo: setup  ## the whole way of a request, on this machine, in about a minute
@@ -56,5 +56,5 @@ lock: setup  ## write the lock files anew from pyproject.toml and local/node/pac
 	@sh scripts/lock.sh
 
 clean:  ## remove everything that was installed or generated
-	@rm -rf worker/copyout.so .venv .local local/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	@rm -rf worker/native/compiled.so .venv .local local/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,3 +22,10 @@ PART_BYTES = 96 << 20
 
 # What each part's line in the receipt leaves room for in the 8 KB of a blob's metadata.
 MAX_PARTS = 32
+
+# One row group of Parquet, as PostgreSQL sends its rows: a larger one makes the file little smaller. A stream has one
+# that is filled and one that waits, and one of all streams is encoded.
+GROUP_BYTES = 8 << 20
+
+# More would only wait for the one thread that encodes.
+PARQUET_STREAMS = 2

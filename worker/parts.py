@@ -2,6 +2,7 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from threading import Event, Lock
 from typing import Any
@@ -14,10 +15,9 @@ from contracts.receipt import Part
 from contracts.request import ExportRequest, TableSource
 from telemetry.events import event
 from worker.blocks import PartUpload
-from worker.buffers import MAX_PARTS
+from worker.buffers import MAX_PARTS, PARQUET_STREAMS
 from worker.compress import compressed
-from worker.parquet import copy_parquet
-from worker.parquet_types import as_arrow_takes_it
+from worker.parquet import require_parquet
 from worker.sink import Upload
 from worker.snapshot import Cancellation, copy_out
 from worker.source import Snapshot, Source
@@ -70,25 +70,15 @@ def _selects(request: ExportRequest, snapshot: Snapshot, count: int, most: int) 
 def _copy_as_parquet(
     reading: Reading, snapshot: Snapshot, selected: sql.Composed, upload: Upload, cancelled: Cancellation
 ) -> Part:
-    source, subject = reading.source, reading.subject
-    described = snapshot.connection.execute(sql.SQL("SELECT * FROM ({}) AS source LIMIT 0").format(selected))
-    oids = [column.type_code for column in described.description or ()]
-    names = snapshot.connection.execute(
-        "SELECT array_agg(typname::text ORDER BY n) FROM unnest(%s::oid[]) WITH ORDINALITY AS asked (type, n)"
-        " JOIN pg_type ON pg_type.oid = asked.type",
-        (oids,),
-    ).fetchone()
-    columns = list(zip((column.name for column in described.description or ()), (names or ([],))[0], strict=True))
-    wanted = streams_wanted(reading.request, snapshot.estimated_bytes, reading.max_parts)
-    with source.spare_connections(wanted) as got:
-        if not got:
-            raise source.exhausted(subject)
-        selects = [
-            as_arrow_takes_it(one, columns).as_string()
-            for one in _selects(reading.request, snapshot, got, got) or [selected]
-        ]
-        begin = source.begin(snapshot.export()).as_string().split(";\n")
-        return copy_parquet(source.connector.parameters(), begin, selects, upload.part(0), subject, cancelled)
+    require_parquet()
+    from worker.parquet.export import copy_parquet
+
+    wanted = streams_wanted(reading.request, snapshot.estimated_bytes, min(reading.max_parts, PARQUET_STREAMS))
+    with reading.source.spare_connections(wanted - 1) as spare, ExitStack() as opened:
+        selects = _selects(reading.request, snapshot, 1 + spare, 1 + spare) or [selected]
+        shared = snapshot.export() if len(selects) > 1 else ""
+        others = [opened.enter_context(reading.source.sharing(shared, reading.subject)) for _ in selects[1:]]
+        return copy_parquet([snapshot.connection, *others], selects, upload.part(0), cancelled)
 
 
 class _Team:

@@ -4,14 +4,19 @@ import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import psycopg
 from psycopg import pq, sql
 
 from contracts.errors import ExportIncomplete, ExportInterrupted
-from worker.buffers import CHUNK_BYTES
-from worker.native import Rows, open_rows
+from worker.buffers import CHUNK_BYTES, GROUP_BYTES
+from worker.native.columns import Columns, ColumnType
+from worker.native.library import Native, native
+from worker.native.rows import open_rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # How often an export that waits for rows looks whether it is to stop.
 _LOOK_UP_MS = 1000
@@ -84,19 +89,14 @@ def stop_if(cancelled: Cancellation) -> None:
 
 
 class CopyOut:
-    """The bytes of one COPY. `rows` and `bytes` count what has arrived; PostgreSQL sends one message a row."""
+    """What one COPY sends. `rows` and `bytes` count what has arrived; PostgreSQL sends one message a row."""
 
     def __init__(self, pgconn: pq.abc.PGconn, *, header: bool, cancelled: Cancellation) -> None:
         self._pgconn = pgconn
         self._cancelled = cancelled
         self._header = int(header)
-        self._messages = 0
+        self.rows = 0
         self.bytes = 0
-
-    @property
-    def rows(self) -> int:
-        """Rows of data so far."""
-        return max(0, self._messages - self._header)
 
     def chunks(self) -> Iterator[memoryview]:
         """Chunks of CHUNK_BYTES, but for the last; each is valid until the next one is asked for.
@@ -105,22 +105,44 @@ class CopyOut:
         Raises ExportIncomplete where the rows are not as many as the command tag says, and
         ExportInterrupted once it is cancelled.
         """
-        with open_rows(self._pgconn) as rows:
-            for chunk in self._joined_in_python() if rows is None else self._joined_in_c(rows):
-                self.bytes += len(chunk)
-                yield chunk
+        library = native()
+        for chunk in self._joined_in_c(library) if library else self._joined_in_python():
+            self.bytes += len(chunk)
+            yield chunk
         self._check_command_tag()
 
-    def _joined_in_c(self, rows: Rows) -> Iterator[memoryview]:
+    def groups(self, library: Native, schema: "pa.Schema", types: list[ColumnType]) -> Iterator["pa.RecordBatch"]:
+        """The rows of a binary COPY in record batches of GROUP_BYTES, or of a row that is larger.
+
+        They are cut at the same rows whatever came with what.
+        Raises what chunks() does, and SourceRejected for a value that a column's type cannot hold.
+        """
+        with open_rows(self._pgconn, library) as rows:
+            columns = Columns(library, rows, schema, types)
+            while not rows.is_ended:
+                is_full = columns.fill(GROUP_BYTES, _LOOK_UP_MS)
+                self.rows, self.bytes = columns.rows, columns.bytes
+                if not rows.is_ended:
+                    stop_if(self._cancelled)
+                if is_full:
+                    yield columns.take()
+            self._check_command_tag()
+            if not columns.is_complete:
+                raise ExportIncomplete("the export is incomplete: the rows ended without the mark that ends them")
+            if columns.gathered:
+                yield columns.take()
+
+    def _joined_in_c(self, library: Native) -> Iterator[memoryview]:
         chunk, filled = bytearray(CHUNK_BYTES), 0
-        while not rows.is_ended:
-            filled += rows.fill(chunk, filled, _LOOK_UP_MS)
-            self._messages = rows.messages
-            if not rows.is_ended:  # else its result is to be taken, or the connection is of no more use
-                stop_if(self._cancelled)
-            if filled == len(chunk) or rows.is_ended:
-                yield memoryview(chunk)[:filled]
-                filled = 0
+        with open_rows(self._pgconn, library) as rows:
+            while not rows.is_ended:
+                filled += rows.fill(chunk, filled, _LOOK_UP_MS)
+                self.rows = max(0, rows.messages - self._header)
+                if not rows.is_ended:  # else its result is to be taken, or the connection is of no more use
+                    stop_if(self._cancelled)
+                if filled == len(chunk) or rows.is_ended:
+                    yield memoryview(chunk)[:filled]
+                    filled = 0
 
     def _joined_in_python(self) -> Iterator[memoryview]:
         # psycopg's own iteration costs a generator and a wait for each row; this loop only what libpq does.
@@ -130,6 +152,7 @@ class CopyOut:
         readable.register(self._pgconn.socket, select.POLLIN)
         joined = bytearray()
         size, data = get(1)
+        total = 0
         while size >= 0:
             messages = 0
             # One turn a row, so nothing else belongs here. It ends with what libpq has read, some 16 KiB or a row.
@@ -137,7 +160,8 @@ class CopyOut:
                 joined += data
                 messages += 1
                 size, data = get(1)
-            self._messages += messages
+            total += messages
+            self.rows = max(0, total - self._header)
             begin = 0
             while len(joined) - begin >= CHUNK_BYTES:
                 yield memoryview(joined)[begin : begin + CHUNK_BYTES]

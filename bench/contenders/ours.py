@@ -25,13 +25,13 @@ def ours(*, parts: int | None = None, is_warm: bool = False, is_compiled: bool =
     def steps(job: Job) -> Iterator[None]:
         from contracts.settlement import Complete
         from settings import Settings
-        from worker import native
         from worker.delivery import Delivery, handle_message
+        from worker.native import library
         from worker.open import open_exporter
 
         if not is_compiled:
-            native.LIBRARY = Path("switched-off")
-        assert (native.why_not() is None) is is_compiled, native.why_not()
+            library.PATH = Path("switched-off")
+        assert (library.why_not() is None) is is_compiled, library.why_not()
         connections = {"TAILRACE_POOL_SIZE": str(parts)} if parts and parts > 4 else {}
         with open_exporter(Settings.from_env(os.environ | connections)) as exporter:
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from doctor.finding import Check, Finding, failed, ok, skipped, warning
 from doctor.site import Site
-from worker.native import why_not
+from worker.native.library import why_not
 
 _SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})")
 _WRITE = "python -m deploy.capacity --write"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doctor.report import ROOT
-from worker import native
+from worker.native import library
 
 
 def test_a_deployment_in_order_has_no_complaint(doctor: Callable[..., Any]) -> None:
@@ -79,7 +79,7 @@ def test_without_a_host_json_there_is_nothing_to_say_about_it(doctor: Callable[.
 def test_a_worker_without_its_compiled_loop_is_told(
     doctor: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(native, "_loaded", lambda: "no such file")
+    monkeypatch.setattr(library, "_loaded", lambda: "no such file")
     [finding] = doctor().of("reading rows", "warning")
     assert "no such file" in finding.says
     assert finding.mend.startswith("make native")

@@ -1,5 +1,6 @@
 """Exports tables one after the other and prints, after each, the most memory that the process has had, in bytes."""
 
+import json
 import logging
 import os
 import re
@@ -14,7 +15,7 @@ from worker.delivery import Delivery, handle_message
 from worker.open import open_exporter
 
 
-def main(compression: str, tables: list[str]) -> None:
+def main(output: str, tables: list[str]) -> None:
     logging.disable()
     with open_exporter(Settings.from_env(os.environ)) as exporter:
         for table in tables:
@@ -25,7 +26,7 @@ def main(compression: str, tables: list[str]) -> None:
                     "source": {"kind": "table", "schema": "public", "table": table},
                     "blob": table,
                     "run": "2026-02-01T00:00:00Z",
-                    "output": {"compression": compression},
+                    "output": json.loads(output),
                     "parts": 1,
                 }
             )

@@ -10,15 +10,15 @@ import pytest
 from psycopg import pq
 
 from contracts.errors import ExportInterrupted
-from worker import native
 from worker.buffers import CHUNK_BYTES
+from worker.native import library
 from worker.snapshot import copy_out
 
 
 @pytest.fixture(params=["c", "python"], autouse=True)
 def loop(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "python":
-        monkeypatch.setattr(native, "_loaded", lambda: "switched off")
+        monkeypatch.setattr(library, "_loaded", lambda: "switched off")
     return request.param
 
 
@@ -39,7 +39,7 @@ def chunks_of(connection: psycopg.Connection, select: str, cancelled: Event | No
 
 
 def test_the_loop_in_c_is_built_and_used_here(loop: str) -> None:
-    assert (native.why_not() is None) is (loop == "c")
+    assert (library.why_not() is None) is (loop == "c")
 
 
 def test_chunks_are_whole_whatever_the_rows_are_like(connection: psycopg.Connection) -> None:

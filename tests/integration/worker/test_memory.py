@@ -1,5 +1,6 @@
 """How much memory an export takes does not depend on how much there is to export."""
 
+import json
 import os
 import subprocess
 import sys
@@ -13,19 +14,28 @@ SCRIPT = Path(__file__).with_name("peak.py")
 MB = 1 << 20
 
 
-@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize(
+    ("output", "rows", "more"),
+    [
+        ({"compression": "none"}, 60_000, 16 * MB),
+        ({"compression": "gzip"}, 60_000, 16 * MB),
+        # Row groups come and go, and leave holes in the heap that are filled later.
+        ({"format": "parquet"}, 200_000, 48 * MB),
+    ],
+    ids=str,
+)
 def test_ten_times_the_rows_take_no_more_memory(
-    admin: psycopg.Connection, environ: dict[str, str], tmp_path: Path, compression: str
+    admin: psycopg.Connection, environ: dict[str, str], tmp_path: Path, output: dict[str, str], rows: int, more: int
 ) -> None:
-    """The smaller one fills all buffers already; 190 MB would be seen, were they kept."""
-    for name, rows in (("small", 60_000), ("large", 600_000)):
+    """The smaller one fills all buffers already; the hundreds of MB of the larger one would be seen, were they kept."""
+    for name, count in (("small", rows), ("large", 10 * rows)):
         admin.execute(
-            f"create view {name} as select n, repeat(md5(n::text), 10) as v from generate_series(1, {rows}) n"
+            f"create view {name} as select n, repeat(md5(n::text), 10) as v from generate_series(1, {count}) n"
         )
     jobs = tmp_path / "jobs.toml"
     jobs.write_text('[[job]]\nname = "q"\nquery = "select 1"\nblob = "q/{run}"\n')
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), compression, "small", "large"],
+        [sys.executable, str(SCRIPT), json.dumps(output), "small", "large"],
         env={**os.environ, **environ, "TAILRACE_JOBS": str(jobs), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -33,5 +43,5 @@ def test_ten_times_the_rows_take_no_more_memory(
     )
     (small, large) = (line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
     assert small[0] == large[0] == "Complete(outcome='exported')"
-    assert int(large[1]) - int(small[1]) < 16 * MB
-    assert int(large[1]) < 200 * MB
+    assert int(large[1]) - int(small[1]) < more
+    assert int(large[1]) < 240 * MB

@@ -1,0 +1,375 @@
+/* Takes the rows of a COPY … (FORMAT binary) apart into columns, laid out in memory as Arrow wants them.
+ *
+ * PostgreSQL's form of the rows and of each type: its manual's "COPY", section "Binary Format", and the types' send
+ * functions in src/backend/utils/adt. Nothing of a message is believed before its size was checked.
+ */
+#include "copyout.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "columns are written for little-endian machines only"
+#endif
+
+/* As in worker/native/columns.py. */
+enum Kind { BOOL, INT16, INT32, INT64, DATE, TIME, TIMESTAMP, UUID, BYTES, JSONB, DECIMAL, LIST };
+enum Trouble { NONE, MALFORMED, NOT_FINITE, OUT_OF_RANGE, DIMENSIONS, NO_MEMORY };
+
+typedef struct Column {
+    int32_t kind;
+    int32_t width;            /* bytes of one of `values`, where they are all of one size; else 0 */
+    int32_t precision, scale; /* of a DECIMAL */
+    int64_t length, nulls;    /* values so far, and how many of them are NULL */
+    int64_t room;             /* for so many values */
+    uint8_t *validity;        /* a bit for each value: 0 is NULL */
+    uint8_t *values;          /* a bit for each BOOL; the bytes of all BYTES and JSONB end to end */
+    int32_t *offsets;         /* where each of BYTES, JSONB and LIST begins in `values` or in the child, and the end */
+    int64_t bytes_room;       /* for so many bytes in the `values` of BYTES and JSONB */
+    struct Column *child;     /* the elements of a LIST */
+} Column;
+
+typedef struct {
+    Copy *copy;
+    Column *columns;
+    int32_t count;
+    int32_t is_begun;   /* the header is read */
+    int32_t is_ended;   /* the trailer is read */
+    int32_t trouble;    /* what is wrong, if not NONE */
+    int32_t column;     /* where, or -1 if it is the row as a whole */
+    int64_t rows;       /* so far */
+    int64_t bytes;      /* of rows, in the columns as they are now */
+} Table;
+
+enum { HEADER = 19 };
+static const char SIGNATURE[11] = "PGCOPY\n\377\r\n"; /* and a zero */
+static const int64_t DAYS_TO_2000 = 10957, MICROSECONDS_TO_2000 = INT64_C(946684800000000);
+static const int64_t MICROSECONDS_A_DAY = INT64_C(86400000000);
+
+static uint16_t get16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
+
+static uint32_t get32(const uint8_t *at) { return (uint32_t)get16(at) << 16 | get16(at + 2); }
+
+static uint64_t get64(const uint8_t *at) { return (uint64_t)get32(at) << 32 | get32(at + 4); }
+
+static int is_bytes(const Column *column) { return column->kind == BYTES || column->kind == JSONB; }
+
+static int has_offsets(const Column *column) { return is_bytes(column) || column->kind == LIST; }
+
+static void set_bit(uint8_t *bits, int64_t at) { bits[at >> 3] |= (uint8_t)(1 << (at & 7)); }
+
+static int grow(void *array, size_t size)
+{
+    void *grown = realloc(*(void **)array, size);
+    if (grown)
+        *(void **)array = grown;
+    return grown != NULL;
+}
+
+/* Makes room for twice as many values. */
+static int grow_column(Column *column)
+{
+    int64_t room = column->room ? 2 * column->room : 1024;
+    size_t bits = (size_t)room / 8, old_bits = (size_t)column->room / 8;
+    if (!grow(&column->validity, bits))
+        return NO_MEMORY;
+    memset(column->validity + old_bits, 0, bits - old_bits);
+    if (column->kind == BOOL) {
+        if (!grow(&column->values, bits))
+            return NO_MEMORY;
+        memset(column->values + old_bits, 0, bits - old_bits);
+    } else if (column->width && !grow(&column->values, (size_t)(room * column->width))) {
+        return NO_MEMORY;
+    }
+    if (has_offsets(column)) {
+        if (!grow(&column->offsets, (size_t)(room + 1) * sizeof *column->offsets))
+            return NO_MEMORY;
+        column->offsets[0] = 0;
+    }
+    column->room = room;
+    return NONE;
+}
+
+static int append_null(Column *column)
+{
+    if (column->width)
+        memset(column->values + column->length * column->width, 0, (size_t)column->width);
+    if (has_offsets(column))
+        column->offsets[column->length + 1] = column->offsets[column->length];
+    column->length++;
+    column->nulls++;
+    return NONE;
+}
+
+static int append_bytes(Column *column, const uint8_t *from, int64_t size)
+{
+    int64_t begin = column->offsets[column->length], end = begin + size;
+    if (end > INT32_MAX)
+        return OUT_OF_RANGE;
+    if (end >= column->bytes_room) {
+        int64_t room = end + end / 2 + 4096;
+        if (!grow(&column->values, (size_t)room))
+            return NO_MEMORY;
+        column->bytes_room = room;
+    }
+    memcpy(column->values + begin, from, (size_t)size);
+    column->offsets[column->length + 1] = (int32_t)end;
+    return NONE;
+}
+
+/* A whole number in 32-bit digits, the lowest first: digits * factor + more. */
+static void multiply_add(uint32_t *digits, int count, uint32_t factor, uint32_t more)
+{
+    uint64_t carry = more;
+    for (int i = 0; i < count; i++) {
+        carry += (uint64_t)digits[i] * factor;
+        digits[i] = (uint32_t)carry;
+        carry >>= 32;
+    }
+}
+
+static const uint32_t POWERS_OF_TEN[] = {1, 10, 100, 1000, 10000};
+
+/* How many decimal digits one of numeric's digits, 0 to 9999, has. */
+static int decimal_digits(int digit) { return digit >= 1000 ? 4 : digit >= 100 ? 3 : digit >= 10 ? 2 : digit >= 1; }
+
+/* A numeric, a sum of digits * 10000 ** place for places from `weight` down, as value * 10 ** scale. */
+static int append_decimal(Column *column, const uint8_t *from, int64_t size)
+{
+    enum { POSITIVE = 0, NEGATIVE = 0x4000 };
+    if (size < 8 || size != 8 + 2 * (int64_t)get16(from))
+        return MALFORMED;
+    int count = get16(from), weight = (int16_t)get16(from + 2), sign = get16(from + 4);
+    if (sign != POSITIVE && sign != NEGATIVE)
+        return NOT_FINITE;
+    if (count && weight * 4 + decimal_digits(get16(from + 8)) > column->precision - column->scale)
+        return OUT_OF_RANGE;
+    uint32_t sum[8] = {0};
+    int used = column->precision <= 18 ? 2 : column->precision <= 38 ? 4 : 8;
+    int shift = weight * 4 + column->scale; /* the power of ten that the digit at hand is multiplied by */
+    for (int i = 0; i < count; i++, shift -= 4) {
+        uint32_t digit = get16(from + 8 + 2 * i);
+        if (digit > 9999)
+            return MALFORMED;
+        if (shift >= 0) {
+            multiply_add(sum, used, 10000, digit);
+        } else {
+            uint32_t cut = POWERS_OF_TEN[shift > -4 ? -shift : 4];
+            if (digit % cut)
+                return OUT_OF_RANGE;
+            if (shift > -4)
+                multiply_add(sum, used, POWERS_OF_TEN[4 + shift], digit / cut);
+        }
+    }
+    /* `shift` is one digit past the last: what was added last stands at shift + 4. */
+    for (shift += 4; count && shift > 0; shift -= 4)
+        multiply_add(sum, used, POWERS_OF_TEN[shift < 4 ? shift : 4], 0);
+    uint32_t *out = (uint32_t *)(void *)(column->values + column->length * column->width), carry = 1;
+    uint32_t flip = sign == NEGATIVE ? UINT32_MAX : 0;
+    for (int i = 0; i < column->width / 4; i++) {
+        uint32_t digit = (i < 8 ? sum[i] : 0) ^ flip;
+        if (flip) {
+            digit += carry;
+            carry = carry && digit == 0;
+        }
+        out[i] = digit;
+    }
+    return NONE;
+}
+
+static int append_time(Column *column, int64_t value, int64_t least, int64_t end, int64_t epoch)
+{
+    if (value == INT64_MAX || value == INT64_MIN)
+        return NOT_FINITE;
+    if (value < least || value >= end)
+        return OUT_OF_RANGE;
+    value += epoch;
+    memcpy(column->values + column->length * 8, &value, 8);
+    return NONE;
+}
+
+static int append_date(Column *column, int32_t value)
+{
+    if (value == INT32_MAX || value == INT32_MIN)
+        return NOT_FINITE;
+    /* PostgreSQL's last day is far below this limit. */
+    value += (int32_t)DAYS_TO_2000;
+    memcpy(column->values + column->length * 4, &value, 4);
+    return NONE;
+}
+
+static int append(Column *column, const uint8_t *from, int64_t size);
+
+/* One field or element: its size, -1 for NULL, and its bytes; leaves `*from` behind them. */
+static int append_sized(Column *column, const uint8_t **from, const uint8_t *end)
+{
+    if (end - *from < 4)
+        return MALFORMED;
+    int32_t size = (int32_t)get32(*from);
+    *from += 4;
+    if (size < -1 || size > end - *from)
+        return MALFORMED;
+    if (column->length == column->room) {
+        int trouble = grow_column(column);
+        if (trouble)
+            return trouble;
+    }
+    if (size < 0)
+        return append_null(column);
+    int trouble = append(column, *from, size);
+    if (trouble)
+        return trouble;
+    set_bit(column->validity, column->length);
+    column->length++;
+    *from += size;
+    return NONE;
+}
+
+static int append_list(Column *column, const uint8_t *from, int64_t size)
+{
+    const uint8_t *end = from + size;
+    if (size < 12)
+        return MALFORMED;
+    uint32_t dimensions = get32(from), elements = 0;
+    from += 12;
+    if (dimensions > 1)
+        return DIMENSIONS;
+    if (dimensions == 1) {
+        if (size < 20)
+            return MALFORMED;
+        elements = get32(from);
+        from += 8;
+    }
+    if (column->child->length + (int64_t)elements > INT32_MAX)
+        return OUT_OF_RANGE;
+    for (uint32_t i = 0; i < elements; i++) {
+        int trouble = append_sized(column->child, &from, end);
+        if (trouble)
+            return trouble;
+    }
+    column->offsets[column->length + 1] = (int32_t)column->child->length;
+    return from == end ? NONE : MALFORMED;
+}
+
+/* Adds a value where there is room for one. */
+static int append(Column *column, const uint8_t *from, int64_t size)
+{
+    if (column->width && column->kind != DECIMAL && size != column->width)
+        return MALFORMED;
+    uint8_t *to = column->width ? column->values + column->length * column->width : NULL;
+    switch (column->kind) {
+    case BOOL:
+        if (size != 1)
+            return MALFORMED;
+        if (*from)
+            set_bit(column->values, column->length);
+        return NONE;
+    case INT16: {
+        uint16_t value = get16(from);
+        memcpy(to, &value, sizeof value);
+        return NONE;
+    }
+    case INT32: {
+        uint32_t value = get32(from);
+        memcpy(to, &value, sizeof value);
+        return NONE;
+    }
+    case INT64: {
+        uint64_t value = get64(from);
+        memcpy(to, &value, sizeof value);
+        return NONE;
+    }
+    case UUID:
+        memcpy(to, from, 16);
+        return NONE;
+    case DATE:
+        return append_date(column, (int32_t)get32(from));
+    case TIME: /* 24:00 is one in PostgreSQL, and none elsewhere */
+        return append_time(column, (int64_t)get64(from), 0, MICROSECONDS_A_DAY, 0);
+    case TIMESTAMP:
+        return append_time(column, (int64_t)get64(from), INT64_MIN, INT64_MAX - MICROSECONDS_TO_2000,
+                           MICROSECONDS_TO_2000);
+    case BYTES:
+        return append_bytes(column, from, size);
+    case JSONB: /* a version, and the text */
+        return size < 1 || *from != 1 ? MALFORMED : append_bytes(column, from + 1, size - 1);
+    case DECIMAL:
+        return append_decimal(column, from, size);
+    case LIST:
+        return append_list(column, from, size);
+    }
+    return MALFORMED;
+}
+
+/* Skips what precedes the first row; PostgreSQL sends it in one message with that. */
+static int take_header(Table *table, const uint8_t **from, const uint8_t *end)
+{
+    /* No flag is known: those below bit 16 may be passed over. */
+    if (end - *from < HEADER || memcmp(*from, SIGNATURE, sizeof SIGNATURE) != 0 || get32(*from + 11) >> 16)
+        return MALFORMED;
+    uint32_t extension = get32(*from + 15);
+    *from += HEADER;
+    if (extension > end - *from)
+        return MALFORMED;
+    *from += extension;
+    table->is_begun = 1;
+    return NONE;
+}
+
+/* The row, or the trailer, that a message holds: exactly one. */
+static int take_message(Table *table, const uint8_t *from, const uint8_t *end)
+{
+    table->column = -1;
+    if (!table->is_begun) {
+        int trouble = take_header(table, &from, end);
+        if (trouble || from == end)
+            return trouble;
+    }
+    if (table->is_ended || end - from < 2)
+        return MALFORMED;
+    int fields = (int16_t)get16(from);
+    from += 2;
+    if (fields == -1) {
+        table->is_ended = 1;
+        return from == end ? NONE : MALFORMED;
+    }
+    if (fields != table->count)
+        return MALFORMED;
+    table->bytes += end - from;
+    for (int i = 0; i < fields; i++) {
+        int trouble = append_sized(&table->columns[i], &from, end);
+        if (trouble) {
+            table->column = i;
+            return trouble;
+        }
+    }
+    table->rows++;
+    return from == end ? NONE : MALFORMED;
+}
+
+/* Takes rows until there are `limit` bytes of them, the COPY has ended, something is wrong, or `timeout_ms` have
+ * passed. */
+void columns_fill(Table *table, int64_t limit, int timeout_ms)
+{
+    Copy *copy = table->copy;
+    int64_t deadline = copyout_deadline(timeout_ms);
+    while (table->bytes < limit && copyout_next(copy, deadline)) {
+        const uint8_t *row = (const uint8_t *)copy->row;
+        table->trouble = take_message(table, row, row + copy->row_size);
+        copyout_close(copy);
+        if (table->trouble)
+            return;
+    }
+}
+
+/* Frees what columns hold. */
+void columns_free(Column *columns, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        if (columns[i].child)
+            columns_free(columns[i].child, 1);
+        free(columns[i].validity);
+        free(columns[i].values);
+        free(columns[i].offsets);
+    }
+}

@@ -1,0 +1,223 @@
+"""Edge: columns.c, rows of a binary COPY as columns in Arrow's layout. Imports pyarrow where columns are taken out."""
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Self
+
+from contracts.errors import SourceRejected
+from worker.native.library import Native
+from worker.native.rows import Rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NO_LIST = "an array of several dimensions is no Parquet list: cast it to text or jsonb in a query"
+
+
+class Kind(IntEnum):
+    """How values arrive and are laid out, as in columns.c."""
+
+    BOOL = 0
+    INT16 = 1
+    INT32 = 2
+    INT64 = 3
+    DATE = 4
+    TIME = 5
+    TIMESTAMP = 6
+    UUID = 7
+    BYTES = 8
+    JSONB = 9
+    DECIMAL = 10
+    LIST = 11
+
+
+class _Trouble(IntEnum):
+    NONE = 0
+    MALFORMED = 1
+    NOT_FINITE = 2
+    OUT_OF_RANGE = 3
+    DIMENSIONS = 4
+    NO_MEMORY = 5
+
+
+# Bytes of a value, of those kinds that have one size.
+_WIDTHS = {
+    Kind.INT16: 2,
+    Kind.INT32: 4,
+    Kind.INT64: 8,
+    Kind.DATE: 4,
+    Kind.TIME: 8,
+    Kind.TIMESTAMP: 8,
+    Kind.UUID: 16,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """What a column holds. `arrow` is its type in the file; `element` is that of a LIST."""
+
+    kind: Kind
+    arrow: "pa.DataType"
+    precision: int = 0
+    scale: int = 0
+    element: "ColumnType | None" = None
+
+    @property
+    def width(self) -> int:
+        """Bytes of one value; 0 where they differ, or are bits."""
+        if self.kind is Kind.DECIMAL:
+            return 16 if self.precision <= 38 else 32
+        return _WIDTHS.get(self.kind, 0)
+
+
+class _Column(ctypes.Structure):
+    """As in columns.c."""
+
+    @classmethod
+    def of(cls, type_: ColumnType) -> Self:
+        """An empty one."""
+        child = ctypes.pointer(cls.of(type_.element)) if type_.element else None
+        return cls(type_.kind, type_.width, type_.precision, type_.scale, child=child)
+
+
+_Column._fields_ = (
+    ("kind", ctypes.c_int32),
+    ("width", ctypes.c_int32),
+    ("precision", ctypes.c_int32),
+    ("scale", ctypes.c_int32),
+    ("length", ctypes.c_int64),
+    ("nulls", ctypes.c_int64),
+    ("room", ctypes.c_int64),
+    ("validity", ctypes.c_void_p),
+    ("values", ctypes.c_void_p),
+    ("offsets", ctypes.c_void_p),
+    ("bytes_room", ctypes.c_int64),
+    ("child", ctypes.POINTER(_Column)),
+)
+
+
+class _Table(ctypes.Structure):
+    """As in columns.c."""
+
+    _fields_ = (
+        ("copy", ctypes.c_void_p),
+        ("columns", ctypes.POINTER(_Column)),
+        ("count", ctypes.c_int32),
+        ("is_begun", ctypes.c_int32),
+        ("is_ended", ctypes.c_int32),
+        ("trouble", ctypes.c_int32),
+        ("column", ctypes.c_int32),
+        ("rows", ctypes.c_int64),
+        ("bytes", ctypes.c_int64),
+    )
+
+
+class _Memory:
+    """Columns that are filled once. They are freed with the last array that shows them."""
+
+    def __init__(self, library: Native, types: Sequence[ColumnType]) -> None:
+        self._library = library
+        self.columns = (_Column * len(types))(*map(_Column.of, types))
+
+    def __del__(self) -> None:
+        self._library.columns_free(ctypes.addressof(self.columns), len(self.columns))
+
+
+class Columns:
+    """Gathers the rows of one COPY to record batches of the schema; `rows` and `bytes` count them all."""
+
+    def __init__(self, library: Native, rows: Rows, schema: "pa.Schema", types: Sequence[ColumnType]) -> None:
+        self._library = library
+        self._rows = rows
+        self._schema = schema
+        self._types = types
+        self._memory = _Memory(library, types)
+        self._table = _Table(ctypes.addressof(rows.copy), self._memory.columns, len(types))
+        self._rows_taken = self._bytes_taken = 0
+
+    @property
+    def rows(self) -> int:
+        """So far."""
+        return int(self._table.rows)
+
+    @property
+    def bytes(self) -> int:
+        """Of the rows so far, as PostgreSQL sent them."""
+        return self._bytes_taken + int(self._table.bytes)
+
+    @property
+    def gathered(self) -> int:
+        """Rows that are there to be taken."""
+        return self.rows - self._rows_taken
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the mark has arrived that ends the rows."""
+        return bool(self._table.is_ended)
+
+    def fill(self, limit: int, timeout_ms: int) -> bool:
+        """Takes rows until there are `limit` bytes of them, and says whether there are; fewer at the end or in time.
+
+        Raises SourceRejected for a value that the column's type cannot hold, and psycopg.OperationalError where the
+        connection is lost.
+        """
+        self._library.columns_fill(ctypes.addressof(self._table), limit, timeout_ms)
+        self._rows.check()
+        if self._table.trouble:
+            raise self._refused()
+        return bool(self._table.bytes >= limit)
+
+    def take(self) -> "pa.RecordBatch":
+        """The rows that were gathered since the last time, without a copy."""
+        import pyarrow as pa
+
+        memory, self._memory = self._memory, _Memory(self._library, self._types)
+        self._table.columns = self._memory.columns
+        self._rows_taken, self._bytes_taken = self.rows, self.bytes
+        self._table.bytes = 0
+        arrays = [_array(column, type_, memory) for column, type_ in zip(memory.columns, self._types, strict=True)]
+        return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+
+    def _refused(self) -> Exception:
+        index = int(self._table.column)
+        if index < 0:
+            says = "PostgreSQL sent rows in a form that is no binary COPY of these columns: export them as csv"
+            return SourceRejected(says, reason="NotSupported")
+        name, type_ = self._schema.field(index).name, self._types[index].arrow
+        match _Trouble(self._table.trouble):
+            case _Trouble.NO_MEMORY:
+                return MemoryError()
+            case _Trouble.DIMENSIONS:
+                return SourceRejected(f"column {name!r} was refused: {NO_LIST}", reason="NotSupported")
+            case _Trouble.NOT_FINITE:
+                why = "NaN and infinity are none: cast the column to text or float8 in a query"
+            case _Trouble.OUT_OF_RANGE:
+                why = "it is out of range: cast the column to text in a query"
+            case _:
+                why = "PostgreSQL sent it in a form that is not the type's: cast the column to text in a query"
+        return SourceRejected(f"column {name!r} holds a value that {type_} cannot; {why}", reason="QueryFails")
+
+
+def _array(column: _Column, type_: ColumnType, memory: _Memory) -> "pa.Array":
+    """Shows a column's memory as an Arrow array of `type_.arrow`, without a copy."""
+    import pyarrow as pa
+
+    def shown(address: int | None, size: int) -> "pa.Buffer":
+        return pa.foreign_buffer(address, size, memory) if address and size else pa.py_buffer(b"")
+
+    length, bits = column.length, (column.length + 7) // 8
+    buffers = [shown(column.validity, bits) if column.nulls else None]
+    end = 0
+    if type_.kind in {Kind.BYTES, Kind.JSONB, Kind.LIST}:
+        # Arrow wants the one offset of an empty array as well.
+        buffers.append(shown(column.offsets, 4 * (length + 1)) if length else pa.py_buffer(bytes(4)))
+        end = ctypes.cast(column.offsets, ctypes.POINTER(ctypes.c_int32))[length] if length else 0
+    if type_.kind is not Kind.LIST:
+        buffers.append(shown(column.values, end or length * type_.width or bits))
+    children = [_array(column.child[0], type_.element, memory)] if type_.element else None
+    is_extension = isinstance(type_.arrow, pa.BaseExtensionType)
+    storage = type_.arrow.storage_type if is_extension else type_.arrow
+    found = pa.Array.from_buffers(storage, length, buffers, column.nulls, children=children)
+    return pa.ExtensionArray.from_storage(type_.arrow, found) if is_extension else found

@@ -1,0 +1,68 @@
+"""Edge: the compiled library, where it is built (`make native`) and psycopg is the binary package it is for."""
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from psycopg import pq
+
+PATH = Path(__file__).with_name("compiled.so")
+
+
+class Libpq:
+    """Addresses of libpq's functions that the library calls."""
+
+    def __init__(self) -> None:
+        """Raises OSError or ImportError where they cannot be had."""
+        import psycopg_binary
+
+        # The file that psycopg has loaded, so that this is the same library and no second one.
+        beside = Path(psycopg_binary.__file__).parents[1] / "psycopg_binary.libs"
+        path = next(beside.glob("libpq-*.so*"), None)
+        if pq.__impl__ != "binary" or path is None:
+            raise OSError("psycopg is not the binary package")
+        libpq = ctypes.CDLL(str(path))
+        self.get_copy_data, self.consume_input, self.free_row = (
+            ctypes.cast(function, ctypes.c_void_p).value
+            for function in (libpq.PQgetCopyData, libpq.PQconsumeInput, libpq.PQfreemem)
+        )
+
+
+class Native:
+    """The library's functions, and libpq's for those that read rows."""
+
+    def __init__(self) -> None:
+        """Raises OSError, ImportError or AttributeError where one is not there, or not for this machine."""
+        self.libpq = Libpq()
+        library = ctypes.CDLL(str(PATH))
+        pointer, number, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
+        self.copyout_fill = _declared(library.copyout_fill, size, pointer, pointer, size, number)
+        self.copyout_close = _declared(library.copyout_close, None, pointer)
+        self.columns_fill = _declared(library.columns_fill, None, pointer, size, number)
+        self.columns_free = _declared(library.columns_free, None, pointer, ctypes.c_int32)
+
+
+def _declared(function: Any, result: type | None, *arguments: type) -> Any:
+    function.restype, function.argtypes = result, arguments
+    return function
+
+
+@cache
+def _loaded() -> "Native | str":
+    try:
+        return Native()
+    except (OSError, ImportError, AttributeError) as error:
+        return str(error)
+
+
+def native() -> Native | None:
+    """The library, or None where it cannot be used."""
+    loaded = _loaded()
+    return None if isinstance(loaded, str) else loaded
+
+
+def why_not() -> str | None:
+    """Why the library cannot be used here, or None."""
+    loaded = _loaded()
+    return loaded if isinstance(loaded, str) else None

@@ -1,0 +1,86 @@
+"""Edge: copyout.c, the rows of a COPY joined outside of Python's lock."""
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from psycopg import pq
+
+from worker.native.library import Native
+
+_FAILED = -2
+
+
+class Copy(ctypes.Structure):
+    """As in copyout.h."""
+
+    _fields_ = (
+        ("connection", ctypes.c_void_p),
+        ("get_copy_data", ctypes.c_void_p),
+        ("consume_input", ctypes.c_void_p),
+        ("free_row", ctypes.c_void_p),
+        ("socket", ctypes.c_int),
+        ("state", ctypes.c_int),
+        ("row", ctypes.c_void_p),
+        ("row_size", ctypes.c_int64),
+        ("row_done", ctypes.c_int64),
+        ("messages", ctypes.c_int64),
+    )
+
+
+class Rows:
+    """The rows of one COPY. `messages` counts them, `is_ended` says that there are no more."""
+
+    def __init__(self, pgconn: pq.abc.PGconn, library: Native) -> None:
+        self._pgconn = pgconn
+        self._library = library
+        libpq = library.libpq
+        self.copy = Copy(
+            pgconn.pgconn_ptr,  # type: ignore[attr-defined]  # of every implementation, though not of the protocol
+            libpq.get_copy_data,
+            libpq.consume_input,
+            libpq.free_row,
+            pgconn.socket,
+        )
+
+    @property
+    def messages(self) -> int:
+        """So far, a header's included."""
+        return int(self.copy.messages)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the COPY has sent its last row, or failed: its result tells."""
+        return bool(self.copy.state)
+
+    def fill(self, buffer: bytearray, begin: int, timeout_ms: int) -> int:
+        """Writes rows from `begin` on until the buffer is full, and gives how many bytes; fewer at the end or in time.
+
+        Raises psycopg.OperationalError where the connection is lost.
+        """
+        room = (ctypes.c_char * (len(buffer) - begin)).from_buffer(buffer, begin)
+        filled = int(
+            self._library.copyout_fill(ctypes.addressof(self.copy), ctypes.addressof(room), len(room), timeout_ms)
+        )
+        self.check()
+        return filled
+
+    def check(self) -> None:
+        """Raises psycopg.OperationalError where the connection is lost."""
+        if self.copy.state == _FAILED:
+            raise psycopg.OperationalError(f"reading rows failed: {self._pgconn.get_error_message()}")
+
+    def close(self) -> None:
+        """Frees the row that is not wholly taken."""
+        self._library.copyout_close(ctypes.addressof(self.copy))
+
+
+@contextmanager
+def open_rows(pgconn: pq.abc.PGconn, library: Native) -> Iterator[Rows]:
+    """The rows of the COPY that is under way."""
+    rows = Rows(pgconn, library)
+    try:
+        yield rows
+    finally:
+        rows.close()
