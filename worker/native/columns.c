@@ -362,14 +362,28 @@ void columns_fill(Table *table, int64_t limit, int timeout_ms)
     }
 }
 
-/* Frees what columns hold. */
-void columns_free(Column *columns, int32_t count)
+/* Takes all values out. What they lay in is kept for those to come, or freed where it is more than `keep` bytes of a
+ * column. */
+void columns_empty(Column *columns, int32_t count, int64_t keep)
 {
     for (int32_t i = 0; i < count; i++) {
-        if (columns[i].child)
-            columns_free(columns[i].child, 1);
-        free(columns[i].validity);
-        free(columns[i].values);
-        free(columns[i].offsets);
+        Column *column = &columns[i];
+        if (column->child)
+            columns_empty(column->child, 1, keep);
+        size_t bits = (size_t)column->room / 8;
+        column->length = column->nulls = 0;
+        if (column->room * (column->width + 4) + column->bytes_room <= keep) {
+            if (bits)
+                memset(column->validity, 0, bits);
+            if (bits && column->kind == BOOL)
+                memset(column->values, 0, bits);
+            continue;
+        }
+        free(column->validity);
+        free(column->values);
+        free(column->offsets);
+        column->validity = column->values = NULL;
+        column->offsets = NULL;
+        column->room = column->bytes_room = 0;
     }
 }

@@ -1,12 +1,14 @@
 """Edge: columns.c, rows of a binary COPY as columns in Arrow's layout. Imports pyarrow where columns are taken out."""
 
 import ctypes
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Self
 
 from contracts.errors import SourceRejected
+from worker.buffers import GROUP_BYTES
 from worker.native.library import Native
 from worker.native.rows import Rows
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NO_LIST = "an array of several dimensions is no Parquet list: cast it to text or jsonb in a query"
+
+
+# What a column keeps for the next row group: more than it needs, unless there was a huge value in it.
+_KEPT_BYTES = 2 * GROUP_BYTES
 
 
 class Kind(IntEnum):
@@ -115,14 +121,33 @@ class _Table(ctypes.Structure):
 
 
 class _Memory:
-    """Columns that are filled once. They are freed with the last array that shows them."""
+    """Columns, and what they hold."""
 
     def __init__(self, library: Native, types: Sequence[ColumnType]) -> None:
         self._library = library
         self.columns = (_Column * len(types))(*map(_Column.of, types))
 
+    def empty(self, keep: int = _KEPT_BYTES) -> None:
+        """Takes the values out, and frees what the columns hold of more than `keep` bytes."""
+        self._library.columns_empty(ctypes.addressof(self.columns), len(self.columns), keep)
+
     def __del__(self) -> None:
-        self._library.columns_free(ctypes.addressof(self.columns), len(self.columns))
+        self.empty(keep=0)
+
+
+class _Shown:
+    """Memory that arrays show; with the last of them it can be filled again.
+
+    Were it freed and allocated for each row group, the kernel would take a third of the CPU to hand out empty pages.
+    """
+
+    def __init__(self, memory: _Memory, spare: deque[_Memory]) -> None:
+        self.memory = memory
+        self._spare = spare
+
+    def __del__(self) -> None:
+        self.memory.empty()
+        self._spare.append(self.memory)
 
 
 class Columns:
@@ -134,6 +159,7 @@ class Columns:
         self._schema = schema
         self._types = types
         self._memory = _Memory(library, types)
+        self._spare: deque[_Memory] = deque()
         self._table = _Table(ctypes.addressof(rows.copy), self._memory.columns, len(types))
         self._rows_taken = self._bytes_taken = 0
 
@@ -173,11 +199,12 @@ class Columns:
         """The rows that were gathered since the last time, without a copy."""
         import pyarrow as pa
 
-        memory, self._memory = self._memory, _Memory(self._library, self._types)
+        shown = _Shown(self._memory, self._spare)
+        self._memory = self._spare.popleft() if self._spare else _Memory(self._library, self._types)
         self._table.columns = self._memory.columns
         self._rows_taken, self._bytes_taken = self.rows, self.bytes
         self._table.bytes = 0
-        arrays = [_array(column, type_, memory) for column, type_ in zip(memory.columns, self._types, strict=True)]
+        arrays = [_array(column, type_, shown) for column, type_ in zip(shown.memory.columns, self._types, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def _refused(self) -> Exception:
@@ -200,7 +227,7 @@ class Columns:
         return SourceRejected(f"column {name!r} holds a value that {type_} cannot; {why}", reason="QueryFails")
 
 
-def _array(column: _Column, type_: ColumnType, memory: _Memory) -> "pa.Array":
+def _array(column: _Column, type_: ColumnType, memory: _Shown) -> "pa.Array":
     """Shows a column's memory as an Arrow array of `type_.arrow`, without a copy."""
     import pyarrow as pa
 

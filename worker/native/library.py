@@ -40,7 +40,7 @@ class Native:
         self.copyout_fill = _declared(library.copyout_fill, size, pointer, pointer, size, number)
         self.copyout_close = _declared(library.copyout_close, None, pointer)
         self.columns_fill = _declared(library.columns_fill, None, pointer, size, number)
-        self.columns_free = _declared(library.columns_free, None, pointer, ctypes.c_int32)
+        self.columns_empty = _declared(library.columns_empty, None, pointer, ctypes.c_int32, size)
 
 
 def _declared(function: Any, result: type | None, *arguments: type) -> Any:
