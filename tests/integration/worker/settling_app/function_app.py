@@ -8,7 +8,7 @@ from plan import settlement_of
 
 from settings import Settings
 from worker.delivery import Delivery
-from worker.functions import HostSettler
+from worker.host_delivery import HostSettler
 from worker.retry_queue import RetryQueue, attempt_of
 from worker.settle import settle
 
