@@ -1,18 +1,21 @@
 """The rows of SELECTs as one Parquet file, each SELECT on a connection of its own. Imports pyarrow."""
 
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 from psycopg import sql
 
 from contracts.errors import SourceRejected
 from contracts.receipt import Part
+from worker.ahead import ahead
 from worker.blocks import PartUpload
-from worker.parquet.streams import streamed
-from worker.parquet.types import binary_copy, described, schema_of
+from worker.native.library import native
+from worker.parquet.types import SelectedColumn, binary_copy, described, schema_of
 from worker.parquet.writer import write_parquet
-from worker.snapshot import Cancellation
+from worker.snapshot import Cancellation, CopyOut, copy_out
 
 
 def copy_parquet(
@@ -28,10 +31,29 @@ def copy_parquet(
     columns = described(connections[0], selects[0])
     if not columns:
         raise SourceRejected("a table without columns is no Parquet file; leave it out", reason="NotSupported")
+    copies: list[CopyOut] = []
     with ExitStack() as opened:
         streams = [
-            opened.enter_context(streamed(connection, binary_copy(select, columns), columns, cancelled))
+            opened.enter_context(ahead(_groups(connection, binary_copy(select, columns), columns, copies), cancelled))
             for connection, select in zip(connections, selects, strict=True)
         ]
         write_parquet(streams, schema_of(columns), part)
-    return part.finished(sum(stream.rows for stream in streams), sum(stream.bytes for stream in streams))
+    return part.finished(sum(copy.rows for copy in copies), sum(copy.bytes for copy in copies))
+
+
+def _groups(
+    connection: psycopg.Connection[Any],
+    statement: sql.Composed,
+    columns: list[SelectedColumn],
+    copies: list[CopyOut],
+) -> Callable[[Cancellation], Iterator[pa.RecordBatch]]:
+    """Reads row groups; what is counted is added to `copies`."""
+    library = native()
+    assert library is not None
+
+    def produce(cancelled: Cancellation) -> Iterator[pa.RecordBatch]:
+        with copy_out(connection, statement, header=False, cancelled=cancelled) as copy:
+            copies.append(copy)
+            yield from copy.groups(library, schema_of(columns), [column.type for column in columns])
+
+    return produce
