@@ -39,6 +39,43 @@ SELECT n AS id, translate(encode((SELECT string_agg(sha512((n * 100 + i)::text::
                                   FROM generate_series(1, 12) AS i), 'base64'), E'\\n', '') AS body
 FROM generate_series(0, {rows}::bigint - 1) AS n
 """
+# As TPC-H's lineitem: numbers of few digits, dates, words of a few kinds.
+_ORDERS = """
+SELECT n / 4 + 1 AS order_id, a % 200000 + 1 AS part_id, a >> 20 & 8191 AS supplier_id, n % 4 + 1 AS line,
+       (1 + (a >> 33 & 63))::numeric(9, 2) AS quantity,
+       ((90000 + (b & 1048575))::numeric / 100)::numeric(12, 2) AS price,
+       ((b >> 20 & 15)::numeric / 100)::numeric(4, 2) AS discount, (ARRAY['R', 'A', 'N'])[1 + b % 3] AS flag,
+       date '1992-01-01' + (b >> 24 & 2047)::int AS shipped, date '1992-02-01' + (b >> 35 & 2047)::int AS received,
+       (ARRAY['DELIVER IN PERSON', 'COLLECT COD', 'NONE', 'TAKE BACK RETURN'])[1 + (a >> 40 & 3)] AS instructions,
+       (ARRAY['REG AIR', 'AIR', 'RAIL', 'SHIP', 'TRUCK', 'MAIL', 'FOB', 'AIR'])[1 + (a >> 42 & 7)] AS mode
+FROM generate_series(0, {rows}::bigint - 1) AS n,
+     LATERAL (SELECT hashint8extended(n, 1) & 9223372036854775807 AS a,
+                     hashint8extended(n, 2) & 9223372036854775807 AS b)
+"""
+# Some hundred bytes of words, of which few are frequent and many are rare, as in people's texts.
+_PROSE = """
+WITH parts AS (SELECT string_to_array('ba ter con de in ment ly er ing the or pre sta lo ra ti ous al per so mi '
+                                      'un able ful gra ch st qu oo ea ni ke po w v an es on do ha', ' ') AS p),
+     words AS (SELECT i, p[1 + i % 40] || p[1 + i * 7 / 40 % 40]
+                         || CASE WHEN i > 99 THEN p[1 + i / 40 % 40] ELSE '' END AS word
+               FROM parts, generate_series(0, 3999) AS i),
+     listed AS (SELECT array_agg(word ORDER BY i) AS w FROM words)
+SELECT n AS id, 1 + n % 5 AS stars,
+       (SELECT string_agg(w[1 + floor(3999 ^ ((hashint8extended(n, i) & 1048575) / 1048576.0::float8))::int], ' ')
+        FROM generate_series(1, 20 + (hashint8extended(n, 0) & 127)) AS i) AS review
+FROM listed, generate_series(0, {rows}::bigint - 1) AS n
+"""
+_KINDS = (
+    "CASE WHEN {h} & 31 = 0 THEN {h} >> 5 & 1023 END",
+    "{h} & 1 = 0",
+    "CASE WHEN {h} & 3 = 0 THEN {h} >> 2 & 127 ELSE 0 END",
+    "CASE WHEN {h} & 31 = 0 THEN 'some remark' END",
+    "(ARRAY['new', 'open', 'closed', 'pending'])[1 + ({h} & 3)]",
+)
+# 60 columns, most of which are empty, a flag, or a small number.
+_FLAGS = "SELECT n AS id, {} FROM generate_series(0, {{rows}}::bigint - 1) AS n".format(
+    ", ".join(f"{_KINDS[i % 5].format(h=f'hashint8extended(n, {i})')} AS c{i}" for i in range(59))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +108,21 @@ def wide(rows: int, width: int) -> Table:
 def noise(rows: int) -> Table:
     """Rows of about 1 KB that compress by a quarter at most."""
     return Table(f"noise_{rows}", rows, _NOISE)
+
+
+def orders(rows: int) -> Table:
+    """About 90 bytes of CSV a row."""
+    return Table(f"orders_{rows}", rows, _ORDERS)
+
+
+def prose(rows: int) -> Table:
+    """About 500 bytes of CSV a row."""
+    return Table(f"prose_{rows}", rows, _PROSE)
+
+
+def flags(rows: int) -> Table:
+    """About 160 bytes of CSV a row."""
+    return Table(f"flags_{rows}", rows, _FLAGS)
 
 
 def load(connection: psycopg.Connection, table: Table) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.data import Table, drop, events, index, load, narrow, noise, wide
+from bench.data import Table, drop, events, flags, index, load, narrow, noise, orders, prose, wide
 from bench.measure import ContenderError
 from bench.queue_work import Windows, work_run
 from bench.registry import B0, load_contenders
@@ -37,6 +37,9 @@ class Growth:
             ("1 KB a row", wide(max(1, rows // 8), 1024)),
             ("100 KB a row", wide(max(1, rows // 800), 100 * 1024)),
             ("1 KB of noise a row", noise(max(1, rows // 8))),
+            ("orders, 90 bytes a row", orders(rows)),
+            ("60 columns, most of them empty", flags(max(1, rows // 2))),
+            ("texts of some 500 bytes", prose(max(1, rows // 8))),
         ]
         return grown + shapes
 

@@ -30,7 +30,7 @@ class Output(Model):
     """CSV as PostgreSQL itself writes it (UTF-8, quotes where needed, `""` for an empty text against NULL), or Parquet.
 
     Parquet is always compressed with zstd inside, and none of the other keys is for it. `level` is the compression's:
-    for gzip 0 to 3 (fast) or 4 to 9 (smaller), 2 where left out; for zstd 1 to 19, 1 where left out.
+    for gzip 0 and 1 (fastest), 2 and 3 (smaller), 4 to 9 (smallest, slow), 2 where left out; for zstd 1 to 19, 1.
     """
 
     format: Literal["csv", "parquet"] = "csv"

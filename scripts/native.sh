@@ -12,7 +12,7 @@ if [ -z "$compiler" ]; then
     exit
 fi
 # To a file of its own first: a worker that runs may have the old one open.
-if "$compiler" -O2 -Wall -Wextra -shared -fPIC -o "compiled.so.$$" ./*.c; then
+if "$compiler" -O3 -Wall -Wextra -shared -fPIC -o "compiled.so.$$" ./*.c; then
     mv "compiled.so.$$" compiled.so
 else
     rm -f "compiled.so.$$"

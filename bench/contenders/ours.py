@@ -91,6 +91,7 @@ for _count in (4, 8):
     _add(f"csv.gz, {_count} streams", ours(parts=_count), full=False)
 _add("csv.gz, as it decides", ours())
 _add("csv.gz, as it decides, second export of the process", ours(is_warm=True))
+_add("csv.gz level 1, as it decides", ours(level=1))
 _add("csv.gz level 5, as it decides", ours(level=5))
 _add("csv.zst, as it decides", ours(compression="zstd"), suffix=".csv.zst")
 _add("csv, as it decides", ours(compression="none"), suffix=".csv")

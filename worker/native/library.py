@@ -40,6 +40,11 @@ class Native:
         self.copyout_fill = _declared(library.copyout_fill, size, pointer, pointer, size, number)
         self.copyout_close = _declared(library.copyout_close, None, pointer)
         self.columns_fill = _declared(library.columns_fill, None, pointer, size, number)
+        self.gzip_stream_bytes = _declared(library.gzip_stream_bytes, size)
+        self.gzip_bound = _declared(library.gzip_bound, size, size)
+        self.gzip_begin = _declared(library.gzip_begin, size, pointer)
+        self.gzip_chunk = _declared(library.gzip_chunk, size, pointer, pointer, size, pointer)
+        self.gzip_end = _declared(library.gzip_end, size, pointer, ctypes.c_uint32, size, pointer)
         self.columns_empty = _declared(library.columns_empty, None, pointer, ctypes.c_int32, size)
 
 
