@@ -1,7 +1,8 @@
-"""Edge: the compiled library, where it is built (`make native`) and psycopg is the binary package it is for."""
+"""Edge: the compiled library, where it is built (`make native`) and psycopg is a compiled package, too."""
 
 import ctypes
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,12 @@ class Libpq:
     """Addresses of libpq's functions that the library calls."""
 
     def __init__(self) -> None:
-        """Raises OSError or ImportError where they cannot be had."""
-        import psycopg_binary
-
-        # The file that psycopg has loaded, so that this is the same library and no second one.
-        beside = Path(psycopg_binary.__file__).parents[1] / "psycopg_binary.libs"
-        path = next(beside.glob("libpq-*.so*"), None)
-        if pq.__impl__ != "binary" or path is None:
-            raise OSError("psycopg is not the binary package")
-        libpq = ctypes.CDLL(str(path))
+        """Raises OSError, ImportError or AttributeError where they cannot be had."""
+        if pq.__impl__ not in {"binary", "c"}:
+            raise OSError("psycopg is not the package with the extra `binary` or `c`")
+        # What psycopg's own module has loaded: the same libpq, and no second one.
+        module = import_module(f"psycopg_{pq.__impl__}.pq")
+        libpq = ctypes.CDLL(str(module.__file__))
         self.get_copy_data, self.consume_input, self.free_row = (
             ctypes.cast(function, ctypes.c_void_p).value
             for function in (libpq.PQgetCopyData, libpq.PQconsumeInput, libpq.PQfreemem)

@@ -74,16 +74,39 @@ def create(admin: psycopg.Connection, kind: str) -> tuple[str, str]:
                 )
             )
     else:
-        table = plain if "view" in kind else name
+        table = plain if kind in BEHIND else name
         generated = ", doubled bigint generated always as (id * 2) stored" if kind == "generated column" else ""
         admin.execute(sql.SQL("create table {} ({})").format(table, sql.SQL(COLUMNS + generated)))
-    target = plain if "view" in kind else name
+    target = plain if kind in BEHIND else name
     admin.execute(sql.SQL("insert into {} {}").format(target, values))
     if "view" in kind:
         admin.execute(sql.SQL("create {} {} as table {}").format(sql.SQL(kind), name, plain))
+    if kind == "foreign table":
+        make_foreign(admin, name)
     if kind == "table with dead rows":
         admin.execute(sql.SQL("delete from {} where id % 3 = 0 or id between 100 and 900").format(name))
     return ODD, ODD
+
+
+def make_foreign(admin: psycopg.Connection, name: sql.Identifier) -> None:
+    """The plain table as one of another server, which is this one."""
+    info = admin.info
+    to = {"host": info.host, "port": str(info.port), "dbname": info.dbname}
+    login = {"user": info.user, "password": info.password}
+    admin.execute("create extension postgres_fdw")
+    for statement, options in (
+        ("create server other foreign data wrapper postgres_fdw options ({})", to),
+        ("create user mapping for public server other options ({})", login),
+        (
+            "create foreign table {name} ({columns}) server other options ({{}})",
+            {"schema_name": ODD, "table_name": "plain"},
+        ),
+    ):
+        listed = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(key), sql.Literal(value)) for key, value in options.items()
+        )
+        text = statement.format("{}", name="{name}", columns="{columns}") if "{name}" in statement else statement
+        admin.execute(sql.SQL(text).format(listed, name=name, columns=sql.SQL(COLUMNS)))
 
 
 def request_of(source: tuple[str, str], parts: int, **job: object) -> ExportRequest:
@@ -126,6 +149,7 @@ def loaded_back(admin: psycopg.Connection, data: bytes) -> list[bytes]:
 
 
 NAME = '"' + ODD.replace('"', '""') + '"'
+BEHIND = {"view", "materialized view", "foreign table"}
 KINDS = [
     "table",
     "table with dead rows",
@@ -134,6 +158,7 @@ KINDS = [
     "partitioned table",
     "view",
     "materialized view",
+    "foreign table",
 ]
 
 
@@ -149,7 +174,7 @@ def test_every_kind_of_table_arrives_whole(
     assert receipt.rows == len(expected) == sum(part.rows for part in receipt.parts)
     assert receipt.csv_bytes == len(data)
     assert loaded_back(admin, data) == expected
-    is_split = parts > 1 and kind not in {"view", "empty table"}
+    is_split = parts > 1 and kind not in {"view", "empty table", "foreign table"}
     assert (len(receipt.parts) > 1) is is_split
 
 
