@@ -16,7 +16,7 @@ help:  ## this list
 setup:  ## install what is missing (the other targets do it themselves)
 	@sh scripts/setup.sh
 
-native:  ## compile what reads rows, for this machine; setup does it too
+native:  ## compile worker/native for this machine; setup does it too
 	@sh scripts/native.sh
 
 demo: setup  ## the whole way of a request, on this machine, in about a minute

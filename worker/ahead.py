@@ -49,7 +49,12 @@ class _Ahead[Item](Iterator[Item]):
                     self._changed.notify_all()
                     return self._waiting.pop()
                 if self._ended:
-                    raise self._error or StopIteration
+                    # Not kept here: with its traceback it would keep what was read when it struck, in a circle.
+                    error, self._error = self._error, None
+                    try:
+                        raise error or StopIteration
+                    finally:
+                        del error
 
     def run(self, produce: Callable[[Cancellation], Iterator[Item]]) -> None:
         """Produces until there are no more, or nobody wants them."""
@@ -62,7 +67,10 @@ class _Ahead[Item](Iterator[Item]):
                     del item
         except Exception as raised:  # noqa: BLE001  # passed on to the thread that takes
             error = raised
-        self.end(error)
+        try:
+            self.end(error)
+        finally:
+            del error
 
     def end(self, error: Exception | None) -> None:
         """Says that no more items come; `error` is what stopped them."""

@@ -1,6 +1,7 @@
 """Reads the rows of a request into an upload: in this thread, and large ones in parts by further threads, too."""
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -76,9 +77,20 @@ def _copy_as_parquet(
     wanted = streams_wanted(reading.request, snapshot.estimated_bytes, min(reading.max_parts, PARQUET_STREAMS))
     with reading.source.spare_connections(wanted - 1) as spare, ExitStack() as opened:
         selects = _selects(reading.request, snapshot, 1 + spare, 1 + spare) or [selected]
-        shared = snapshot.export() if len(selects) > 1 else ""
-        others = [opened.enter_context(reading.source.sharing(shared, reading.subject)) for _ in selects[1:]]
-        return copy_parquet([snapshot.connection, *others], selects, upload.part(0), cancelled)
+        connections = [snapshot.connection, *_shared(reading, snapshot, opened, len(selects) - 1)]
+        if len(connections) < len(selects):
+            selects = _selects(reading.request, snapshot, len(connections), len(connections)) or [selected]
+        return copy_parquet(connections[: len(selects)], selects, upload.part(0), reading.subject, cancelled)
+
+
+def _shared(reading: Reading, snapshot: Snapshot, opened: ExitStack, wanted: int) -> Iterator[psycopg.Connection[Any]]:
+    """Connections on the same snapshot, open for as long as `opened` is; fewer than wanted where there are no more."""
+    shared = snapshot.export() if wanted else ""
+    try:
+        for _ in range(wanted):
+            yield opened.enter_context(reading.source.sharing(shared, reading.subject))
+    except SourceUnavailable as error:
+        event(_log, logging.WARNING, "export goes on with one connection less", reason=str(error))
 
 
 class _Team:

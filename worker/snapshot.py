@@ -111,14 +111,16 @@ class CopyOut:
             yield chunk
         self._check_command_tag()
 
-    def groups(self, library: Native, schema: "pa.Schema", types: list[ColumnType]) -> Iterator["pa.RecordBatch"]:
+    def groups(
+        self, library: Native, schema: "pa.Schema", types: list[ColumnType], subject: str
+    ) -> Iterator["pa.RecordBatch"]:
         """The rows of a binary COPY in record batches of GROUP_BYTES, or of a row that is larger.
 
         They are cut at the same rows whatever came with what.
         Raises what chunks() does, and SourceRejected for a value that a column's type cannot hold.
         """
         with open_rows(self._pgconn, library) as rows:
-            columns = Columns(library, rows, schema, types)
+            columns = Columns(library, rows, schema, types, subject)
             while not rows.is_ended:
                 is_full = columns.fill(GROUP_BYTES, _LOOK_UP_MS)
                 self.rows, self.bytes = columns.rows, columns.bytes

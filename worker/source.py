@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Semaphore
 from typing import Any, Self
 
@@ -104,19 +104,15 @@ class Source:
             if got:
                 self._slots.release(got)
 
-    def exhausted(self, subject: str) -> SourceUnavailable:
-        """The error of an export that finds all connections of this process in use."""
-        return SourceUnavailable(
-            f"export of {subject} failed: no free connection to {self.connector.target} within "
-            f"{self._settings.connect_timeout_seconds:g} s; let TAILRACE_POOL_SIZE be at least the number of "
-            "exports that run at once",
-            reason="PoolExhausted",
-        )
-
     @contextmanager
     def _slot(self, subject: str) -> Iterator[None]:
         if not self._slots.acquire(timeout=self._settings.connect_timeout_seconds):
-            raise self.exhausted(subject)
+            raise SourceUnavailable(
+                f"export of {subject} failed: no free connection to {self.connector.target} within "
+                f"{self._settings.connect_timeout_seconds:g} s; let TAILRACE_POOL_SIZE be at least the number of "
+                "exports that run at once",
+                reason="PoolExhausted",
+            )
         try:
             yield
         finally:
@@ -134,7 +130,9 @@ class Source:
             raise translated(Trouble.of(error), subject) from error
         finally:
             if connection.info.transaction_status in {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}:
-                connection.rollback()
+                # A connection that is lost here has the pool make a new one in its place.
+                with suppress(psycopg.Error):
+                    connection.rollback()
             # The pool closes one that is in the middle of something.
             self._pool.putconn(connection)
 

@@ -39,7 +39,7 @@ def rows_are_read_in_c(_: Site) -> Iterator[Finding]:
     if (reason := why_not()) is None:
         yield ok("reading rows", "by the loop in C")
     else:
-        says = f"in Python, for half as much CPU again: {reason}"
+        says = f"in Python: more CPU, larger files, and no Parquet: {reason}"
         yield warning("reading rows", says, "make native, on a machine like the one that exports; then deploy")
 
 

@@ -58,32 +58,30 @@ static int has_offsets(const Column *column) { return is_bytes(column) || column
 
 static void set_bit(uint8_t *bits, int64_t at) { bits[at >> 3] |= (uint8_t)(1 << (at & 7)); }
 
-static int grow(void *array, size_t size)
-{
-    void *grown = realloc(*(void **)array, size);
-    if (grown)
-        *(void **)array = grown;
-    return grown != NULL;
-}
-
 /* Makes room for twice as many values. */
 static int grow_column(Column *column)
 {
     int64_t room = column->room ? 2 * column->room : 1024;
     size_t bits = (size_t)room / 8, old_bits = (size_t)column->room / 8;
-    if (!grow(&column->validity, bits))
+    uint8_t *validity = realloc(column->validity, bits);
+    if (!validity)
         return NO_MEMORY;
+    column->validity = validity;
     memset(column->validity + old_bits, 0, bits - old_bits);
-    if (column->kind == BOOL) {
-        if (!grow(&column->values, bits))
+    size_t size = column->kind == BOOL ? bits : (size_t)(room * column->width);
+    if (size) {
+        uint8_t *values = realloc(column->values, size);
+        if (!values)
             return NO_MEMORY;
-        memset(column->values + old_bits, 0, bits - old_bits);
-    } else if (column->width && !grow(&column->values, (size_t)(room * column->width))) {
-        return NO_MEMORY;
+        column->values = values;
     }
+    if (column->kind == BOOL)
+        memset(column->values + old_bits, 0, bits - old_bits);
     if (has_offsets(column)) {
-        if (!grow(&column->offsets, (size_t)(room + 1) * sizeof *column->offsets))
+        int32_t *offsets = realloc(column->offsets, (size_t)(room + 1) * sizeof *offsets);
+        if (!offsets)
             return NO_MEMORY;
+        column->offsets = offsets;
         column->offsets[0] = 0;
     }
     column->room = room;
@@ -108,8 +106,10 @@ static int append_bytes(Column *column, const uint8_t *from, int64_t size)
         return OUT_OF_RANGE;
     if (end >= column->bytes_room) {
         int64_t room = end + end / 2 + 4096;
-        if (!grow(&column->values, (size_t)room))
+        uint8_t *values = realloc(column->values, (size_t)room);
+        if (!values)
             return NO_MEMORY;
+        column->values = values;
         column->bytes_room = room;
     }
     memcpy(column->values + begin, from, (size_t)size);
@@ -192,7 +192,8 @@ static int append_date(Column *column, int32_t value)
 {
     if (value == INT32_MAX || value == INT32_MIN)
         return NOT_FINITE;
-    /* PostgreSQL's last day is far below this limit. */
+    if (value > INT32_MAX - DAYS_TO_2000)
+        return OUT_OF_RANGE;
     value += (int32_t)DAYS_TO_2000;
     memcpy(column->values + column->length * 4, &value, 4);
     return NONE;
@@ -362,20 +363,21 @@ void columns_fill(Table *table, int64_t limit, int timeout_ms)
     }
 }
 
-/* Takes all values out. What they lay in is kept for those to come, or freed where it is more than `keep` bytes of a
- * column. */
-void columns_empty(Column *columns, int32_t count, int64_t keep)
+/* Takes all values out. Up to `keep` bytes of what they lay in are kept for those to come, and the rest is freed. Gives
+ * what is left of `keep`. */
+int64_t columns_empty(Column *columns, int32_t count, int64_t keep)
 {
     for (int32_t i = 0; i < count; i++) {
         Column *column = &columns[i];
         if (column->child)
-            columns_empty(column->child, 1, keep);
+            keep = columns_empty(column->child, 1, keep);
+        int64_t size = column->room * (column->width + 4) + column->bytes_room;
         size_t bits = (size_t)column->room / 8;
         column->length = column->nulls = 0;
-        if (column->room * (column->width + 4) + column->bytes_room <= keep) {
-            if (bits)
-                memset(column->validity, 0, bits);
-            if (bits && column->kind == BOOL)
+        if (bits && size <= keep) {
+            keep -= size;
+            memset(column->validity, 0, bits);
+            if (column->kind == BOOL)
                 memset(column->values, 0, bits);
             continue;
         }
@@ -386,4 +388,5 @@ void columns_empty(Column *columns, int32_t count, int64_t keep)
         column->offsets = NULL;
         column->room = column->bytes_room = 0;
     }
+    return keep;
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Self
 
-from contracts.errors import SourceRejected
+from contracts.errors import SourceRejected, SourceUnavailable
 from worker.buffers import GROUP_BYTES
 from worker.native.library import Native
 from worker.native.rows import Rows
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NO_LIST = "an array of several dimensions is no Parquet list: cast it to text or jsonb in a query"
 
 
-# What a column keeps for the next row group: more than it needs, unless there was a huge value in it.
+# What all columns together keep for the next row group: as much as one needs, with the room that they grow by.
 _KEPT_BYTES = 2 * GROUP_BYTES
 
 
@@ -128,7 +128,7 @@ class _Memory:
         self.columns = (_Column * len(types))(*map(_Column.of, types))
 
     def empty(self, keep: int = _KEPT_BYTES) -> None:
-        """Takes the values out, and frees what the columns hold of more than `keep` bytes."""
+        """Takes the values out, and frees what the columns hold beyond `keep` bytes."""
         self._library.columns_empty(ctypes.addressof(self.columns), len(self.columns), keep)
 
     def __del__(self) -> None:
@@ -153,7 +153,11 @@ class _Shown:
 class Columns:
     """Gathers the rows of one COPY to record batches of the schema; `rows` and `bytes` count them all."""
 
-    def __init__(self, library: Native, rows: Rows, schema: "pa.Schema", types: Sequence[ColumnType]) -> None:
+    def __init__(
+        self, library: Native, rows: Rows, schema: "pa.Schema", types: Sequence[ColumnType], subject: str
+    ) -> None:
+        """`subject` is what an error calls the source of the rows."""
+        self._subject = subject
         self._library = library
         self._rows = rows
         self._schema = schema
@@ -208,23 +212,25 @@ class Columns:
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def _refused(self) -> Exception:
-        index = int(self._table.column)
+        index, refused = int(self._table.column), f"export of {self._subject} was refused: "
         if index < 0:
-            says = "PostgreSQL sent rows in a form that is no binary COPY of these columns: export them as csv"
-            return SourceRejected(says, reason="NotSupported")
+            says = "PostgreSQL sent rows in a form that is no binary COPY of these columns; export them as csv"
+            return SourceRejected(refused + says, reason="NotSupported")
         name, type_ = self._schema.field(index).name, self._types[index].arrow
         match _Trouble(self._table.trouble):
             case _Trouble.NO_MEMORY:
-                return MemoryError()
+                says = f"export of {self._subject} failed: not enough memory for a value of column {name!r}"
+                return SourceUnavailable(says, reason="OutOfMemory")
             case _Trouble.DIMENSIONS:
-                return SourceRejected(f"column {name!r} was refused: {NO_LIST}", reason="NotSupported")
+                return SourceRejected(f"{refused}column {name!r}: {NO_LIST}", reason="NotSupported")
             case _Trouble.NOT_FINITE:
-                why = "NaN and infinity are none: cast the column to text or float8 in a query"
+                other = "text or float8" if "decimal" in str(type_) else "text"
+                why = f"NaN and infinity are none: cast the column to {other} in a query"
             case _Trouble.OUT_OF_RANGE:
                 why = "it is out of range: cast the column to text in a query"
             case _:
                 why = "PostgreSQL sent it in a form that is not the type's: cast the column to text in a query"
-        return SourceRejected(f"column {name!r} holds a value that {type_} cannot; {why}", reason="QueryFails")
+        return SourceRejected(f"{refused}column {name!r} holds a value that {type_} cannot; {why}", reason="QueryFails")
 
 
 def _array(column: _Column, type_: ColumnType, memory: _Shown) -> "pa.Array":
@@ -242,7 +248,8 @@ def _array(column: _Column, type_: ColumnType, memory: _Shown) -> "pa.Array":
         buffers.append(shown(column.offsets, 4 * (length + 1)) if length else pa.py_buffer(bytes(4)))
         end = ctypes.cast(column.offsets, ctypes.POINTER(ctypes.c_int32))[length] if length else 0
     if type_.kind is not Kind.LIST:
-        buffers.append(shown(column.values, end or length * type_.width or bits))
+        has_offsets = type_.kind in {Kind.BYTES, Kind.JSONB}
+        buffers.append(shown(column.values, end if has_offsets else length * type_.width or bits))
     children = [_array(column.child[0], type_.element, memory)] if type_.element else None
     is_extension = isinstance(type_.arrow, pa.BaseExtensionType)
     storage = type_.arrow.storage_type if is_extension else type_.arrow

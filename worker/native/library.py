@@ -43,7 +43,7 @@ class Native:
         self.gzip_begin = _declared(library.gzip_begin, size, pointer)
         self.gzip_chunk = _declared(library.gzip_chunk, size, pointer, pointer, size, pointer)
         self.gzip_end = _declared(library.gzip_end, size, pointer, ctypes.c_uint32, size, pointer)
-        self.columns_empty = _declared(library.columns_empty, None, pointer, ctypes.c_int32, size)
+        self.columns_empty = _declared(library.columns_empty, size, pointer, ctypes.c_int32, size)
 
 
 def _declared(function: Any, result: type | None, *arguments: type) -> Any:

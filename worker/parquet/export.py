@@ -8,7 +8,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
-from contracts.errors import SourceRejected
+from contracts.errors import ExportIncomplete, SourceRejected
 from contracts.receipt import Part
 from worker.ahead import ahead
 from worker.blocks import PartUpload
@@ -22,6 +22,7 @@ def copy_parquet(
     connections: list[psycopg.Connection[Any]],
     selects: list[sql.Composed],
     part: PartUpload,
+    subject: str,
     cancelled: Cancellation,
 ) -> Part:
     """Writes the rows of `selects`, which have the same columns, each read by one of the connections.
@@ -30,15 +31,21 @@ def copy_parquet(
     """
     columns = described(connections[0], selects[0])
     if not columns:
-        raise SourceRejected("a table without columns is no Parquet file; leave it out", reason="NotSupported")
+        says = f"export of {subject} was refused: without columns it is no Parquet file; export it as csv"
+        raise SourceRejected(says, reason="NotSupported")
     copies: list[CopyOut] = []
     with ExitStack() as opened:
         streams = [
-            opened.enter_context(ahead(_groups(connection, binary_copy(select, columns), columns, copies), cancelled))
+            opened.enter_context(
+                ahead(_groups(connection, binary_copy(select, columns), columns, copies, subject), cancelled)
+            )
             for connection, select in zip(connections, selects, strict=True)
         ]
-        write_parquet(streams, schema_of(columns), part)
-    return part.finished(sum(copy.rows for copy in copies), sum(copy.bytes for copy in copies))
+        written = write_parquet(streams, schema_of(columns), part)
+    rows = sum(copy.rows for copy in copies)
+    if written != rows:
+        raise ExportIncomplete(f"the export is incomplete: {written} rows were written of the {rows} that arrived")
+    return part.finished(rows, sum(copy.bytes for copy in copies))
 
 
 def _groups(
@@ -46,6 +53,7 @@ def _groups(
     statement: sql.Composed,
     columns: list[SelectedColumn],
     copies: list[CopyOut],
+    subject: str,
 ) -> Callable[[Cancellation], Iterator[pa.RecordBatch]]:
     """Reads row groups; what is counted is added to `copies`."""
     library = native()
@@ -54,6 +62,6 @@ def _groups(
     def produce(cancelled: Cancellation) -> Iterator[pa.RecordBatch]:
         with copy_out(connection, statement, header=False, cancelled=cancelled) as copy:
             copies.append(copy)
-            yield from copy.groups(library, schema_of(columns), [column.type for column in columns])
+            yield from copy.groups(library, schema_of(columns), [column.type for column in columns], subject)
 
     return produce

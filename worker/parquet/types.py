@@ -46,7 +46,8 @@ class SelectedColumn:
 
 def described(connection: psycopg.Connection[object], selected: sql.Composable) -> list[SelectedColumn]:
     """The columns of a SELECT."""
-    cursor = connection.execute(sql.SQL("SELECT * FROM ({}) AS source LIMIT 0").format(selected))
+    # Not prepared, as psycopg does with what comes often: PostgreSQL refuses a plan after a table got a column.
+    cursor = connection.execute(sql.SQL("SELECT * FROM ({}) AS source LIMIT 0").format(selected), prepare=False)
     result = cursor.pgresult
     assert result is not None
     encoding = connection.info.encoding

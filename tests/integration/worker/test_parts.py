@@ -14,7 +14,7 @@ import zstandard
 from azure.storage.blob import ContainerClient
 from psycopg import sql
 
-from contracts.errors import ExportInterrupted, SourceUnavailable
+from contracts.errors import ExportInterrupted, SinkUnavailable, SourceUnavailable
 from contracts.jobs_file import parse_jobs
 from contracts.receipt import Receipt
 from contracts.request import ExportRequest
@@ -288,6 +288,42 @@ def test_a_table_of_large_values_counts_by_what_they_take(
     request = request_of(("public", "wide"), 1).model_copy(update={"parts": None})
     receipt = run_export(request, exporter, Event()).receipt
     assert (receipt.rows, len(receipt.parts) > 1) == (300, True)
+
+
+@pytest.mark.parametrize("output", [{}, {"format": "parquet"}], ids=["csv", "parquet"])
+def test_an_export_goes_on_with_the_connections_that_it_gets(
+    exporter: Exporter,
+    admin: psycopg.Connection,
+    container: ContainerClient,
+    caplog: pytest.LogCaptureFixture,
+    output: dict[str, str],
+) -> None:
+    admin.execute("create table many as select i, repeat(md5(i::text), 5) as filler from generate_series(1, 20000) i")
+    # This test's own, and one of the export.
+    admin.execute(sql.SQL("alter database {} connection limit 2").format(sql.Identifier(admin.info.dbname)))
+    request = request_of(("public", "many"), 2, output=output, blob=f"many/{{run}}.{'parquet' if output else 'csv.gz'}")
+    receipt = run_export(request, exporter, Event()).receipt
+    assert receipt.rows == 20000
+    assert "export goes on with one connection less" in caplog.text
+    assert list(container.list_blob_names()) == [request.blob]
+
+
+def test_a_connection_that_is_lost_while_it_waits_gives_its_place_back(
+    exporter: Exporter, admin: psycopg.Connection
+) -> None:
+    """More often than there are places in the pool."""
+    selected = sql.SQL("SELECT 1")
+
+    def lose() -> None:
+        with exporter.source.snapshot(selected, "t") as snapshot:
+            admin.execute("select pg_terminate_backend(%s, 5000)", (snapshot.connection.info.backend_pid,))
+            raise SinkUnavailable("what struck meanwhile")
+
+    for _ in range(10):
+        with pytest.raises(SinkUnavailable):
+            lose()
+    with exporter.source.snapshot(selected, "t") as snapshot:
+        assert snapshot.id
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def read(messages: list[bytes], types: list[ColumnType] = TYPES) -> tuple[pa.Rec
     libpq = FakeLibpq(iter(messages))
     library: Native = libpq.library()
     rows = Rows(SimpleNamespace(pgconn_ptr=0, socket=-1), library)  # type: ignore[arg-type]
-    columns = Columns(library, rows, schema, types)
+    columns = Columns(library, rows, schema, types, "public.t")
     try:
         columns.fill(1 << 30, 10_000)
         batch = columns.take()
