@@ -75,7 +75,7 @@ INLINE const uint8_t *scan(Block *block, const uint8_t *at, const uint8_t *ancho
             *match = (Match){match_length(at, distance, block->stop), distance};
             break;
         }
-        at += 1 + ((at - anchor) >> 5); /* grows where nothing matches */
+        at += 1 + ((at - anchor) >> 3); /* grows where nothing matches: random digits are passed over */
     }
     return at;
 }
@@ -184,7 +184,6 @@ const uint8_t *matches_find(Block *block)
             if (fresh < anchor - 2)
                 replace(block, fresh, load64(fresh));
             replace(block, anchor - 2, load64(anchor - 2));
-            replace(block, anchor - 1, load64(anchor - 1));
         }
         at = anchor;
     }
