@@ -7,9 +7,15 @@ from psycopg import sql
 
 SCHEMA = "bench"
 
+# Each row's number, and two hashes of it.
+_HASHED = """FROM generate_series(0, {rows}::bigint - 1) AS n,
+     LATERAL (SELECT hashint8extended(n, 1) & 9223372036854775807 AS a,
+                     hashint8extended(n, 2) & 9223372036854775807 AS b)
+"""
 # About 193 bytes of CSV a row, of which gzip -6 leaves about a fifth: keys that grow, times to the microsecond, uuids,
 # short and long texts that come again and again, JSON, amounts, NULLs.
-_EVENTS = """
+_EVENTS = (
+    """
 SELECT n AS event_id,
        timestamptz '2026-01-01 00:00:00+00' + n * interval '631 ms' + (a & 1048575) * interval '1 us' AS occurred_at,
        md5(a::text)::uuid AS session_id,
@@ -23,10 +29,9 @@ SELECT n AS event_id,
                           'mobile', b >> 31 & 1 = 1) AS properties,
        CASE WHEN a >> 20 & 7 = 6 THEN ((b >> 32 & 65535)::numeric / 100)::numeric(12, 2) END AS amount,
        CASE WHEN b >> 48 & 15 = 0 THEN 'a remark, with a comma; as people write them' END AS remark
-FROM generate_series(0, {rows}::bigint - 1) AS n,
-     LATERAL (SELECT hashint8extended(n, 1) & 9223372036854775807 AS a,
-                     hashint8extended(n, 2) & 9223372036854775807 AS b)
 """
+    + _HASHED
+)
 _NARROW = "SELECT n::int AS n FROM generate_series(0, {rows}::bigint - 1) AS n"
 _WIDE = """
 SELECT n AS id, (SELECT string_agg(md5((n * 10000 + i)::text) || ' some words that every row has ', '')
@@ -40,7 +45,8 @@ SELECT n AS id, translate(encode((SELECT string_agg(sha512((n * 100 + i)::text::
 FROM generate_series(0, {rows}::bigint - 1) AS n
 """
 # As TPC-H's lineitem: numbers of few digits, dates, words of a few kinds.
-_ORDERS = """
+_ORDERS = (
+    """
 SELECT n / 4 + 1 AS order_id, a % 200000 + 1 AS part_id, a >> 20 & 8191 AS supplier_id, n % 4 + 1 AS line,
        (1 + (a >> 33 & 63))::numeric(9, 2) AS quantity,
        ((90000 + (b & 1048575))::numeric / 100)::numeric(12, 2) AS price,
@@ -48,10 +54,9 @@ SELECT n / 4 + 1 AS order_id, a % 200000 + 1 AS part_id, a >> 20 & 8191 AS suppl
        date '1992-01-01' + (b >> 24 & 2047)::int AS shipped, date '1992-02-01' + (b >> 35 & 2047)::int AS received,
        (ARRAY['DELIVER IN PERSON', 'COLLECT COD', 'NONE', 'TAKE BACK RETURN'])[1 + (a >> 40 & 3)] AS instructions,
        (ARRAY['REG AIR', 'AIR', 'RAIL', 'SHIP', 'TRUCK', 'MAIL', 'FOB', 'AIR'])[1 + (a >> 42 & 7)] AS mode
-FROM generate_series(0, {rows}::bigint - 1) AS n,
-     LATERAL (SELECT hashint8extended(n, 1) & 9223372036854775807 AS a,
-                     hashint8extended(n, 2) & 9223372036854775807 AS b)
 """
+    + _HASHED
+)
 # Some hundred bytes of words, of which few are frequent and many are rare, as in people's texts.
 _PROSE = """
 WITH parts AS (SELECT string_to_array('ba ter con de in ment ly er ing the or pre sta lo ra ti ous al per so mi '

@@ -37,11 +37,11 @@ class Source:
     def __init__(self, settings: Settings, password: Callable[[], str | None]) -> None:
         """`password` is called for every new connection, so that a token is always fresh."""
         self._settings = settings
-        self.connector = Connector(settings, password)
+        self._connector = Connector(settings, password)
         self._slots = Semaphore(settings.pool_size)
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
-            kwargs=lambda: {**self.connector.parameters(), "autocommit": True},
-            connection_class=self.connector.connection_class,
+            kwargs=lambda: {**self._connector.parameters(), "autocommit": True},
+            connection_class=self._connector.connection_class,
             min_size=0,
             max_size=settings.pool_size,
             timeout=settings.connect_timeout_seconds,
@@ -60,7 +60,7 @@ class Source:
     def __exit__(self, *_: object) -> None:
         self._pool.close(timeout=5)
 
-    def begin(self, shared: str | None = None) -> sql.Composed:
+    def _begin(self, shared: str | None = None) -> sql.Composed:
         """The statement that begins an export's transaction, or a part's on an exported snapshot."""
         settings = self._settings
         return begin_statement(
@@ -78,7 +78,7 @@ class Source:
         with self._slot(subject), self._connection(subject) as connection:
             # One round trip: small exports are many.
             first = sql.SQL("{};\nSELECT pg_current_snapshot()::text, {};\nEXPLAIN (FORMAT JSON) {}")
-            cursor = connection.execute(first.format(self.begin(), _whole_to_heap(relation), selected))
+            cursor = connection.execute(first.format(self._begin(), _whole_to_heap(relation), selected))
             id_, factor = cursor.set_result(-2).fetchone() or ("", 1)
             (plan,) = cursor.set_result(-1).fetchone() or ([],)
             yield Snapshot(connection, str(id_), int(_planned_bytes(plan) * float(factor)))
@@ -88,7 +88,7 @@ class Source:
     def sharing(self, shared: str, subject: str) -> Iterator[psycopg.Connection[Any]]:
         """A connection that sees what an exported snapshot sees, within the caller's spare_connections."""
         with self._connection(subject) as connection:
-            connection.execute(self.begin(shared))
+            connection.execute(self._begin(shared))
             yield connection
             connection.execute("COMMIT")
 
@@ -108,7 +108,7 @@ class Source:
     def _slot(self, subject: str) -> Iterator[None]:
         if not self._slots.acquire(timeout=self._settings.connect_timeout_seconds):
             raise SourceUnavailable(
-                f"export of {subject} failed: no free connection to {self.connector.target} within "
+                f"export of {subject} failed: no free connection to {self._connector.target} within "
                 f"{self._settings.connect_timeout_seconds:g} s; let TAILRACE_POOL_SIZE be at least the number of "
                 "exports that run at once",
                 reason="PoolExhausted",
@@ -123,7 +123,7 @@ class Source:
         try:
             connection = self._pool.getconn()
         except PoolTimeout as timeout:
-            raise self.connector.failure(subject, timeout) from None
+            raise self._connector.failure(subject, timeout) from None
         try:
             yield connection
         except psycopg.Error as error:

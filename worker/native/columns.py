@@ -15,7 +15,7 @@ from worker.native.rows import Rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-NO_LIST = "an array of several dimensions is no Parquet list: cast it to text or jsonb in a query"
+_NO_LIST = "an array of several dimensions is no Parquet list: cast it to text or jsonb in a query"
 
 
 # What all columns together keep for the next row group: as much as one needs, with the room that they grow by.
@@ -222,9 +222,10 @@ class Columns:
                 says = f"export of {self._subject} failed: not enough memory for a value of column {name!r}"
                 return SourceUnavailable(says, reason="OutOfMemory")
             case _Trouble.DIMENSIONS:
-                return SourceRejected(f"{refused}column {name!r}: {NO_LIST}", reason="NotSupported")
+                return SourceRejected(f"{refused}column {name!r}: {_NO_LIST}", reason="NotSupported")
             case _Trouble.NOT_FINITE:
-                other = "text or float8" if "decimal" in str(type_) else "text"
+                value = self._types[index].element or self._types[index]
+                other = "text or float8" if value.kind is Kind.DECIMAL else "text"
                 why = f"NaN and infinity are none: cast the column to {other} in a query"
             case _Trouble.OUT_OF_RANGE:
                 why = "it is out of range: cast the column to text in a query"
@@ -242,14 +243,13 @@ def _array(column: _Column, type_: ColumnType, memory: _Shown) -> "pa.Array":
 
     length, bits = column.length, (column.length + 7) // 8
     buffers = [shown(column.validity, bits) if column.nulls else None]
-    end = 0
+    size = length * type_.width or bits
     if type_.kind in {Kind.BYTES, Kind.JSONB, Kind.LIST}:
         # Arrow wants the one offset of an empty array as well.
         buffers.append(shown(column.offsets, 4 * (length + 1)) if length else pa.py_buffer(bytes(4)))
-        end = ctypes.cast(column.offsets, ctypes.POINTER(ctypes.c_int32))[length] if length else 0
+        size = ctypes.cast(column.offsets, ctypes.POINTER(ctypes.c_int32))[length] if length else 0
     if type_.kind is not Kind.LIST:
-        has_offsets = type_.kind in {Kind.BYTES, Kind.JSONB}
-        buffers.append(shown(column.values, end if has_offsets else length * type_.width or bits))
+        buffers.append(shown(column.values, size))
     children = [_array(column.child[0], type_.element, memory)] if type_.element else None
     is_extension = isinstance(type_.arrow, pa.BaseExtensionType)
     storage = type_.arrow.storage_type if is_extension else type_.arrow

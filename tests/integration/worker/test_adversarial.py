@@ -1,15 +1,14 @@
 """A table of every type, and of values that break careless writers, comes back by every way that there is."""
 
-import gzip
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-import zstandard
 from acceptance.asking import ask
+from acceptance.unpack import UNPACK
 from integration.worker.conftest import Exports, OpenExports
 
 from contracts.settlement import Complete
@@ -57,13 +56,6 @@ def table(admin: psycopg.Connection) -> None:
 def differences(admin: psycopg.Connection) -> list[Any]:
     one, other = ALL.format("t"), ALL.format("back")
     return admin.execute(f"({one} except all {other}) union all ({other} except all {one})").fetchall()
-
-
-UNPACK: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.decompress,
-    "zstd": lambda data: zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read(),
-    "none": bytes,
-}
 
 
 @pytest.mark.usefixtures("table")

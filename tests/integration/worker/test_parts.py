@@ -10,7 +10,7 @@ from threading import Event
 
 import psycopg
 import pytest
-import zstandard
+from acceptance.unpack import UNPACK
 from azure.storage.blob import ContainerClient
 from psycopg import sql
 
@@ -90,23 +90,29 @@ def create(admin: psycopg.Connection, kind: str) -> tuple[str, str]:
 
 def make_foreign(admin: psycopg.Connection, name: sql.Identifier) -> None:
     """The plain table as one of another server, which is this one."""
-    info = admin.info
-    to = {"host": info.host, "port": str(info.port), "dbname": info.dbname}
-    login = {"user": info.user, "password": info.password}
-    admin.execute("create extension postgres_fdw")
-    for statement, options in (
-        ("create server other foreign data wrapper postgres_fdw options ({})", to),
-        ("create user mapping for public server other options ({})", login),
-        (
-            "create foreign table {name} ({columns}) server other options ({{}})",
-            {"schema_name": ODD, "table_name": "plain"},
-        ),
-    ):
-        listed = sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(key), sql.Literal(value)) for key, value in options.items()
+
+    def options(**values: object) -> sql.Composed:
+        return sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(key), sql.Literal(str(value))) for key, value in values.items()
         )
-        text = statement.format("{}", name="{name}", columns="{columns}") if "{name}" in statement else statement
-        admin.execute(sql.SQL(text).format(listed, name=name, columns=sql.SQL(COLUMNS)))
+
+    info = admin.info
+    admin.execute("create extension postgres_fdw")
+    admin.execute(
+        sql.SQL("create server other foreign data wrapper postgres_fdw options ({})").format(
+            options(host=info.host, port=info.port, dbname=info.dbname)
+        )
+    )
+    admin.execute(
+        sql.SQL("create user mapping for public server other options ({})").format(
+            options(user=info.user, password=info.password)
+        )
+    )
+    admin.execute(
+        sql.SQL("create foreign table {} ({}) server other options ({})").format(
+            name, sql.SQL(COLUMNS), options(schema_name=ODD, table_name="plain")
+        )
+    )
 
 
 def request_of(source: tuple[str, str], parts: int, **job: object) -> ExportRequest:
@@ -219,11 +225,7 @@ def test_a_window_is_cut_where_its_rows_are(
 
 @pytest.mark.parametrize(
     ("compression", "unpack"),
-    [
-        ("gzip", gzip.decompress),
-        ("zstd", lambda data: zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True).read()),
-        ("none", bytes),
-    ],
+    UNPACK.items(),
 )
 @pytest.mark.parametrize("level", [None, 7])
 def test_parts_join_into_one_valid_file(

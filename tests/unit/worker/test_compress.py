@@ -1,23 +1,16 @@
 """Compression: any tool gives back what went in, also from runs that are joined end to end."""
 
 import gzip
-import io
-from collections.abc import Callable
 from itertools import chain
 
 import pytest
-import zstandard
+from acceptance.unpack import UNPACK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worker.compress import compressed
 from worker.native import library
 
-UNPACK: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.decompress,
-    "zstd": lambda data: zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True).read(),
-    "none": bytes,
-}
 RUNS = st.lists(st.lists(st.binary(max_size=200), max_size=5), min_size=1, max_size=4)
 
 

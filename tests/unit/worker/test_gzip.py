@@ -18,7 +18,7 @@ SIZES = [*range(70), 300, 16_383, 16_384, 16_418, WINDOW, 65_535, 65_536, BLOCK,
 DICE = random.Random(1)  # noqa: S311
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def library() -> Native:
     found = native()
     assert found is not None
@@ -31,10 +31,8 @@ def packed(library: Native, *chunks: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def checked() -> Callable[..., int]:
+def checked(library: Native) -> Callable[..., int]:
     """Compresses chunks to one member, looks that it is sound, and gives its size."""
-    library = native()
-    assert library is not None
 
     def check(*chunks: bytes) -> int:
         member = packed(library, *chunks)
