@@ -1,4 +1,4 @@
-# Run `make` for the list. Everything is installed into this folder: .venv, local/node/node_modules, .local.
+# Run `make` for the list. Everything is installed into this folder: .venv, devstack/node/node_modules, .local.
 .DEFAULT_GOAL := help
 .PHONY: help setup native demo up test test-containers bench check format lock clean
 SHELL := /bin/sh
@@ -20,10 +20,10 @@ native:  ## compile worker/native for this machine; setup does it too
 	@sh scripts/native.sh
 
 demo: setup  ## the whole way of a request, on this machine, in about a minute
-	@$(PYTHON) -m local.demo
+	@$(PYTHON) -m devstack.demo
 
 up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C
-	@$(PYTHON) -m local.up
+	@$(PYTHON) -m devstack.up
 
 test: setup  ## all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
 	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
@@ -31,7 +31,7 @@ test: setup  ## all tests, on real servers (ARGS="-k name" for some, JOBS=1 for 
 test-containers:  ## the integration tests on the vendors' container images; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "make $@: there is no Docker engine; start one, or run 'make test'" >&2; exit 1; }
 	@sh scripts/setup.sh
-	@$(PYTHON) -m pytest --stack=containers --ignore=tests/integration/local tests/integration tests/acceptance $(ARGS)
+	@$(PYTHON) -m pytest --stack=containers --ignore=tests/integration/devstack tests/integration tests/acceptance $(ARGS)
 
 bench: setup  ## speed and memory beside other tools, half an hour (QUICK=1: 3 minutes; GROWTH=1, ROWS=, ROUNDS=, MINUTES=)
 	@sh bench/setup.sh
@@ -52,9 +52,9 @@ format: setup  ## format the code and mend what the linter can
 	@$(PYTHON) -m ruff check --fix --quiet || true
 	@$(PYTHON) -m ruff format
 
-lock: setup  ## write the lock files anew from pyproject.toml and local/node/package.json
+lock: setup  ## write the lock files anew from pyproject.toml and devstack/node/package.json
 	@sh scripts/lock.sh
 
 clean:  ## remove everything that was installed or generated
-	@rm -rf worker/native/compiled.so .venv .local local/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	@rm -rf worker/native/compiled.so .venv .local devstack/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,7 +19,7 @@ from bench.rounds import PEERS_PYTHON, ROOT, Run, missing, run_rounds
 from bench.servers import Database
 from bench.sizes import sizes
 from bench.summary import Entry, entries, entry
-from local.process import ProcessError
+from devstack.process import ProcessError
 
 FULL_ROWS = 4_000_000
 

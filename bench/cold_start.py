@@ -29,7 +29,7 @@ SDKS = (
 
 
 def main() -> None:
-    from local.functions_host.library import Library, new_loop
+    from emulators.functions_host.library import Library, new_loop
 
     loop, library, before = new_loop(), Library(), set(sys.modules)
     usage, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()

@@ -13,8 +13,8 @@ import psycopg
 from bench.data import Table, events, flags, load, narrow, noise, orders, prose, wide
 from bench.servers import Database
 from bench.tables import as_text
-from worker.buffers import CHUNK_BYTES
-from worker.compress import compressed
+from worker.blob.buffers import CHUNK_BYTES
+from worker.formats.compress import compressed
 
 _ROUNDS = 3
 _TABLES = (

@@ -14,8 +14,8 @@ from bench.data import Table
 from bench.measure import ContenderError, PeakMemory, cpu_seconds, measured
 from bench.rounds import ROOT, environ
 from bench.servers import BlobStore, Database
-from local.broker import Broker
-from local.process import Launch, Process, start
+from devstack.broker import Broker
+from devstack.process import Launch, Process, start
 
 _JOBS = """
 [[job]]

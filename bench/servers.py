@@ -11,8 +11,8 @@ import psycopg
 from azure.storage.blob import BlobServiceClient, ContainerClient
 
 from bench.programs import find_psql
-from local.azurite import Azurite
-from local.postgres import Postgres
+from devstack.azurite import Azurite
+from devstack.postgres import Postgres
 
 CONTAINER = "exports"
 _WARM_UP = bytes(8 << 20)

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from cli.dead_letters import DeadLetters, DeadMessage
 from cli.signals import at_first_signal
 from cli.terminal import record, remark, say
 from contracts.errors import QueueUnavailable
+from operations.dead_letters import DeadLetters, DeadMessage
 from producer.ask import AskRefused
 from settings import Settings
 

@@ -10,6 +10,7 @@ import psycopg
 import typer
 
 from cli.terminal import record, remark, say
+from connections.postgres.tokens import password_source
 from contracts.errors import SourceUnavailable
 from contracts.jobs_file import Jobs, load_jobs
 from doctor.audit import excesses, shortened
@@ -18,7 +19,6 @@ from doctor.query_reads import query_reads
 from doctor.reads import TableRead, once_each, query_jobs, tables_read
 from doctor.session import login_advice, said, session
 from settings import Settings
-from worker.entra import password_source
 
 _JOBS = Path(__file__).parents[1] / "jobs.toml"
 

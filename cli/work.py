@@ -30,8 +30,8 @@ def work(
     with at_first_signal(lambda: sys.exit(0)):
         settings = Settings.from_env(os.environ)
         log_to_stderr(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
-        from worker.consumer import Consumer
-        from worker.open import open_exporter
+        from worker.assemble import open_exporter
+        from worker.container import Consumer
 
         with open_exporter(settings) as exporter:
             consumer = Consumer(settings, exporter, until_empty=until_empty)

@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from connections.postgres.connector import Connector
 from doctor.claims import Claims
 from settings import Settings
-from worker.connection import Connector
 
 _OTHER_KIND = (
     "the role is tied to a person, the token is an application's: drop the role {role} and make it anew by "

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connections.credential import credential_for
+from connections.postgres.tokens import password_source
 from contracts.jobs_file import Jobs, load_jobs
 from settings import Settings
-from worker.entra import password_source
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential

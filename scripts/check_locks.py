@@ -1,4 +1,4 @@
-"""Are the lock files what pyproject.toml and local/node/package.json ask for? Needs no network.
+"""Are the lock files what pyproject.toml and devstack/node/package.json ask for? Needs no network.
 
 Exit status 1, and a line for each difference, if they are not.
 """
@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCKED = re.compile(r"^([\w.-]+)==(\S+)(?: ;.*?)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
-NODE = ROOT / "local" / "node"
+NODE = ROOT / "devstack" / "node"
 
 
 def main(arguments: list[str]) -> int:
@@ -78,7 +78,7 @@ def locked(text: str) -> dict[str, str]:
 
 
 def node_differences() -> list[str]:
-    """Where local/node's lock file differs from its package.json, or names a host."""
+    """Where devstack/node's lock file differs from its package.json, or names a host."""
     asked = json.loads((NODE / "package.json").read_text())["dependencies"]
     text = (NODE / "package-lock.json").read_text()
     packages = json.loads(text)["packages"]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes the lock files anew from pyproject.toml and local/node/package.json. Needs the network and `make setup`.
+# Writes the lock files anew from pyproject.toml and devstack/node/package.json. Needs the network and `make setup`.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ compile "$extra" --constraint requirements-dev.txt -o requirements-parquet.txt
 .venv/bin/python -I scripts/check_locks.py --print-extra cli >"$extra"
 compile "$extra" --constraint requirements-dev.txt -o deploy/requirements-cli.txt
 
-cd local/node
+cd devstack/node
 npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --loglevel=error
 cd ../..
 .venv/bin/python -I scripts/check_locks.py --tidy-node

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv and local/node/node_modules what the lock files say. A second run finds nothing to do.
+# Makes .venv and devstack/node/node_modules what the lock files say. A second run finds nothing to do.
 # With --check it only looks for that, and installs nothing.
 # Exit status: 2 when this machine lacks something, with what it is and how to get it; 1 when an installation failed.
 set -eu
@@ -11,7 +11,7 @@ export PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_N
 
 wanted=$(cat .python-version)
 log=.local/setup.log
-azurite=local/node/node_modules/azurite/package.json
+azurite=devstack/node/node_modules/azurite/package.json
 here=$(pwd -P)
 
 say() { printf '%-9s %s\n' "$1" "$2"; }
@@ -125,14 +125,14 @@ has_node() {
 }
 
 install_azurite() {
-    locked=$(key local/node/package-lock.json)
-    if is_current local/node/node_modules/.made "$locked" && [ -f "$azurite" ]; then
+    locked=$(key devstack/node/package-lock.json)
+    if is_current devstack/node/node_modules/.made "$locked" && [ -f "$azurite" ]; then
         if has_node || is_current .venv/.node "$(key requirements-node.txt)"; then return; fi
     fi
     if has_node; then npm=npm; else install_node; fi
-    say azurite "installing Azurite into local/node, about half a minute"
+    say azurite "installing Azurite into devstack/node, about half a minute"
     quietly "installing Azurite" npm_ci
-    echo "$locked" >local/node/node_modules/.made
+    echo "$locked" >devstack/node/node_modules/.made
 }
 
 install_node() {
@@ -145,7 +145,7 @@ install_node() {
     npm=npm
 }
 
-npm_ci() { (cd local/node && "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error); }
+npm_ci() { (cd devstack/node && "$npm" ci --ignore-scripts --no-audit --no-fund --loglevel=error); }
 
 if [ "${1:-}" = --check ]; then
     choose_python

@@ -121,7 +121,7 @@ def start(environ: Mapping[str, str]) -> Backend:
     if not wanted:
         return Off()
     try:
-        from telemetry.otel import OpenTelemetry
+        from telemetry.engines.otel import OpenTelemetry
 
         return OpenTelemetry(wanted, environ)
     except ImportError as error:

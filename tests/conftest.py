@@ -10,7 +10,7 @@ import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from psycopg import sql
 
-from local.stack import Stack
+from devstack.stack import Stack
 
 sys.path.insert(0, str(Path(__file__).parent))
 NUMBER = itertools.count(1)
@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """PostgreSQL, blob storage and Service Bus: `stack.postgres`, `stack.azurite`, `stack.service_bus`."""
     if request.config.getoption("--stack") == "containers":
-        from containers import ContainerStack
+        from support.containers import ContainerStack
 
         servers = ContainerStack.start()
     else:

@@ -13,11 +13,11 @@ from contracts.receipt import Receipt
 from contracts.request import ExportRequest, QuerySource, TableSource
 from telemetry.events import event
 from telemetry.traces import span
-from worker.parts import Reading, copy_parts
-from worker.sink import BlobChangedError, Found, Sink
-from worker.source import Source
-from worker.statement import select_statement
-from worker.verdict import RetryPolicy
+from worker.blob.sink import BlobChangedError, Found, Sink
+from worker.message.verdict import RetryPolicy
+from worker.readers import Reading, copy_parts
+from worker.source.pool import Source
+from worker.source.statement import select_statement
 
 _log = logging.getLogger(__name__)
 

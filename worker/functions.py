@@ -12,6 +12,6 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 def export(message: func.ServiceBusMessage, actions: ServiceBusMessageActions, context: func.Context) -> None:
     """One message of the queue → one export, completed, retried later or dead-lettered with its reason."""
     # It brings psycopg along, and processes that serve the app's other functions never export.
-    from worker.host_delivery import deliver
+    from worker.host import deliver
 
     deliver(message, actions, context)

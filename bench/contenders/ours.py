@@ -23,11 +23,11 @@ def ours(*, parts: int | None = None, is_warm: bool = False, is_compiled: bool =
     """
 
     def steps(job: Job) -> Iterator[None]:
-        from contracts.settlement import Complete
         from settings import Settings
-        from worker.delivery import Delivery, handle_message
+        from worker.assemble import open_exporter
+        from worker.message.delivery import Delivery, handle_message
+        from worker.message.settlement import Complete
         from worker.native import library
-        from worker.open import open_exporter
 
         if not is_compiled:
             library.PATH = Path("switched-off")

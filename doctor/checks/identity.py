@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from connections.postgres.tokens import postgres_scope
 from contracts.errors import ConfigurationError, IdentityUnavailable
 from doctor.claims import Claims
 from doctor.finding import Check, Finding, failed_by, ok
 from doctor.site import Site
-from worker.entra import postgres_scope
 
 # One name for each in all clouds.
 _SERVICE_BUS, _STORAGE = "https://servicebus.azure.net/.default", "https://storage.azure.com/.default"

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from connections.roots import root_certificates
+from connections.postgres.roots import root_certificates
 from doctor.endpoints import Endpoint, endpoints
 from doctor.finding import Check, Finding, failed, ok, warning
 from doctor.site import Site

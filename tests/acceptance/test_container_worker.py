@@ -7,13 +7,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from acceptance.asking import ask
-from acceptance.bus import Bus
-from acceptance.conftest import Blobs, Hosts
-from acceptance.gate import Gate
-from acceptance.waiting import until
+from support.asking import ask
+from support.bus import Bus
+from support.gate import Gate
+from support.hosts import Blobs, Hosts
+from support.waiting import until
 
-from local.broker import Broker
+from devstack.broker import Broker
 
 
 @pytest.fixture(autouse=True)

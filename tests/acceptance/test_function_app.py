@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from acceptance.asking import ask
-from acceptance.bus import Bus
-from acceptance.conftest import Blobs, Hosts
-from acceptance.waiting import until
+from support.asking import ask
+from support.bus import Bus
+from support.hosts import Blobs, Hosts
+from support.waiting import until
 
 
 def answer(url: str, body: object = None) -> tuple[int, dict[str, str]]:

@@ -5,11 +5,11 @@ import time
 
 import psycopg
 import pytest
-from acceptance.asking import ask
-from acceptance.bus import Bus
-from acceptance.conftest import LOCK_S, Begin, Blobs, Hosts
-from acceptance.gate import Gate
-from acceptance.waiting import until
+from support.asking import ask
+from support.bus import Bus
+from support.gate import Gate
+from support.hosts import LOCK_S, Begin, Blobs, Hosts
+from support.waiting import until
 
 
 @pytest.fixture(autouse=True)

@@ -6,15 +6,15 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from acceptance.asking import ask
-from acceptance.bus import Bus
-from acceptance.conftest import Begin, Blobs, Hosts
-from acceptance.waiting import until
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 from psycopg import sql
+from support.asking import ask
+from support.bus import Bus
+from support.hosts import Begin, Blobs, Hosts
+from support.waiting import until
 
-from worker.retry_queue import attempt_of
+from worker.message.retry import attempt_of
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Self
 
 from contracts.errors import SourceRejected, SourceUnavailable
-from worker.buffers import GROUP_BYTES
+from worker.blob.buffers import GROUP_BYTES
 from worker.native.library import Native
 from worker.native.rows import Rows
 

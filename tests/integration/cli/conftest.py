@@ -7,11 +7,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from azure.servicebus import ServiceBusClient
-from integration.cli.bus import Bus
+from support.dead_letters import Bus
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from local.process import Launch, Process, start
+from devstack.process import Launch, Process, start
 
 ROOT = Path(__file__).parents[3]
 JOBS = """

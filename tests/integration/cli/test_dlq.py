@@ -9,11 +9,11 @@ import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 from azure.storage.blob import ContainerClient
-from integration.cli.bus import Bus, message, request, until
+from support.dead_letters import Bus, message, request, until
 from typer.testing import Result
 
-from local.process import Process
-from worker.retry_queue import attempt_of
+from devstack.process import Process
+from worker.message.retry import attempt_of
 
 AT_ONCE = 20  # dead letters that a replay holds
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from azure.storage.blob import ContainerClient
-from integration.cli.bus import Bus, request
+from support.dead_letters import Bus, request
 from typer.testing import Result
 
 from cli.backfill import Range

@@ -8,7 +8,7 @@ import pytest
 from azure.storage.blob import ContainerClient
 from typer.testing import Result
 
-from local.process import Process
+from devstack.process import Process
 
 type Starting = Callable[..., Process]
 type Tailrace = Callable[..., Result]

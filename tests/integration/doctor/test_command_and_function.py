@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from devstack.process import Launch, start
 from doctor.report import ROOT
-from local.process import Launch, start
 
 READY = re.compile(r"^Functions host listening on http://(127\.0\.0\.1:\d+)$")
 
@@ -75,7 +75,7 @@ def test_the_deployed_app_answers_with_the_same_findings(settings: dict[str, str
     values = {**settings, "TAILRACE_TICK": "0 0 0 1 1 *", "FUNCTIONS_WORKER_RUNTIME": "python"}
     (tmp_path / "settings.json").write_text(json.dumps({"IsEncrypted": False, "Values": values}))
     options = ["--app", str(ROOT), "--settings", str(tmp_path / "settings.json"), "--port", "0", "--only", "doctor"]
-    argv = [sys.executable, "-m", "local.functions_host", *options]
+    argv = [sys.executable, "-m", "emulators.functions_host", *options]
     with start(argv, ready=READY, cwd=ROOT, launch=Launch(tmp_path / "host.log")) as host:
         assert host.match is not None
         connection = http.client.HTTPConnection(host.match[1], timeout=60)

@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from devstack.postgres import Postgres, free_port
 from doctor.report import ROOT
-from local.postgres import Postgres, free_port
 
 
 @pytest.fixture(scope="module")

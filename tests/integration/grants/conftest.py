@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from local.postgres import Postgres
+from devstack.postgres import Postgres
 
 ROOT = Path(__file__).parents[3]
 JOBS = """

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from local.postgres import Postgres
+from devstack.postgres import Postgres
 
 type Tailrace = Callable[..., subprocess.CompletedProcess[str]]
 type Psql = Callable[[str], str]

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from local.azurite import PROGRAM, node
-from local.certificate import create_certificate
-from local.postgres import Postgres
-from local.process import Launch, start
-from local.token_endpoint import Identity, TokenEndpoint
+from devstack.azurite import PROGRAM, node
+from devstack.certificate import create_certificate
+from devstack.postgres import Postgres
+from devstack.process import Launch, start
+from emulators.entra import Identity, TokenEndpoint
 
 ROOT = Path(__file__).parents[3]
 ROLE = "Id-Exporter"

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from local.postgres import free_port
-from local.token_endpoint import TokenEndpoint
+from devstack.postgres import free_port
+from emulators.entra import TokenEndpoint
 
 type Doctor = Callable[..., Any]
 

@@ -8,7 +8,7 @@ from doctor.checks.network import server_answers
 from doctor.checks.storage import blobs_can_be_written, container_is_there
 from doctor.report import ROOT
 from doctor.site import Site
-from local.token_endpoint import TokenEndpoint
+from emulators.entra import TokenEndpoint
 
 
 @pytest.fixture

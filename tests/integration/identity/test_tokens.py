@@ -7,11 +7,11 @@ import psycopg
 import pytest
 
 from connections.credential import credential_for
+from connections.postgres.connector import Connector
+from connections.postgres.tokens import SCOPE, TokenPassword, password_source
 from contracts.errors import IdentityUnavailable
-from local.token_endpoint import TokenEndpoint
+from emulators.entra import TokenEndpoint
 from settings import Settings
-from worker.connection import Connector
-from worker.entra import SCOPE, TokenPassword, password_source
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from acceptance.bus import Bus, closed_together
+from support.bus import Bus, closed_together
 
 from settings import Settings
 

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from acceptance.bus import Bus, body_of
 from azure.storage.blob import ContainerClient
+from support.bus import Bus, body_of
 
 from contracts.errors import ConfigurationError, QueueUnavailable, SinkRejected
 from contracts.jobs_file import Jobs, load_jobs

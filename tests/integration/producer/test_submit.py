@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from acceptance.bus import Bus, body_of
+from support.bus import Bus, body_of
 
 from contracts.request import parse_request
 from producer.submit import submit_over_http

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from integration.telemetry.collector import Collector
-from integration.telemetry.processes import create_clicks, settings_in
+from support.collector import Collector
+from support.telemetry_processes import create_clicks, settings_in
 
 
 @pytest.fixture

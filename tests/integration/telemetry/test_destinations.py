@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from integration.telemetry.collector import Collector
-from integration.telemetry.processes import ROOT, submit, working
+from support.collector import Collector
+from support.telemetry_processes import ROOT, submit, working
 
-from local.process import Launch, start
+from devstack.process import Launch, start
 
 WORK = """
 import sys

@@ -8,10 +8,10 @@ from pathlib import Path
 import psycopg
 import pytest
 from azure.storage.blob import BlobServiceClient
-from integration.telemetry.collector import Collector
-from integration.telemetry.processes import SECRET_ROW, create_clicks, events, settings_in, submit, working
+from support.collector import Collector
+from support.telemetry_processes import SECRET_ROW, create_clicks, events, settings_in, submit, working
 
-from local.stack import Stack
+from devstack.stack import Stack
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from integration.telemetry.collector import Collector
-from integration.telemetry.processes import ROOT
+from support.collector import Collector
+from support.telemetry_processes import ROOT
 
-from local.demo.hosts import fire_timer
-from local.process import Launch, start
+from devstack.demo.hosts import fire_timer
+from devstack.process import Launch, start
 
 READY = re.compile(r"Functions host listening on (http://\S+)")
 
@@ -27,7 +27,7 @@ def test_a_tick_of_the_timer_and_the_exports_it_asks_for_are_one_trace_linked_to
     argv = [
         sys.executable,
         "-m",
-        "local.functions_host",
+        "emulators.functions_host",
         "--app",
         str(ROOT),
         "--settings",

@@ -4,8 +4,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from integration.telemetry.collector import Collector
-from integration.telemetry.processes import events, submit, working
+from support.collector import Collector
+from support.telemetry_processes import events, submit, working
 
 
 def unused_port() -> int:

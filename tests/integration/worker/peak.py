@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from contracts.request import ExportRequest
 from settings import Settings
-from worker.delivery import Delivery, handle_message
-from worker.open import open_exporter
+from worker.assemble import open_exporter
+from worker.message.delivery import Delivery, handle_message
 
 
 def main(output: str, tables: list[str]) -> None:

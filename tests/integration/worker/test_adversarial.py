@@ -7,11 +7,11 @@ from typing import Any
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-from acceptance.asking import ask
-from acceptance.unpack import UNPACK
-from integration.worker.conftest import Exports, OpenExports
+from support.asking import ask
+from support.exports import Exports, OpenExports
+from support.unpack import UNPACK
 
-from contracts.settlement import Complete
+from worker.message.settlement import Complete
 
 NAME = "x/1.csv.gz"
 TABLE = """

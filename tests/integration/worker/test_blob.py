@@ -9,15 +9,15 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from acceptance.asking import RUN, ask
-from acceptance.gate import Gate
 from azure.storage.blob import ContainerClient
-from integration.worker.conftest import NO_JOBS, Exports, OpenExports
+from support.asking import RUN, ask
+from support.exports import NO_JOBS, Exports, OpenExports
+from support.gate import Gate
 
-from contracts.settlement import Complete, DeadLetter, RetryLater, Settlement
 from settings import Settings
-from worker.delivery import Delivery, handle_message
-from worker.open import open_exporter
+from worker.assemble import open_exporter
+from worker.message.delivery import Delivery, handle_message
+from worker.message.settlement import Complete, DeadLetter, RetryLater, Settlement
 
 NAME = "x/1.csv.gz"
 

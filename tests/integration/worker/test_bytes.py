@@ -6,11 +6,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from acceptance.asking import ask
-from integration.worker.conftest import Exports
 from psycopg import sql
+from support.asking import ask
+from support.exports import Exports
 
-from contracts.settlement import Complete
+from worker.message.settlement import Complete
 
 ODD = 'Größe "x"; drop table t; --'
 VALUES = r"""

@@ -10,9 +10,9 @@ import pytest
 from psycopg import pq
 
 from contracts.errors import ExportInterrupted
-from worker.buffers import CHUNK_BYTES
+from worker.blob.buffers import CHUNK_BYTES
 from worker.native import library
-from worker.snapshot import copy_out
+from worker.source.copy_out import copy_out
 
 
 @pytest.fixture(params=["c", "python"], autouse=True)

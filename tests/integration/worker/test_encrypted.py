@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from acceptance.asking import ask
-from integration.worker.conftest import OpenExports
+from support.asking import ask
+from support.exports import OpenExports
 
-from contracts.settlement import Complete, RetryLater
-from local.postgres import Postgres
+from devstack.postgres import Postgres
+from worker.message.settlement import Complete, RetryLater
 
 
 @pytest.fixture(scope="module")

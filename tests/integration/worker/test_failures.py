@@ -8,11 +8,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from acceptance.asking import ask, window
-from acceptance.gate import Gate
-from integration.worker.conftest import Exports, OpenExports
+from support.asking import ask, window
+from support.exports import Exports, OpenExports
+from support.gate import Gate
 
-from contracts.settlement import Abandon, Complete, DeadLetter, RetryLater
+from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater
 
 
 @pytest.mark.parametrize(

@@ -20,9 +20,9 @@ from contracts.errors import ExportInterrupted, SourceRejected
 from contracts.jobs_file import parse_jobs
 from producer.ask import one_request
 from settings import Settings
+from worker.assemble import open_exporter
 from worker.export import Exporter, run_export
 from worker.native import library
-from worker.open import open_exporter
 
 # Column, its definition, the value that is put in, the Arrow type and the value that come out.
 KEPT = [

@@ -10,9 +10,9 @@ from threading import Event
 
 import psycopg
 import pytest
-from acceptance.unpack import UNPACK
 from azure.storage.blob import ContainerClient
 from psycopg import sql
+from support.unpack import UNPACK
 
 from contracts.errors import ExportInterrupted, SinkUnavailable, SourceUnavailable
 from contracts.jobs_file import parse_jobs
@@ -20,8 +20,8 @@ from contracts.receipt import Receipt
 from contracts.request import ExportRequest
 from producer.ask import one_request
 from settings import Settings
+from worker.assemble import open_exporter
 from worker.export import Exporter, run_export
-from worker.open import open_exporter
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 ROWS = 3000
@@ -286,7 +286,7 @@ def test_a_table_of_large_values_counts_by_what_they_take(
     selected = sql.SQL("SELECT * FROM wide")
     with exporter.source.snapshot(selected, "wide", sql.Identifier("public", "wide")) as snapshot:
         assert 4_000_000 < snapshot.estimated_bytes < 40_000_000
-    monkeypatch.setattr("worker.split.PART_BYTES", 1 << 20)
+    monkeypatch.setattr("worker.source.split.PART_BYTES", 1 << 20)
     request = request_of(("public", "wide"), 1).model_copy(update={"parts": None})
     receipt = run_export(request, exporter, Event()).receipt
     assert (receipt.rows, len(receipt.parts) > 1) == (300, True)

@@ -2,10 +2,10 @@
 
 import psycopg
 import pytest
-from acceptance.asking import ask, window
-from integration.worker.conftest import OpenExports
+from support.asking import ask, window
+from support.exports import OpenExports
 
-from contracts.settlement import Complete, DeadLetter
+from worker.message.settlement import Complete, DeadLetter
 
 NUMBERS = '[job.window]\ncolumn = "id"\ntype = "integer"\nsize = 10\n'
 

@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-from acceptance.asking import ask, window
-from acceptance.gate import Gate
-from integration.worker.conftest import Exports, OpenExports
+from support.asking import ask, window
+from support.exports import Exports, OpenExports
+from support.gate import Gate
 
-from contracts.settlement import Complete, DeadLetter
+from worker.message.settlement import Complete, DeadLetter
 
 INHERITED = """
     create table t (id int);

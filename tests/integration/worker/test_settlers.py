@@ -13,17 +13,17 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from acceptance.bus import Bus, body_of, closed_together
-from acceptance.waiting import until
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusMessageState
 from integration.worker.settling_app.plan import settlement_of
+from support.bus import Bus, body_of, closed_together
+from support.waiting import until
 
-from local.process import Launch, start
+from devstack.process import Launch, start
 from settings import Settings
-from worker.consumer import ReceiverSettler
-from worker.delivery import Delivery
-from worker.retry_queue import RetryQueue, attempt_of
-from worker.settle import settle
+from worker.container import ReceiverSettler
+from worker.message.delivery import Delivery
+from worker.message.retry import RetryQueue, attempt_of
+from worker.message.settle import settle
 
 ROOT = Path(__file__).parents[3]
 APP = Path(__file__).with_name("settling_app")
@@ -102,7 +102,7 @@ def functions_host(environ: dict[str, str], directory: Path) -> Iterator[None]:
     """Azure Functions' way, in Microsoft's worker library."""
     file = directory / "settings.json"
     file.write_text(json.dumps({"IsEncrypted": False, "Values": environ}))
-    argv = [sys.executable, "-m", "local.functions_host", "--app", str(APP), "--settings", str(file), "--port", "0"]
+    argv = [sys.executable, "-m", "emulators.functions_host", "--app", str(APP), "--settings", str(file), "--port", "0"]
     ready = re.compile("Functions host listening on")
     with start(argv, ready=ready, cwd=ROOT, launch=Launch(directory / "host.log")):
         yield

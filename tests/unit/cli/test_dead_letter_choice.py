@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli.dead_letters import DeadMessage
 from cli.dlq import Choice, as_fields
+from operations.dead_letters import DeadMessage
 from producer.ask import AskRefused
 
 type Refused = Callable[..., str]

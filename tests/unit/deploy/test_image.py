@@ -79,7 +79,7 @@ def image(root: Path) -> Iterator[str]:
 @pytest.mark.timeout(700)
 def test_the_image_runs_the_command_as_an_ordinary_user_without_a_network_or_a_writable_disk(image: str) -> None:
     run = ("run", "--rm", "--network", "none", "--read-only")
-    program = "import os, worker.consumer, worker.functions; print(os.getuid())"
+    program = "import os, worker.container, worker.functions; print(os.getuid())"
     done = _docker(*run, "--entrypoint", "python", image, "-c", program)
     assert (done.returncode, done.stdout) == (0, "10001\n"), done.stderr
     shown = _docker(*run, image, "--help")

@@ -54,5 +54,5 @@ def test_a_package_holds_the_app_at_its_root(root: Path, tmp_path: Path) -> None
         names = set(archive.namelist())
         assert archive.testzip() is None
     assert {"function_app.py", "host.json", "requirements.txt", "worker/functions.py"} <= names
-    assert not {name for name in names if name.startswith(("tests/", "local/", "deploy/", ".venv/"))}
+    assert not {name for name in names if name.startswith(("tests/", "devstack/", "emulators/", "deploy/", ".venv/"))}
     assert not {name for name in names if "__pycache__" in name}

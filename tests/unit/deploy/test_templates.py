@@ -44,7 +44,7 @@ def queue(templates: Templates) -> Declaration:
 @pytest.fixture(scope="module")
 def local_queue(root: Path) -> dict[str, Any]:
     """The queue as the local broker makes it."""
-    config = json.loads((root / "local" / "service_bus" / "default_config.json").read_text("utf-8"))
+    config = json.loads((root / "emulators" / "service_bus" / "default_config.json").read_text("utf-8"))
     [found] = config["UserConfig"]["Namespaces"][0]["Queues"]
     return dict(found)
 

@@ -5,7 +5,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from telemetry.instruments import Instruments
+from telemetry.engines.instruments import Instruments
 from telemetry.metrics import METRICS
 
 ROOT = Path(__file__).parents[3]

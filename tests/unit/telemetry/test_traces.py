@@ -6,7 +6,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import use_span
 
 from telemetry.backend import Carrier, Origin
-from telemetry.otel import parent_of
+from telemetry.engines.otel import parent_of
 from telemetry.traces import carrier_of
 
 SENT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from settings import Settings
-from worker.consumer import Consumer
-from worker.open import open_exporter
+from worker.assemble import open_exporter
+from worker.container import Consumer
 
 NOWHERE = {
     "ServiceBusConnection": "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=n;SharedAccessKey=k;",

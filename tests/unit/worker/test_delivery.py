@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from contracts.settlement import DeadLetter, Settlement
 from settings import Settings
-from worker.delivery import Delivery, handle_message
+from worker.assemble import open_exporter
 from worker.export import Exporter
-from worker.open import open_exporter
-from worker.retry_queue import attempt_of, clone_id
+from worker.message.delivery import Delivery, handle_message
+from worker.message.retry import attempt_of, clone_id
+from worker.message.settlement import DeadLetter, Settlement
 
 NOWHERE = {
     "ServiceBusConnection": "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=n;SharedAccessKey=k;",

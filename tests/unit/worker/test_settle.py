@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from contracts.errors import QueueUnavailable
-from contracts.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
-from worker.settle import settle
+from worker.message.settle import settle
+from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
 
 
 @dataclass

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from contracts.receipt import Part, Receipt
 from contracts.request import ExportRequest, TableSource
 from contracts.window import DateWindow, IntegerWindow, TimestamptzWindow, TimestampWindow, Window
-from worker.buffers import MAX_PARTS
-from worker.split import cut, parts_wanted, split
-from worker.survey import Leaf, Survey
+from worker.blob.buffers import MAX_PARTS
+from worker.source.layout import Leaf, Survey
+from worker.source.split import cut, parts_wanted, split
 
 DAY = date(2026, 1, 1)
 AT = datetime(2026, 1, 1)  # noqa: DTZ001

@@ -13,7 +13,7 @@ from contracts.errors import SourceRejected
 from contracts.output import Output
 from contracts.request import ExportRequest, QuerySource, Source, TableSource
 from contracts.window import DateWindow, IntegerWindow, TimestamptzWindow, TimestampWindow, Window
-from worker.statement import copy_statement, select_statement
+from worker.source.statement import copy_statement, select_statement
 
 WINDOW = IntegerWindow(column="id", start=5, end=10)
 

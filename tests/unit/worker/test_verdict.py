@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from contracts import errors
-from contracts.settlement import Abandon, DeadLetter, RetryLater
-from worker.verdict import RetryPolicy, settlement_for
+from worker.message.settlement import Abandon, DeadLetter, RetryLater
+from worker.message.verdict import RetryPolicy, settlement_for
 
 POLICY = RetryPolicy(max_attempts=5, base=timedelta(seconds=15))
 TREE = [one for _, one in inspect.getmembers(errors, inspect.isclass) if issubclass(one, errors.TailraceError)]

@@ -7,10 +7,10 @@ from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActio
 from plan import settlement_of
 
 from settings import Settings
-from worker.delivery import Delivery
-from worker.host_delivery import HostSettler
-from worker.retry_queue import RetryQueue, attempt_of
-from worker.settle import settle
+from worker.host import HostSettler
+from worker.message.delivery import Delivery
+from worker.message.retry import RetryQueue, attempt_of
+from worker.message.settle import settle
 
 app = func.FunctionApp()
 

@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 
-from contracts.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
+from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
 
 
 def settlement_of(body: bytes, attempt: int) -> Settlement:

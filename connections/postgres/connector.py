@@ -1,0 +1,83 @@
+"""Edge: how connections to the server are made, and why one could not be."""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+
+from connections.postgres.roots import root_certificates
+from connections.postgres.server_errors import Trouble, translated
+from contracts.errors import SourceUnavailable, TailraceError
+from settings import Settings
+
+
+class Connector:
+    """libpq's parameters with a fresh password each time, and the last failure, which the pool would only log."""
+
+    def __init__(self, settings: Settings, password: Callable[[], str | None]) -> None:
+        self._settings = settings
+        self._password = password
+        self._last_failure: Exception | None = None
+        self.connection_class = self._remembering_failures()
+
+    @property
+    def target(self) -> str:
+        """user@host:port/database, for messages."""
+        settings = self._settings
+        return f"{settings.pg_user}@{settings.pg_host}:{settings.pg_port}/{settings.pg_database}"
+
+    def parameters(self) -> dict[str, Any]:
+        """For psycopg.connect. The keepalives notice within a minute that a server is gone.
+
+        Raises IdentityUnavailable where there is no token.
+        """
+        settings = self._settings
+        parameters: dict[str, Any] = {
+            "host": settings.pg_host,
+            "port": settings.pg_port,
+            "dbname": settings.pg_database,
+            "user": settings.pg_user,
+            "sslmode": settings.postgres_sslmode,
+            "application_name": "tailrace",
+            "client_encoding": "UTF8",
+            "connect_timeout": max(2, int(settings.connect_timeout_seconds)),
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+        }
+        if settings.postgres_sslmode in {"verify-ca", "verify-full"}:
+            parameters["sslrootcert"] = root_certificates(settings.pg_sslrootcert)
+        elif settings.pg_sslrootcert is not None:
+            parameters["sslrootcert"] = settings.pg_sslrootcert
+        try:
+            parameters["password"] = self._password()
+        except TailraceError as error:
+            self._last_failure = error
+            raise
+        return parameters
+
+    def failure(self, subject: str, timeout: Exception) -> TailraceError:
+        """Why there is no connection for an export of `subject`, as far as it is known."""
+        match self._last_failure:
+            case psycopg.Error() as error:
+                known = translated(Trouble.of(error), subject)
+                return SourceUnavailable(f"no connection to {self.target}: {known}", reason=known.reason)
+            case TailraceError() as error:
+                return error
+        return SourceUnavailable(f"export of {subject} failed: no connection to {self.target} ({timeout})")
+
+    def _remembering_failures(self) -> type[psycopg.Connection[Any]]:
+        connector = self
+
+        class Remembering(psycopg.Connection[Any]):
+            @classmethod
+            def connect(cls, *args: Any, **kwargs: Any) -> "Remembering":
+                try:
+                    connection = super().connect(*args, **kwargs)
+                except psycopg.Error as error:
+                    connector._last_failure = error
+                    raise
+                connector._last_failure = None
+                return connection
+
+        return Remembering

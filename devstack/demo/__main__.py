@@ -1,0 +1,112 @@
+"""Runs the demo; exits with 1 if anything is off."""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+from azure.servicebus import ServiceBusClient, ServiceBusMessage
+from azure.storage.blob import BlobServiceClient
+from rich.console import Console
+from rich.live import Live
+
+from devstack.demo import report
+from devstack.demo.hosts import fire_timer, running_hosts
+from devstack.demo.verify import Comparison, compare_with_blobs
+from devstack.demo.watch import View, Watcher
+from devstack.process import ProcessError
+from devstack.stack import CONTAINER, QUEUE, Stack
+
+_FOLDER = Path(__file__).parent
+_DAYS = 30  # as far back as the catch_up of jobs.toml
+_INVALID, _PATIENCE_SECONDS = "not-a-request", 120.0
+_REASONS = ["InvalidRequest", "TableMissing"]
+
+
+def main() -> int:
+    """The demo in five steps; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m devstack.demo", description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table; default 1,000,000")
+    arguments = parser.parse_args()
+    # 130 columns where nobody watches: the names and reasons are to be read whole.
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    directory = Path(tempfile.mkdtemp(prefix="tailrace-demo-"))
+    try:
+        return _run(console, directory, arguments.rows)
+    except ProcessError as error:
+        console.print(f"[red]The demo could not start:[/red] {error}", markup=True)
+        return 1
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run(console: Console, directory: Path, rows: int) -> int:
+    started = time.monotonic()
+    console.print("Starting PostgreSQL, Azurite and the Service Bus broker …")
+    with Stack.start(directory) as stack:
+        console.print(f"Loading {rows:,} rows of {_DAYS} days into events.bannerclicked …")
+        with psycopg.connect(stack.postgres.dsn("postgres"), autocommit=True) as connection:
+            sql = (_FOLDER / "data.sql").read_text().format(rows=rows, days=_DAYS)
+            connection.execute(sql.encode())
+            view = _export(console, stack, directory)
+            console.print(report.blobs(view), report.dead_letters(view))
+            comparison = _compare(connection, stack, view)
+    problems = _problems(view, comparison, rows)
+    report.verdict(console, comparison, problems)
+    console.print(f"{time.monotonic() - started:.0f} s in all.")
+    return 1 if problems else 0
+
+
+def _export(console: Console, stack: Stack, directory: Path) -> View:
+    console.print("Starting a Functions host with the timer, one with the queue trigger, and a container worker …")
+    environ = stack.environ() | {"TAILRACE_JOBS": str(_FOLDER / "jobs.toml"), "TAILRACE_TICK": "0 0 * * * *"}
+    with (
+        running_hosts(environ, directory) as host,
+        BlobServiceClient.from_connection_string(stack.azurite.connection_string) as blobs,
+        ServiceBusClient.from_connection_string(stack.service_bus.connection_string) as bus,
+    ):
+        with bus.get_queue_sender(QUEUE) as sender:
+            sender.send_messages(ServiceBusMessage("{}", message_id=_INVALID))
+        console.print("One message that is no request is on the queue; firing the timer …")
+        fire_timer(host)
+        watcher = Watcher(blobs.get_container_client(CONTAINER), bus)
+        return _watch(console, watcher)
+
+
+def _watch(console: Console, watcher: Watcher) -> View:
+    started = time.monotonic()
+    with Live(console=console, refresh_per_second=8, transient=not console.is_terminal) as live:
+        while True:
+            view, seconds = watcher.look(), time.monotonic() - started
+            live.update(report.progress(view, _DAYS, seconds))
+            done = len(view.receipts) == _DAYS and len(view.dead_letters) == len(_REASONS) and not view.queued
+            if done or seconds > _PATIENCE_SECONDS:
+                break
+            time.sleep(0.2)
+    if not console.is_terminal:
+        console.print(report.progress(view, _DAYS, seconds))
+    return view
+
+
+def _compare(connection: psycopg.Connection, stack: Stack, view: View) -> Comparison:
+    with BlobServiceClient.from_connection_string(stack.azurite.connection_string) as blobs:
+        return compare_with_blobs(connection, blobs.get_container_client(CONTAINER), sorted(view.receipts))
+
+
+def _problems(view: View, comparison: Comparison, rows: int) -> list[str]:
+    found = sorted(letter.reason for letter in view.dead_letters)
+    checks = {
+        f"{len(view.receipts)} blobs are there, {_DAYS} were expected": len(view.receipts) == _DAYS,
+        f"the receipts count {view.rows:,} rows of {rows:,}": view.rows == rows,
+        f"{view.queued} messages are still in the queue": view.queued == 0,
+        f"the dead letters' reasons are {found}, not {_REASONS}": found == _REASONS,
+        "the rows loaded back from the blobs are not those of the source": comparison.is_equal,
+    }
+    return [problem for problem, is_well in checks.items() if not is_well]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The embedded stack: PostgreSQL, Azurite and the Service Bus broker, started together on free ports.
+
+with Stack.start(directory) as stack:
+    settings = Settings.from_env(stack.environ())
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal, Self
+
+from azure.storage.blob import BlobServiceClient
+
+from devstack.azurite import Azurite
+from devstack.broker import Broker
+from devstack.postgres import Postgres
+from devstack.postgres_address import DATABASE
+
+QUEUE = CONTAINER = "exports"
+
+
+class Stack:
+    """The three running servers, with the queue and the container `exports`."""
+
+    def __init__(self, postgres: Postgres, azurite: Azurite, service_bus: Broker, spare_queues: list[str]) -> None:
+        self.postgres, self.azurite, self.service_bus = postgres, azurite, service_bus
+        self._spare_queues = iter(spare_queues)
+        with BlobServiceClient.from_connection_string(azurite.connection_string) as client:
+            client.create_container(CONTAINER)
+
+    @classmethod
+    def start(
+        cls,
+        directory: Path,
+        *,
+        spare_queues: int = 0,
+        persistence: Literal["memory", "disk"] = "memory",
+    ) -> Self:
+        """All three, ready, with their logs in `directory`; about as long as Azurite takes, 1 to 2 s.
+
+        spare_queues: how many queues to have for `unused_queue`. persistence: where Azurite keeps blobs.
+        Raises ProcessError or RuntimeError with the reason of the first server that did not start;
+        no server is left running then.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        spares = [f"spare-{number}" for number in range(1, spare_queues + 1)]
+        with ThreadPoolExecutor() as pool, ExitStack() as started:
+            azurite = pool.submit(Azurite.start, directory, persistence=persistence)
+            broker = pool.submit(Broker.start, directory, [QUEUE, *spares])
+            postgres = pool.submit(Postgres.start, directory)
+            for starting in (azurite, broker, postgres):
+                started.callback(_close, starting)
+            stack = cls(postgres.result(), azurite.result(), broker.result(), spares)
+            started.pop_all()
+        return stack
+
+    def environ(self, *, database: str = DATABASE, queue: str = QUEUE, container: str = CONTAINER) -> dict[str, str]:
+        """The settings that make the project use this stack, as environment variables or `Values`."""
+        return {
+            "ServiceBusConnection": self.service_bus.connection_string,
+            "ExportStorage": self.azurite.connection_string,
+            **self.postgres.environ(database=database),
+            "TAILRACE_QUEUE": queue,
+            "TAILRACE_CONTAINER": container,
+        }
+
+    def unused_queue(self) -> str:
+        """The name of a queue that nobody has used yet. Raises StopIteration after the last of the spare ones."""
+        return next(self._spare_queues)
+
+    def close(self) -> None:
+        """End all three; their data is gone."""
+        with ThreadPoolExecutor() as pool:
+            servers = (self.service_bus, self.azurite, self.postgres)
+            for closing in [pool.submit(server.close) for server in servers]:
+                closing.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _close(starting: Future[Azurite] | Future[Broker] | Future[Postgres]) -> None:
+    if starting.exception() is None:
+        starting.result().close()

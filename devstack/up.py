@@ -1,0 +1,114 @@
+"""`make up`: the embedded stack in the foreground until Ctrl-C, and files with its settings for other programs.
+
+`.local/env` is for a shell, `.local/local.settings.json` for the Functions tools. They hold passwords that are worth
+something as long as the stack runs; only their owner can read them, and they go with it.
+"""
+
+import fcntl
+import json
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from devstack.postgres_address import ADMIN
+from devstack.process import Process, ProcessError
+from devstack.stack import Stack
+
+DEFAULT_FOLDER = Path(__file__).parents[1] / ".local"
+POLL_S = 0.5
+
+
+def main(arguments: list[str]) -> int:
+    """0 after Ctrl-C, 1 when a server does not start or ends by itself, 2 when one runs already for this folder."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    folder = Path(*arguments) if arguments else DEFAULT_FOLDER
+    folder.mkdir(exist_ok=True)
+    with (folder / "up.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with Stack.start(folder / "up") as stack, settings_files(stack, folder):
+                print(summary(stack, os.path.relpath(folder)), flush=True)
+                wait_for_an_end(stack)
+        except BlockingIOError:
+            print(f"make up: it runs already; its settings are in {folder / 'env'}", file=sys.stderr)
+            return 2
+        except (ProcessError, RuntimeError) as error:
+            print(f"make up: {error}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
+@contextmanager
+def settings_files(stack: Stack, folder: Path) -> Iterator[None]:
+    """`env` and `local.settings.json`, as long as the stack runs."""
+    environ = stack.environ()
+    settings = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": stack.azurite.connection_string, **environ}
+    admin = {"LOCAL_ADMIN_DSN": stack.postgres.dsn(ADMIN)}
+    files = {
+        folder / "env": shell_lines(environ | admin),
+        folder / "local.settings.json": json.dumps({"IsEncrypted": False, "Values": settings}, indent=2) + "\n",
+    }
+    try:
+        for path, text in files.items():
+            write_private(path, text)
+        yield
+    finally:
+        for path in files:
+            path.unlink(missing_ok=True)
+
+
+def shell_lines(environ: Mapping[str, str]) -> str:
+    """Assignments that a shell can read.
+
+    >>> shell_lines({"PGHOST": "127.0.0.1", "ExportStorage": "AccountName=a;AccountKey=b="})
+    "PGHOST=127.0.0.1\\nExportStorage='AccountName=a;AccountKey=b='\\n"
+    """
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in environ.items())
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that nobody else can read, not even for a moment."""
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+        file.write(text)
+
+
+def summary(stack: Stack, folder: str) -> str:
+    """What runs where, and how to use it; no secrets."""
+    return f"""\
+PostgreSQL    127.0.0.1:{stack.postgres.port}, database tailrace; user exporter reads, user postgres may do anything
+Blob storage  {stack.azurite.service_uri}, container exports
+Service Bus   127.0.0.1:{stack.service_bus.port}, queue exports
+Logs          {folder}/up/
+
+In another terminal, in the same folder:
+  set -a; . {folder}/env; set +a          then tailrace, psql and the Azure SDKs use this stack
+  psql "$LOCAL_ADMIN_DSN"               to make tables
+  cp {folder}/local.settings.json . && func start
+
+Ctrl-C ends everything; the data goes with it."""
+
+
+def wait_for_an_end(stack: Stack) -> None:
+    """Never return, but raise ProcessError when a server is gone."""
+    servers: list[tuple[str, Process]] = [
+        ("PostgreSQL", stack.postgres.process),
+        ("Azurite", stack.azurite.process),
+        ("Service Bus", stack.service_bus.process),
+    ]
+    while True:
+        for name, process in servers:
+            if process.returncode is not None:
+                raise ProcessError(f"{name} ended by itself with status {process.returncode}; see {process.log}")
+        time.sleep(POLL_S)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

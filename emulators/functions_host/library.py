@@ -1,0 +1,122 @@
+"""Microsoft's Python worker library, driven the way its proxy worker drives it in Azure."""
+
+import asyncio
+import json
+import secrets
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import azure_functions_runtime as runtime
+from azure_functions_runtime.version import VERSION
+
+from emulators.functions_host.stand_ins import Record, protos
+from emulators.functions_host.wire import (
+    HttpCall,
+    HttpReply,
+    IndexedFunction,
+    Invocation,
+    Loaded,
+    LoadFailed,
+    Outcome,
+    Typed,
+)
+
+
+class LoadError(Exception):
+    """The app could not be imported or indexed; `failure` holds the library's account of it."""
+
+    def __init__(self, failure: LoadFailed) -> None:
+        super().__init__(failure.error)
+        self.failure = failure
+
+
+class Library:
+    """One function app inside the worker library. To be used on one event loop only: the main thread's."""
+
+    def __init__(self) -> None:
+        self._protos = protos()
+
+    async def load(self, app: Path) -> Loaded:
+        """Import and index the app; raise LoadError with the app's own traceback where that fails.
+
+        It runs inside the loop and on the main thread, because that is where apps are imported in Azure.
+        """
+        runtime.start_threadpool_executor()
+        init = SimpleNamespace(capabilities={}, function_app_directory=str(app))
+        await self._ask("worker_init_request", worker_init_request=init)
+        answer = await self._ask("functions_metadata_request", functions_metadata_request=SimpleNamespace())
+        records = answer.function_metadata_results or ()
+        for record in records:
+            load = SimpleNamespace(function_id=record.function_id, metadata=record)
+            await self._ask("function_load_request", function_load_request=load)
+        threads = runtime.get_threadpool_executor()._max_workers  # noqa: SLF001  nothing public tells it
+        return Loaded(tuple(_indexed(record) for record in records), VERSION, threads)
+
+    async def invoke(self, call: Invocation) -> Outcome:
+        """Run one invocation to its end; a failure of the function is an outcome, not an exception."""
+        answer = await self._send("invocation_request", invocation_request=self._request(call))
+        if failed := _failure(answer):
+            return Outcome(call.id, error=failed.error, trace=failed.trace)
+        return Outcome(call.id, reply=_reply(answer.return_value))
+
+    def _request(self, call: Invocation) -> Any:
+        trace_parent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+        return SimpleNamespace(
+            invocation_id=call.id,
+            function_id=call.function_id,
+            input_data=[self._protos.ParameterBinding(name=call.parameter, data=self._typed_data(call.value))],
+            trigger_metadata={key: self._typed_data(value) for key, value in call.metadata.items()},
+            trace_context=SimpleNamespace(trace_parent=trace_parent, trace_state="", attributes={}),
+            retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
+        )
+
+    def _typed_data(self, value: Typed) -> Any:
+        if value.kind is None:
+            return self._protos.TypedData()
+        content = value.content
+        if isinstance(content, HttpCall):
+            content = SimpleNamespace(**{**vars(content), "body": self._typed_data(content.body)})
+        return self._protos.TypedData(**{value.kind: content})
+
+    async def _ask(self, verb: str, **request: Any) -> Any:
+        answer = await self._send(verb, **request)
+        if failed := _failure(answer):
+            raise LoadError(failed)
+        return answer
+
+    async def _send(self, verb: str, **request: Any) -> Any:
+        properties = {"protos": self._protos, "host": "127.0.0.1"}
+        message = SimpleNamespace(name=verb, request=SimpleNamespace(**request), properties=properties)
+        return await getattr(runtime, verb)(message)
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Make the loop of the main thread; the library looks it up as the current one."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    return loop
+
+
+def _failure(answer: Any) -> LoadFailed | None:
+    if answer.result.status == type(answer.result).Success:
+        return None
+    return LoadFailed(answer.result.exception.message, answer.result.exception.stack_trace)
+
+
+def _indexed(record: Any) -> IndexedFunction:
+    bindings = tuple(json.loads(binding) for binding in record.raw_bindings)
+    return IndexedFunction(record.name, record.function_id, bindings)
+
+
+def _reply(value: Record | None) -> HttpReply | None:
+    """Give what an HTTP function returned: a response, or text as the body of one."""
+    match value.WhichOneof("data") if value is not None else None:
+        case "http":
+            http = value.http  # type: ignore[union-attr]
+            return HttpReply(int(http.status_code), dict(http.headers), http.body.bytes)
+        case "string":
+            text = value.string  # type: ignore[union-attr]
+            return HttpReply(200, {"content-type": "text/plain; charset=utf-8"}, text.encode())
+        case _:
+            return None

@@ -1,0 +1,10 @@
+"""`$cbs`: takes every token, since who reaches this broker is on this machine and may."""
+
+from emulators.service_bus.requests import Refused, Reply, Request
+
+
+def handle(request: Request) -> Reply:
+    """Accept a put-token. The token is not looked at, nor is the queue that it is for: attaching to it tells."""
+    if request.properties.get("operation") != "put-token":
+        raise Refused(400, "amqp:not-implemented", "this node knows the operation put-token only")
+    return Reply(202, "Accepted")

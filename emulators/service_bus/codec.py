@@ -1,0 +1,210 @@
+"""AMQP messages ↔ what the broker keeps: the sender's bytes stay, only header and annotations are made anew.
+
+Sections (AMQP 1.0, 3.2): header 70, delivery annotations 71, message annotations 72, properties 73,
+application properties 74, body 75 to 77, footer 78.
+"""
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from emulators.service_bus import decode, encode
+from emulators.service_bus.decode import Malformed
+from emulators.service_bus.stored import DeadLetter, Stored
+
+HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA, FOOTER = (
+    0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x78,
+)  # fmt: skip
+SCHEDULED = "x-opt-scheduled-enqueue-time"
+# The broker speaks for these; what a sender says in them is dropped.
+_OWN = {
+    SCHEDULED, "x-opt-sequence-number", "x-opt-enqueue-sequence-number", "x-opt-enqueued-time", "x-opt-locked-until",
+    "x-opt-message-state", "x-opt-deadletter-source", "x-opt-lock-token",
+}  # fmt: skip
+_DEAD_LETTER_REASON, _DEAD_LETTER_DESCRIPTION = "DeadLetterReason", "DeadLetterErrorDescription"
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """The items of a map, encoded, with their count (keys and values both)."""
+
+    count: int = 0
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message as its sender encoded it, cut where the broker has something to add."""
+
+    durable: bytes
+    priority: bytes
+    annotations: Pairs
+    properties: bytes
+    application_properties: bytes  # the map, without its section's descriptor
+    body: bytes
+
+
+def messages(data: bytes) -> list[Stored]:
+    """The messages in one transfer: several if it is a batch, else one. Raises Malformed.
+
+    A batch's own message format (0x80013700) does not come through proton, so a batch is told by its shape: data
+    sections only, beside the envelope's properties and annotations, and each of them a whole message in itself.
+    """
+    cut = list(sections(data))
+    if batched := _batched(data, cut):
+        return [message(item) for item in batched]
+    return [_message(data, cut)]
+
+
+def message(data: bytes) -> Stored:
+    """The one message in `data`. Raises Malformed."""
+    return _message(data, list(sections(data)))
+
+
+type Section = tuple[int, int, int, int]  # code, start, offset of the value, end
+
+
+def sections(data: bytes) -> Iterator[Section]:
+    """Where the sections of an encoded message are. Raises Malformed."""
+    at, size = 0, len(data)
+    while at < size:
+        try:
+            if data[at] != 0x00:
+                raise Malformed("not an AMQP message: no section where one should start")
+            start_of_value = decode.skip(data, at + 1)
+            code = decode.value_at(data, at + 1)[0]
+            end = decode.skip(data, start_of_value)
+        except decode.BROKEN as error:
+            raise Malformed("not an AMQP message: a section is broken or ends too early") from error
+        if not isinstance(code, int) or not HEADER <= code <= FOOTER:
+            raise Malformed(f"not an AMQP message: unknown section {code!r}")
+        yield code, at, start_of_value, end
+        at = end
+
+
+def _batched(data: bytes, cut: list[Section]) -> list[bytes] | None:
+    items = []
+    for code, _, at, end in cut:
+        if code in (PROPERTIES, ANNOTATIONS):
+            continue
+        if code != DATA or data[at] not in (0xA0, 0xB0):
+            return None
+        item = data[at + (2 if data[at] == 0xA0 else 5) : end]
+        if item[:2] != b"\x00\x53":
+            return None
+        items.append(item)
+    try:
+        return items if all(len(list(sections(item))) for item in items) else None
+    except Malformed:
+        return None
+
+
+def _message(data: bytes, cut: list[Section]) -> Stored:
+    durable, priority, ttl = encode.NULL, encode.NULL, None
+    annotations, scheduled, message_id = Pairs(), 0, None
+    properties, application_properties, body = b"", b"", []
+    for code, start, at, end in cut:
+        if code == PROPERTIES:
+            properties, message_id = data[start:end], _message_id(data[at:end])
+        elif code == APPLICATION_PROPERTIES:
+            application_properties = data[at:end]
+            _pairs(application_properties, set())
+        elif code == HEADER:
+            durable, priority, ttl = _header(data[at:end])
+        elif code == ANNOTATIONS:
+            annotations, own = _pairs(data[at:end], _OWN)
+            scheduled = own.get(SCHEDULED) or 0
+        elif code >= DATA:
+            body.append(data[start:end])
+    if not isinstance(scheduled, int):
+        raise Malformed(f"not an AMQP message: {SCHEDULED} is no timestamp")
+    content = Content(durable, priority, annotations, properties, application_properties, b"".join(body))
+    return Stored(content, message_id=message_id, ttl_ms=ttl, scheduled_ms=scheduled)
+
+
+def _message_id(raw: bytes) -> Hashable | None:
+    fields = decode.encoded_items(raw, 1)
+    message_id = decode.value(fields[0]) if fields else None
+    return message_id if isinstance(message_id, Hashable) else None
+
+
+def _header(raw: bytes) -> tuple[bytes, bytes, int | None]:
+    fields = decode.value(raw)
+    if not isinstance(fields, list):
+        raise Malformed("not an AMQP message: its header is no list")
+    durable, priority, ttl = (*fields, None, None, None)[:3]
+    if not isinstance(ttl, int | None):
+        raise Malformed("not an AMQP message: its time to live is no number")
+    priority_bytes = encode.NULL if not isinstance(priority, int) else bytes((0x50, priority & 0xFF))
+    return (encode.TRUE if durable else encode.NULL), priority_bytes, ttl
+
+
+def _pairs(raw: bytes, owned: set[str]) -> tuple[Pairs, dict[str, Any]]:
+    if raw[0] not in (0xC1, 0xD1):
+        raise Malformed("not an AMQP message: a map is something else")
+    items = decode.encoded_items(raw)
+    kept: list[bytes] = []
+    own: dict[str, Any] = {}
+    for raw_key, raw_value in zip(items[::2], items[1::2], strict=False):
+        key = decode.value(raw_key)
+        if isinstance(key, str) and key in owned:
+            own[key] = decode.value(raw_value)
+        else:
+            kept += raw_key, raw_value
+    return Pairs(len(kept), b"".join(kept)), own
+
+
+def transfer(message: Stored, *, locked: bool = True) -> bytes:
+    """The message as a receiver or a peek gets it: header and annotations of this moment around the sender's bytes."""
+    content: Content = message.content
+    return b"".join((_header_of(message), _annotations_of(message, locked=locked), content.properties,
+                     _application_properties_of(message), content.body))  # fmt: skip
+
+
+def _header_of(message: Stored) -> bytes:
+    content: Content = message.content
+    ttl = encode.NULL if message.ttl_ms is None or message.ttl_ms >= 1 << 32 else encode.uint(message.ttl_ms)
+    fields = content.durable + content.priority + ttl + encode.NULL + encode.uint(message.delivery_count)
+    return encode.section(HEADER, encode.compound(0xC0, 5, fields))
+
+
+_SEQUENCE_NUMBER, _ENQUEUED_TIME, _LOCKED_UNTIL, _STATE, _SCHEDULED, _SOURCE, _ENQUEUED_SEQUENCE = (
+    encode.symbol(name)
+    for name in (
+        "x-opt-sequence-number", "x-opt-enqueued-time", "x-opt-locked-until", "x-opt-message-state",
+        SCHEDULED, "x-opt-deadletter-source", "x-opt-enqueue-sequence-number",
+    )
+)  # fmt: skip
+
+
+def _annotations_of(message: Stored, *, locked: bool) -> bytes:
+    raw = [
+        message.content.annotations.raw,
+        _SEQUENCE_NUMBER, encode.long(message.sequence_number),
+        _ENQUEUED_SEQUENCE, encode.long(message.enqueued_sequence),
+        _ENQUEUED_TIME, encode.timestamp(message.enqueued_ms),
+        _STATE, encode.int32(message.state),
+    ]  # fmt: skip
+    if locked and message.lock is not None:
+        raw += _LOCKED_UNTIL, encode.timestamp(message.locked_until_ms)
+    if message.scheduled_ms:
+        raw += _SCHEDULED, encode.timestamp(message.scheduled_ms)
+    if message.dead_letter is not None:
+        raw += _SOURCE, encode.string(message.dead_letter.source)
+    count = message.content.annotations.count + len(raw) - 1
+    return encode.section(ANNOTATIONS, encode.compound(0xC1, count, b"".join(raw)))
+
+
+def _application_properties_of(message: Stored) -> bytes:
+    raw: bytes = message.content.application_properties
+    if message.dead_letter:
+        raw = _with_dead_letter(raw, message.dead_letter)
+    return encode.section(APPLICATION_PROPERTIES, raw) if raw else b""
+
+
+def _with_dead_letter(raw: bytes, dead: DeadLetter) -> bytes:
+    added = {_DEAD_LETTER_REASON: dead.reason, _DEAD_LETTER_DESCRIPTION: dead.description}
+    texts = {name: text for name, text in added.items() if text is not None}
+    pairs = _pairs(raw, set(texts))[0] if raw else Pairs()
+    tail = b"".join(encode.string(name) + encode.string(text) for name, text in texts.items())
+    return encode.compound(0xC1, pairs.count + 2 * len(texts), pairs.raw + tail)

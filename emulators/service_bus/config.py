@@ -1,0 +1,116 @@
+"""The official emulator's Config.json, as far as this broker can honour it."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+
+DEFAULT = Path(__file__).with_name("default_config.json")
+
+type QueueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?$")]
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be served; the message is one line that names the file, the place and the reason."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class QueueProperties(_Model):
+    """What one queue does; names, meanings and defaults are those of the official emulator. Durations are ISO 8601."""
+
+    LockDuration: timedelta = Field(default=timedelta(minutes=1), gt=timedelta(0), le=timedelta(minutes=5))
+    MaxDeliveryCount: int = Field(default=10, ge=1, le=2000)
+    RequiresDuplicateDetection: bool = False
+    DuplicateDetectionHistoryTimeWindow: timedelta = Field(
+        default=timedelta(minutes=10), ge=timedelta(seconds=1), le=timedelta(days=7)
+    )
+    DeadLetteringOnMessageExpiration: bool = False
+    DefaultMessageTimeToLive: timedelta = Field(default=timedelta(days=14), gt=timedelta(0))
+    ForwardTo: Literal[""] | None = ""
+    ForwardDeadLetteredMessagesTo: Literal[""] | None = ""
+    RequiresSession: Literal[False] = False
+
+
+class QueueConfig(_Model):
+    """A named queue."""
+
+    Name: QueueName
+    Properties: QueueProperties = QueueProperties()
+
+
+class Namespace(_Model):
+    """The queues of one namespace; topics are not offered, so the list must be empty."""
+
+    Name: str = Field(min_length=1)
+    Queues: tuple[QueueConfig, ...] = ()
+    Topics: tuple[()] = ()
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        names = [queue.Name.lower() for queue in self.Queues]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"the queue {min(twice)!r} is given twice")
+        return self
+
+
+class UserConfig(_Model):
+    """The emulator serves exactly one namespace, and so does this broker."""
+
+    Namespaces: tuple[Namespace]
+    Logging: dict[str, Any] = {}
+
+
+class Config(_Model):
+    """The whole file."""
+
+    UserConfig: UserConfig
+
+    @property
+    def queues(self) -> tuple[QueueConfig, ...]:
+        """The queues to serve."""
+        return self.UserConfig.Namespaces[0].Queues
+
+
+def read(path: Path = DEFAULT) -> Config:
+    """The configuration in a file. Raises ConfigError with one clear line for anything that is wrong with it."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    return parse(text, str(path))
+
+
+def parse(text: bytes, name: str) -> Config:
+    """The configuration in a JSON text; `name` is where it came from, for messages.
+
+    >>> parse(b'{"UserConfig": {"Namespaces": [{"Name": "n", "Queues": [{"Name": "a"}]}]}}', "x").queues[0].Name
+    'a'
+    >>> parse(b'{"UserConfig": {"Namespaces": []}}', "x.json")
+    Traceback (most recent call last):
+    ...
+    emulators.service_bus.config.ConfigError: x.json: UserConfig.Namespaces.0: Field required
+    """
+    try:
+        return TypeAdapter(Config).validate_json(text)
+    except ValidationError as error:
+        raise ConfigError(f"{name}: {_first_problem(error)}") from error
+
+
+_NOT_OFFERED = {
+    "Topics": "topics are not offered by this broker, the list must be empty",
+    "RequiresSession": "sessions are not offered by this broker, it must be false",
+    "ForwardTo": "forwarding is not offered by this broker, it must be empty",
+    "ForwardDeadLetteredMessagesTo": "forwarding is not offered by this broker, it must be empty",
+}
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem, *others = error.errors(include_url=False, include_context=False)
+    place = ".".join(str(part) for part in problem["loc"])
+    reason = next((text for key, text in _NOT_OFFERED.items() if key in problem["loc"]), problem["msg"])
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{place or 'the file'}: {reason}{more}"

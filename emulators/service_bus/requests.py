@@ -1,0 +1,95 @@
+"""Requests over a pair of links, as `$cbs` and `$management` take them: a message in, a message back by its id."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from emulators.service_bus import codec, decode, encode
+from emulators.service_bus.decode import Malformed
+
+VALUE = 0x77
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """properties: the application properties. message_id: still encoded, to be echoed as it came. reply_to: or ''."""
+
+    properties: dict[str, Any]
+    body: Any
+    message_id: bytes
+    reply_to: str
+
+    def field(self, name: str, kind: type) -> Any:
+        """An entry of the body. Raises Refused if it is missing or of another kind."""
+        item = self.body.get(name) if isinstance(self.body, dict) else None
+        if not isinstance(item, kind):
+            raise Refused(400, "com.microsoft:argument-error", f"the request has no usable {name!r}")
+        return item
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """status: as in HTTP. body: an encoded value."""
+
+    status: int
+    description: str
+    body: bytes = encode.NULL
+    condition: str = ""
+
+
+class Refused(Exception):  # noqa: N818
+    """A request that is answered with an error: a status as in HTTP, an AMQP condition, and why."""
+
+    def __init__(self, status: int, condition: str, description: str) -> None:
+        super().__init__(description)
+        self.reply = Reply(status, description, condition=condition)
+
+
+type Handler = Callable[[Request], Reply]
+
+
+def parse(data: bytes) -> Request:
+    """The request in a transfer. Raises Malformed."""
+    application_properties: Any = {}
+    body: Any = None
+    fields: list[bytes] = []
+    for code, _, at, end in codec.sections(data):
+        if code == codec.PROPERTIES:
+            fields = decode.encoded_items(data[at:end])
+        elif code == codec.APPLICATION_PROPERTIES:
+            application_properties = decode.value(data[at:end])
+        elif code == VALUE:
+            body = decode.value(data[at:end])
+    if not isinstance(application_properties, dict):
+        raise Malformed("not a request: its application properties are no map")
+    reply_to = decode.value(fields[4]) if len(fields) > 4 else None
+    return Request(application_properties, body, fields[0] if fields else encode.NULL, str(reply_to or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a node names the facts of a reply."""
+
+    status: str
+    description: str
+    condition: str
+
+
+MANAGEMENT = Dialect("statusCode", "statusDescription", "errorCondition")
+CBS = Dialect("status-code", "status-description", "error-condition")
+
+
+def answer(request: Request, reply: Reply, dialect: Dialect) -> bytes:
+    """The reply as the body of a transfer."""
+    properties = encode.sequence((*[encode.NULL] * 5, request.message_id))
+    facts = {
+        encode.string(dialect.status): encode.int32(reply.status),
+        encode.string(dialect.description): encode.string(reply.description),
+    }
+    if reply.condition:
+        facts[encode.string(dialect.condition)] = encode.symbol(reply.condition)
+    return b"".join((
+        encode.section(codec.PROPERTIES, properties),
+        encode.section(codec.APPLICATION_PROPERTIES, encode.mapping(facts)),
+        encode.section(VALUE, reply.body),
+    ))  # fmt: skip

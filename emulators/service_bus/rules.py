@@ -1,0 +1,40 @@
+"""What a queue promises, and how it refuses."""
+
+from dataclasses import dataclass
+
+from emulators.service_bus.config import QueueProperties
+
+
+class LockLost(LookupError):  # noqa: N818
+    """The lock has lapsed, was given back, or never was."""
+
+
+class NotFound(LookupError):  # noqa: N818
+    """No message of that sequence number is in the state that the operation needs."""
+
+
+class NotAllowed(ValueError):  # noqa: N818
+    """The operation makes no sense on this queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a queue treats its messages. ttl_ms None: they never expire. max_deliveries None: no count is too high."""
+
+    lock_ms: int = 60_000
+    ttl_ms: int | None = None
+    dead_letter_expired: bool = False
+    max_deliveries: int | None = 10
+    duplicate_window_ms: int = 0
+
+    @classmethod
+    def of(cls, properties: QueueProperties) -> "Rules":
+        """The rules that a configuration asks for."""
+        window = properties.DuplicateDetectionHistoryTimeWindow if properties.RequiresDuplicateDetection else None
+        return cls(
+            lock_ms=round(properties.LockDuration.total_seconds() * 1000),
+            ttl_ms=round(properties.DefaultMessageTimeToLive.total_seconds() * 1000),
+            dead_letter_expired=properties.DeadLetteringOnMessageExpiration,
+            max_deliveries=properties.MaxDeliveryCount,
+            duplicate_window_ms=round(window.total_seconds() * 1000) if window else 0,
+        )

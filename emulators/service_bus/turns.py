@@ -1,0 +1,65 @@
+"""Who gets the next message: receivers of one queue, one message each in turn."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from emulators.service_bus.links import Subscription
+from emulators.service_bus.queue import Queue
+from emulators.service_bus.timers import Timers
+
+
+class Turns[Owner]:
+    """The subscriptions of every queue, each with its owner, which is whoever has to send what it was fed.
+
+    What it costs to feed grows with the queues that have subscriptions or are due, not with all there are.
+    """
+
+    def __init__(self, queues: Iterable[Queue]) -> None:
+        self._waiting: dict[Queue, deque[Subscription]] = {}
+        self._owners: dict[Subscription, Owner] = {}
+        self._alarms = Timers[Queue]()
+        for queue in queues:
+            queue.on_wake = self._alarms.set
+
+    def join(self, subscription: Subscription, owner: Owner) -> None:
+        """Take part from now on."""
+        self._owners[subscription] = owner
+        self._waiting.setdefault(subscription.queue, deque()).append(subscription)
+
+    def leave(self, subscription: Subscription) -> None:
+        """Take part no longer."""
+        del self._owners[subscription]
+        waiting = self._waiting[subscription.queue]
+        waiting.remove(subscription)
+        if not waiting:
+            del self._waiting[subscription.queue]
+
+    @property
+    def next_due(self) -> int | None:
+        """When to feed again at the latest, in ms since 1970, UTC; None if nothing waits for its time."""
+        return self._alarms.next_due
+
+    def feed(self, now: int) -> set[Owner]:
+        """Hand out what can be handed out now; whoever has something to send after it."""
+        for queue in self._alarms.due(now):
+            queue.advance(now)
+        owners: set[Owner] = set()
+        for queue, waiting in self._waiting.items():
+            fed = _serve(queue, waiting, now)
+            fed.update(subscription for subscription in waiting if subscription.drain())
+            owners.update(self._owners[subscription] for subscription in fed)
+        return owners
+
+
+def _serve(queue: Queue, waiting: deque[Subscription], now: int) -> set[Subscription]:
+    fed: set[Subscription] = set()
+    passed = 0
+    while queue.ready and passed < len(waiting):
+        subscription = waiting[0]
+        waiting.rotate(-1)
+        if subscription.hungry and subscription.feed(now):
+            fed.add(subscription)
+            passed = 0
+        else:
+            passed += 1
+    return fed

@@ -1,0 +1,194 @@
+"""Edge: the dead-letter queue beside the queue of export requests."""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Event
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from uuid import uuid4
+
+from connections.service_bus import service_bus_client, service_bus_errors
+from contracts.errors import RequestInvalid
+from contracts.request import ExportRequest, parse_request
+from settings import Settings
+from telemetry.traces import carrier_of
+
+if TYPE_CHECKING:
+    from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver
+
+type Held = dict[int, "ServiceBusReceivedMessage"]  # by sequence number
+
+_PAGE = 250  # messages peeked in one round trip
+_BATCH = 20  # messages locked at once; each is settled well before its lock ends
+_PATIENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeadMessage:
+    """One message of the dead-letter queue, as it was peeked; `request` is None where its body is none."""
+
+    sequence_number: int
+    enqueued_at: datetime | None
+    message_id: str
+    body: bytes
+    request: ExportRequest | None
+    job: str | None
+    reason: str | None
+    description: str | None
+    attempt: int
+
+
+class DeadLetters:
+    """The dead-letter queue, for one thread; a context manager that owns its connection."""
+
+    def __init__(self, settings: Settings) -> None:
+        from azure.servicebus import ServiceBusSubQueue
+
+        self._queue = settings.queue
+        self._client = service_bus_client(settings)
+        self._receiver = self._client.get_queue_receiver(settings.queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def peek(self) -> Iterator[DeadMessage]:
+        """Every dead letter, oldest first, without locking any; a page is read when it is reached.
+
+        Raises QueueUnavailable, or ConfigurationError where there is no such queue.
+        """
+        following = 1
+        with service_bus_errors("peek at the dead letters", self._queue):
+            while page := self._receiver.peek_messages(_PAGE, sequence_number=following):
+                for message in page:
+                    yield _dead_message(message)
+                following = (page[-1].sequence_number or 0) + 1
+
+    def replay(self, chosen: Collection[int], replayed: Callable[[int], object], stopping: Event) -> None:
+        """Sends each of the sequence numbers `chosen` to the queue again, completes it here, then tells `replayed`.
+
+        Leaves out what cannot be received, and the rest once `stopping` is set. Killed at any moment it can
+        repeat a request, and never lose one. Raises QueueUnavailable.
+        """
+        waiting = set(chosen)
+        with (
+            service_bus_errors("replay", self._queue),
+            self._client.get_queue_sender(self._queue) as sender,
+            _put_back(self._receiver) as held,
+        ):
+            for number in _received(self._receiver, waiting, held):
+                sender.send_messages(_again(held[number]))
+                if _completed(self._receiver, held.pop(number)):
+                    waiting.discard(number)
+                    replayed(number)
+                if stopping.is_set():
+                    return
+
+
+def _received(receiver: "ServiceBusReceiver", waiting: set[int], held: Held) -> Iterator[int]:
+    """The sequence numbers `waiting` as their messages come into `held`, until it is empty or no more come.
+
+    A queue gives out its messages in order only: what stands before a wanted one has to be held meanwhile.
+    """
+    while waiting:
+        batch = {
+            message.sequence_number or 0: message
+            for message in receiver.receive_messages(_BATCH, max_wait_time=_PATIENCE_SECONDS)
+        }
+        # One that comes again has outlived its lock: the wanted ones are too far behind what can be held.
+        is_last = not batch or not held.keys().isdisjoint(batch)
+        held.update(batch)
+        yield from (number for number in batch if number in waiting)
+        if is_last:
+            return
+
+
+@contextmanager
+def _put_back(receiver: "ServiceBusReceiver") -> Iterator[Held]:
+    """Messages in the dict are unlocked at the end: closing a receiver alone leaves them locked in Azure."""
+    from azure.servicebus.exceptions import ServiceBusError
+
+    held: Held = {}
+    try:
+        yield held
+    finally:
+        for message in held.values():
+            with suppress(ServiceBusError):
+                receiver.abandon_message(message)
+
+
+def _completed(receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> bool:
+    """False where the lock ended too early: the message is received, and sent, once more."""
+    from azure.servicebus.exceptions import MessageLockLostError
+
+    try:
+        receiver.complete_message(message)
+    except MessageLockLostError:
+        return False
+    return True
+
+
+def _again(message: "ServiceBusReceivedMessage") -> "ServiceBusMessage":
+    """The same body as a first attempt, under an id that duplicate detection has never seen.
+
+    Random, and not made of the sequence number: a repeat after a crash is harmless, one that is dropped may not be.
+    """
+    from azure.servicebus import ServiceBusMessage
+
+    base = str(message.message_id or "").partition("#")[0][:80]
+    job = _properties(message).get("job")
+    return ServiceBusMessage(
+        _body(message),
+        message_id=f"{base}#replay-{uuid4().hex}",
+        content_type="application/json",
+        application_properties={**({"job": job} if isinstance(job, str) else {}), **carrier_of(_properties(message))},
+    )
+
+
+def _dead_message(message: "ServiceBusReceivedMessage") -> DeadMessage:
+    from worker.message.retry import attempt_of
+
+    properties, body = _properties(message), _body(message)
+    job = properties.get("job")
+    try:
+        request = parse_request(body)
+    except RequestInvalid:
+        request = None
+    return DeadMessage(
+        sequence_number=message.sequence_number or 0,
+        enqueued_at=message.enqueued_time_utc,
+        message_id=str(message.message_id or ""),
+        body=body,
+        request=request,
+        job=request.job if request else (job if isinstance(job, str) else None),
+        reason=message.dead_letter_reason,
+        description=message.dead_letter_error_description,
+        # Redeliveries are left out: the dead-letter queue goes on counting whenever a message is looked at.
+        attempt=attempt_of(properties, redeliveries=0),
+    )
+
+
+def _properties(message: "ServiceBusReceivedMessage") -> dict[str, object]:
+    """As text, where the SDK gives the bytes of a text."""
+    pairs = (message.application_properties or {}).items()
+    return {str(_decoded(key)): _decoded(value) for key, value in pairs}
+
+
+def _decoded(value: object) -> object:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
+
+
+def _body(message: "ServiceBusReceivedMessage") -> bytes:
+    """The body's bytes; what a foreign sender encoded as an AMQP value becomes its text."""
+    from azure.servicebus.amqp import AmqpMessageBodyType
+
+    body = message.body
+    if message.body_type is AmqpMessageBodyType.DATA:
+        return body if isinstance(body, bytes) else b"".join(body)
+    return body if isinstance(body, bytes) else str(body).encode(errors="replace")

@@ -1,0 +1,110 @@
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+def ended(argv: list[str]) -> tuple[int, str]:
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == ""
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "said"),
+    [
+        (["--only", "tick,tock"], {}, "The app has no function tock; it has at_start, echo, end_process"),
+        (["--only", "tick"], {"TICK": "every day"}, 'The schedule "every day" of the function tick is not NCRONTAB'),
+        (["--only", "work"], {}, "The queue trigger of work: The connection ServiceBusConnection is not set."),
+        (
+            ["--only", "work"],
+            {"ServiceBusConnection__fullyQualifiedNamespace": "x"},
+            "The queue trigger of work: ServiceBusConnection__fullyQualifiedNamespace asks for an identity",
+        ),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence(hosts: Any, options: list[str], settings: dict[str, str], said: str) -> None:
+    code, told = ended(hosts.command(*options, settings=settings))
+    assert code == 1
+    assert f"The Functions host cannot run: {said}" in told
+    assert "Traceback" not in told
+
+
+def test_an_app_that_cannot_be_imported_is_told_with_the_place_in_the_app(hosts: Any, tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    (tmp_path / "function_app.py").write_text("import a_module_that_is_not_there\n")
+    code, told = ended(hosts.command(app=tmp_path))
+    assert code == 1
+    said = f"The app in {tmp_path} cannot be loaded (function_app.py, line 1): ModuleNotFoundError: No module named"
+    assert f"{said} 'a_module_that_is_not_there'" in told.splitlines()[-1]
+
+
+def test_a_folder_without_an_app_is_told(hosts: Any, tmp_path: Path) -> None:
+    code, told = ended(hosts.command(app=tmp_path))
+    assert (code, "holds no function_app.py" in told) == (1, True)
+
+
+def test_a_wrong_duration_in_host_json_is_told_with_its_name(hosts: Any, tmp_path: Path) -> None:
+    (tmp_path / "host.json").write_text('{"functionTimeout": "5 minutes"}')
+    (tmp_path / "function_app.py").write_text("")
+    code, told = ended(hosts.command(app=tmp_path))
+    assert (code, 'functionTimeout must be a duration hh:mm:ss, not "5 minutes".' in told) == (1, True)
+
+
+def test_a_taken_port_is_told(hosts: Any) -> None:
+    host = hosts.start("--only", "process")
+    port = host.url.rpartition(":")[2]
+    code, told = ended([*hosts.command("--only", "process"), "--port", port])
+    assert (code, f"Port {port} cannot be used" in told) == (1, True)
+
+
+def test_the_environment_wins_over_the_settings_file(hosts: Any) -> None:
+    settings = {"FIRST": "file", "SECOND": "file"}
+    host = hosts.start("--only", "process", settings=settings, environ={"SECOND": "environment"})
+    assert host.request("/api/process?setting=FIRST").json()["setting"] == "file"
+    assert host.request("/api/process?setting=SECOND").json()["setting"] == "environment"
+
+
+def test_a_disabled_function_does_not_run(hosts: Any) -> None:
+    host = hosts.start("--only", "process,fail", settings={"AzureWebJobs.fail.Disabled": "true"})
+    assert [function["name"] for function in host.request("/admin/functions").json()] == ["process"]
+    assert host.request("/api/fail").status == 404
+
+
+def test_the_help_says_when_to_use_core_tools(hosts: Any) -> None:
+    done = subprocess.run([*hosts.command(), "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "on a machine without Azure Functions Core Tools" in done.stdout
+    assert "`func start` works on the same settings" in done.stdout
+
+
+@pytest.mark.parametrize("number", [15, 2])
+def test_a_signal_ends_host_and_worker_with_status_0(hosts: Any, number: int) -> None:
+    host = hosts.start("--only", "process")
+    worker = host.request("/api/process").json()["pid"]
+    host.process.send_signal(number)
+    assert host.process.wait(20) == 0
+    assert not Path(f"/proc/{worker}").exists()
+
+
+def test_the_worker_dies_with_a_killed_host(hosts: Any) -> None:
+    host = hosts.start("--only", "process")
+    worker = host.request("/api/process").json()["pid"]
+    host.process.send_signal(9)
+    host.process.wait(20)
+    # The system may take a moment to end it; waiting for a process that is not a child needs a descriptor of it.
+    wait_until_gone(worker)
+
+
+def wait_until_gone(pid: int) -> None:
+    import select
+
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    assert select.select([descriptor], [], [], 20)[0], f"{pid} is still there"
+    os.close(descriptor)

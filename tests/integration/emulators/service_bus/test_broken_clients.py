@@ -1,0 +1,163 @@
+"""What broken, silent and killed clients cannot do."""
+
+import random
+import re
+import signal
+import socket
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+from azure.servicebus import ServiceBusClient, ServiceBusMessage
+from proton import Message
+from proton.utils import BlockingConnection
+from support.broker import Broker, bodies, receive, until
+
+from devstack.process import start
+
+SASL, AMQP = b"AMQP\x03\x01\x00\x00", b"AMQP\x00\x01\x00\x00"
+SASL_INIT = bytes.fromhex("00000019 02010000 005341 c00c01a309") + b"ANONYMOUS"
+
+
+def assert_serves(client: ServiceBusClient, queue: str) -> None:
+    with client.get_queue_sender(queue) as sender, client.get_queue_receiver(queue) as receiver:
+        sender.send_messages(ServiceBusMessage("still here"))
+        assert bodies(receive(receiver, 1)) == ["still here"]
+
+
+def rss_kb(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+
+def test_random_bytes_at_every_stage_harm_nobody_else(broker: Broker, client: ServiceBusClient, queue: str):
+    chance = random.Random(20260101)  # noqa: S311
+    stages = [b"", SASL, AMQP, SASL + SASL_INIT, SASL + SASL_INIT + AMQP, SASL + AMQP]
+    for number in range(120):
+        with socket.create_connection(("127.0.0.1", broker.port)) as connection:
+            junk = chance.randbytes(chance.randrange(1, 400))
+            framed = len(junk).to_bytes(4) + b"\x02\x00\x00\x00" + junk
+            connection.sendall(stages[number % len(stages)] + (framed if number % 2 else junk))
+    assert_serves(client, queue)
+
+
+def test_a_conversation_with_flipped_bytes_harms_nobody_else(
+    broker: Broker, client: ServiceBusClient, queue: str, brief_queue: str
+):
+    """A real client's side of a conversation, recorded and said again with one bit changed."""
+    spoken = conversation(broker, queue)
+    chance = random.Random(7)  # noqa: S311
+    for _ in range(80):
+        turns = [bytearray(turn) for turn in spoken]
+        turn = chance.choice(turns)
+        turn[chance.randrange(len(turn))] ^= 1 << chance.randrange(8)
+        with socket.create_connection(("127.0.0.1", broker.port)) as connection:
+            say(connection, turns)
+    assert_serves(client, brief_queue)
+
+
+def say(connection: socket.socket, turns: list[bytearray]) -> None:
+    connection.settimeout(0.02)
+    for turn in turns:
+        try:
+            connection.sendall(turn)
+            if connection.recv(65536) == b"":
+                return
+        except TimeoutError:
+            continue  # not every turn is answered
+        except OSError:
+            return
+
+
+def conversation(broker: Broker, queue: str) -> list[bytes]:
+    """What a client says, turn by turn, that sends, receives, settles and asks the management."""
+    turns: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        relay = threading.Thread(target=record, args=(listener, broker.port, turns))
+        relay.start()
+        url = f"amqp://127.0.0.1:{listener.getsockname()[1]}"
+        with closing(BlockingConnection(url, allowed_mechs="ANONYMOUS", timeout=20)) as raw:
+            raw.create_sender(queue).send(Message(body=b"x", id="1", properties={"a": 1}))
+            receiver = raw.create_receiver(queue, credit=1)
+            receiver.receive()
+            receiver.accept()
+            node = f"{queue}/$management"
+            replies, requests = raw.create_receiver(node, credit=5), raw.create_sender(node)
+            body = {"from-sequence-number": 1, "message-count": 5}
+            properties = {"operation": "com.microsoft:peek-message"}
+            requests.send(Message(body=body, inferred=False, id=7, reply_to=node, properties=properties))
+            replies.receive()
+        relay.join()
+    return turns
+
+
+def record(listener: socket.socket, port: int, turns: list[bytes]) -> None:
+    near, _ = listener.accept()
+    with near, socket.create_connection(("127.0.0.1", port)) as far:
+        back = threading.Thread(target=copy, args=(far, near))
+        back.start()
+        while data := near.recv(65536):
+            turns.append(data)
+            far.sendall(data)
+        far.shutdown(socket.SHUT_WR)
+        back.join()
+
+
+def copy(source: socket.socket, target: socket.socket) -> None:
+    while data := source.recv(65536):
+        target.sendall(data)
+
+
+def test_a_client_that_says_nothing_is_hung_up_on(broker: Broker):
+    with socket.create_connection(("127.0.0.1", broker.port), timeout=30) as connection:
+        assert connection.recv(1024) == b""
+
+
+def test_a_client_that_hangs_up_halfway_is_let_go(broker: Broker, client: ServiceBusClient, queue: str):
+    with socket.create_connection(("127.0.0.1", broker.port), timeout=5) as connection:
+        connection.sendall(SASL)
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(1024):
+            pass
+    assert_serves(client, queue)
+
+
+def test_connections_that_come_and_go_leave_nothing_behind(broker: Broker, queue: str):
+    turns = [bytearray(turn) for turn in conversation(broker, queue)]
+    handles = Path(f"/proc/{broker.process.pid}/fd")
+
+    def connect(times: int) -> None:
+        for _ in range(times):
+            with socket.create_connection(("127.0.0.1", broker.port)) as connection:
+                say(connection, turns)
+
+    connect(100)
+    before, open_before = rss_kb(broker.process.pid), len(list(handles.iterdir()))
+    connect(300)
+    until(lambda: len(list(handles.iterdir())) <= open_before)
+    assert rss_kb(broker.process.pid) - before < 500, "1 kB a connection would be 300"
+
+
+VICTIM = """
+import sys, time
+from azure.servicebus import ServiceBusClient
+with ServiceBusClient.from_connection_string(sys.argv[1]) as client:
+    with client.get_queue_receiver(sys.argv[2], prefetch_count=5) as receiver:
+        print("got", receiver.receive_messages(max_wait_time=20)[0], flush=True)
+        time.sleep(600)
+"""
+
+
+def test_what_a_killed_receiver_held_comes_back_when_its_locks_end(
+    broker: Broker, client: ServiceBusClient, brief_queue: str
+):
+    with client.get_queue_sender(brief_queue) as sender:
+        sender.send_messages([ServiceBusMessage(f"{n}") for n in range(3)])
+    argv = [sys.executable, "-c", VICTIM, broker.connection_string, brief_queue]
+    with start(argv, ready=re.compile("got 0")) as victim:
+        victim.send_signal(signal.SIGKILL)
+        with client.get_queue_receiver(brief_queue) as receiver:
+            messages = receive(receiver, 3)
+    assert sorted(bodies(messages)) == ["0", "1", "2"]
+    assert messages[0].delivery_count >= 1

@@ -1,0 +1,21 @@
+"""Puts a worker together from its settings."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from connections.postgres.tokens import password_source
+from contracts.jobs_file import load_jobs
+from settings import Settings
+from worker.blob.sink import Sink
+from worker.export import Exporter
+from worker.message.verdict import RetryPolicy
+from worker.source.pool import Source
+
+
+@contextmanager
+def open_exporter(settings: Settings) -> Iterator[Exporter]:
+    """What exports need, for as long as the block runs. Raises ConfigurationError."""
+    jobs = load_jobs(settings.jobs)
+    retry = RetryPolicy(settings.max_attempts, settings.retry_base)
+    with closing(Sink(settings)) as sink, Source(settings, password_source(settings)) as source:
+        yield Exporter(source, sink, jobs, settings.max_parts, retry)

@@ -1,0 +1,1 @@
+"""One block blob: its buffers, its blocks, its conditional commit."""

@@ -1,0 +1,130 @@
+"""Edge: the blocks of an upload, staged by threads out of a fixed number of buffers."""
+
+from collections.abc import Buffer
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from hashlib import sha256
+from queue import Empty, SimpleQueue
+from threading import Semaphore
+from typing import TYPE_CHECKING
+
+from connections.storage import storage_errors
+from contracts.errors import SinkRejected
+from contracts.receipt import Part
+from worker.blob.buffers import BLOCK_BYTES, DOUBLE_AFTER, MAX_BLOCKS, STAGERS
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient
+
+
+class Staging:
+    """Where the blocks of one upload go; at most STAGERS of them are under way. Safe for threads.
+
+    Buffers are filled, staged and filled again: allocating and freeing them for each block would leave holes
+    in the heap and memory would grow with the blob.
+    """
+
+    def __init__(self, blob: "BlobClient", subject: str, threads: ThreadPoolExecutor) -> None:
+        self.blob = blob
+        self.subject = subject
+        self._blocks = 0
+        self._threads = threads
+        self._free = Semaphore(STAGERS)
+        self._buffers: SimpleQueue[bytearray] = SimpleQueue()
+
+    def buffer(self) -> bytearray:
+        """A buffer of a block's size. Blocks grow with the blob, so that Azure's number of them is enough for any."""
+        size = BLOCK_BYTES << self._blocks // DOUBLE_AFTER
+        self._blocks += 1
+        with suppress(Empty):
+            while len(used := self._buffers.get_nowait()) < size:
+                pass
+            return used
+        return bytearray(size)
+
+    def stage(self, block_id: str, buffer: bytearray, size: int) -> Future[None]:
+        """Puts the first `size` bytes as one block, in a thread; waits here for one that is free."""
+        self._free.acquire()
+        staged = self._threads.submit(self._put_block, block_id, buffer, size)
+        staged.add_done_callback(lambda _: self._free.release())
+        return staged
+
+    def too_large(self) -> SinkRejected:
+        """The error of a blob that would have too many blocks."""
+        return SinkRejected(
+            f"upload of {self.subject!r} was stopped: a blob holds at most {MAX_BLOCKS:,} blocks; "
+            "export it by smaller windows",
+            reason="BlobTooLarge",
+        )
+
+    def _put_block(self, block_id: str, buffer: bytearray, size: int) -> None:
+        with memoryview(buffer)[:size] as block, storage_errors("upload", self.subject):
+            # http.client takes any buffer, though the SDK's signature does not say so.
+            self.blob.stage_block(block_id, block, length=size)  # type: ignore[arg-type]
+        self._buffers.put(buffer)
+
+
+class PartUpload:
+    """A run of bytes of the blob, for one thread."""
+
+    def __init__(self, staging: Staging, prefix: str) -> None:
+        self._staging = staging
+        self._prefix = prefix
+        self._buffer = bytearray()
+        self._filled = 0
+        self._bytes = 0
+        self._digest = sha256()
+        self._staged: list[Future[None]] = []
+        self.block_ids: list[str] = []
+
+    @property
+    def rest(self) -> memoryview:
+        """The bytes that are not staged yet."""
+        return memoryview(self._buffer)[: self._filled]
+
+    def write(self, data: Buffer) -> None:
+        """Takes a copy of some bytes. Raises what an earlier block met."""
+        view = memoryview(data)
+        self._digest.update(view)
+        self._bytes += len(view)
+        while view:
+            if not self._filled:
+                self._buffer = self._buffer or self._staging.buffer()
+            taken = min(len(view), len(self._buffer) - self._filled)
+            self._buffer[self._filled : self._filled + taken] = view[:taken]
+            self._filled += taken
+            view = view[taken:]
+            if self._filled == len(self._buffer):
+                self._stage()
+
+    def finished(self, rows: int, csv_bytes: int) -> Part:
+        """What the receipt says of this part, to which nothing is written any more."""
+        if self.block_ids:
+            # A buffer is not to wait for the commit while other parts are written.
+            self.stage_rest()
+        return Part(rows=rows, csv_bytes=csv_bytes, blob_bytes=self._bytes, sha256=self._digest.hexdigest())
+
+    def stage_rest(self) -> None:
+        """Stages what is left."""
+        if self._filled:
+            self._stage()
+
+    def wait(self) -> None:
+        """Returns when all blocks of the part are staged, or raises what one of them met."""
+        for staged in self._staged:
+            staged.result()
+
+    def settle(self) -> None:
+        """Waits until no thread works for this part any more."""
+        wait(self._staged)
+
+    def _stage(self) -> None:
+        if len(self.block_ids) == MAX_BLOCKS:
+            raise self._staging.too_large()
+        under_way = [staged for staged in self._staged if not staged.done()]
+        for staged in self._staged:
+            if staged not in under_way:
+                staged.result()
+        self.block_ids.append(f"{self._prefix}-{len(self.block_ids):06d}")
+        self._staged = [*under_way, self._staging.stage(self.block_ids[-1], self._buffer, self._filled)]
+        self._buffer, self._filled = bytearray(), 0

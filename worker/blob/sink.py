@@ -1,0 +1,141 @@
+"""Edge: one block blob, made visible by one conditional commit."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from connections.storage import container_client, error_code, storage_errors
+from contracts.receipt import Receipt
+from settings import Settings
+from worker.blob.blocks import PartUpload, Staging
+from worker.blob.buffers import MAX_BLOCKS, STAGERS
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobClient
+
+_CHANGED = {"BlobAlreadyExists", "ConditionNotMet", "InvalidBlockList", "InvalidBlobOrBlock"}
+
+
+class BlobChangedError(Exception):
+    """Another writer committed this blob first; nothing of ours is visible."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A blob that is there: its entity tag, and its receipt where Tailrace wrote it."""
+
+    etag: str
+    receipt: Receipt | None
+
+
+class Sink:
+    """The container that exports are written to; safe for threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._container = container_client(settings, connections=settings.concurrency * (STAGERS + 1))
+        self._stagers = ThreadPoolExecutor(settings.concurrency * STAGERS, thread_name_prefix="stage")
+
+    def close(self) -> None:
+        """Ends the staging threads."""
+        self._stagers.shutdown(wait=True, cancel_futures=True)
+
+    def find(self, name: str) -> Found | None:
+        """The blob of this name, or None."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors("look-up", self._subject(name)):
+            try:
+                properties = self._container.get_blob_client(name).get_blob_properties()
+            except ResourceNotFoundError as error:
+                # HEAD has no body: the container's own absence is told apart by the header alone.
+                if error_code(error) == "ContainerNotFound":
+                    raise
+                return None
+        return Found(properties.etag, Receipt.from_metadata(properties.metadata or {}))
+
+    @contextmanager
+    def upload(self, name: str, replacing: Found | None) -> Iterator["Upload"]:
+        """An upload that only `commit` makes visible; leaving waits until no thread works for it any more."""
+        upload = Upload(self._container.get_blob_client(name), self._subject(name), self._stagers, replacing)
+        try:
+            yield upload
+        finally:
+            upload.settle()
+
+    def _subject(self, name: str) -> str:
+        return f"{self._container.container_name}/{name}"
+
+
+class Upload:
+    """The blob of one attempt: parts that are written side by side and committed in order."""
+
+    def __init__(self, blob: "BlobClient", subject: str, stagers: ThreadPoolExecutor, replacing: Found | None) -> None:
+        self._staging = Staging(blob, subject, stagers)
+        self._replacing = replacing
+        # Ids of one blob are of one length, and no other attempt's: two writers never touch each other's blocks.
+        self._attempt = uuid4().hex[:24]
+        self._parts: dict[int, PartUpload] = {}
+
+    def part(self, index: int) -> "PartUpload":
+        """The part of this number; each is written by one thread at a time."""
+        part = self._parts[index] = PartUpload(self._staging, f"{self._attempt}-{index:04d}")
+        return part
+
+    def commit(self, receipt: Receipt, content_type: str) -> None:
+        """Makes the whole blob visible with its receipt, in one request that succeeds or changes nothing.
+
+        Raises BlobChangedError where another writer was first.
+        """
+        parts = [part for _, part in sorted(self._parts.items())]
+        blob = self._staging.blob
+        options = self._options(receipt, content_type)
+        if not any(part.block_ids for part in parts):
+            # Put Blob is atomic too, takes the same conditions, and is one request instead of two. Only a single
+            # part gets here without a block, or parts that are small together.
+            data = b"".join(part.rest for part in parts)
+            with storage_errors("commit", self._staging.subject), _changes_told():
+                blob.upload_blob(data, length=len(data), **options)
+            return
+        for part in parts:
+            part.stage_rest()
+        for part in parts:
+            part.wait()
+        block_ids = [block_id for part in parts for block_id in part.block_ids]
+        if len(block_ids) > MAX_BLOCKS:
+            raise self._staging.too_large()
+        from azure.storage.blob import BlobBlock
+
+        with storage_errors("commit", self._staging.subject), _changes_told():
+            blob.commit_block_list([BlobBlock(block_id) for block_id in block_ids], **options)
+
+    def settle(self) -> None:
+        """Waits until no thread works for this upload any more."""
+        for part in self._parts.values():
+            part.settle()
+
+    def _options(self, receipt: Receipt, content_type: str) -> dict[str, Any]:
+        from azure.core import MatchConditions
+        from azure.storage.blob import ContentSettings
+
+        condition: dict[str, Any] = (
+            {"match_condition": MatchConditions.IfMissing}
+            if self._replacing is None
+            else {"etag": self._replacing.etag, "match_condition": MatchConditions.IfNotModified, "overwrite": True}
+        )
+        settings = ContentSettings(content_type=content_type)
+        return {"metadata": receipt.to_metadata(), "content_settings": settings, **condition}
+
+
+@contextmanager
+def _changes_told() -> Iterator[None]:
+    from azure.core.exceptions import HttpResponseError
+
+    try:
+        yield
+    except HttpResponseError as error:
+        if (code := error_code(error)) in _CHANGED:
+            raise BlobChangedError(code) from error
+        raise

@@ -1,0 +1,194 @@
+"""The container worker's loop: receive, keep the lock, handle, settle; drain when told to stop."""
+
+import logging
+import time
+from datetime import timedelta
+from threading import Event, Thread, current_thread
+from typing import TYPE_CHECKING
+
+from connections.service_bus import service_bus_client, service_bus_errors
+from contracts.errors import ConfigurationError
+from settings import Settings
+from telemetry.events import event
+from telemetry.traces import carrier_of
+from worker.export import Exporter
+from worker.message.delivery import Delivery, handle_message, under_way
+from worker.message.lock import kept_lock
+from worker.message.retry import RetryQueue, attempt_of
+from worker.message.settle import settle
+from worker.message.settlement import Settlement
+
+if TYPE_CHECKING:
+    from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
+
+_log = logging.getLogger(__name__)
+_POLL_SECONDS = 1.0  # how long an idle worker takes to stop
+_LONGEST_PAUSE = 30.0  # seconds between attempts to connect; one that lasted longer was a success
+_LAST_SECONDS = 8.0  # for cancelling a COPY and giving a message back
+
+
+class Consumer:
+    """Works the queue with `settings.concurrency` exports at once, each on a receiver of its own.
+
+    One message a receiver: the SDK loses every lock when several are renewed on one (7.15).
+    """
+
+    def __init__(self, settings: Settings, exporter: Exporter, *, until_empty: bool = False) -> None:
+        """With `until_empty`, `run` also ends once no slot gets a message any more."""
+        self._until_empty = until_empty
+        self._settings = settings
+        self._exporter = exporter
+        self._retries = RetryQueue(settings)
+        self._stopping = Event()
+        self._under_way: set[Event] = set()
+        self._failed: ConfigurationError | None = None
+
+    def run(self) -> None:
+        """Works until `stop`; then lets the exports under way finish within the drain time, and cancels the rest.
+
+        Raises ConfigurationError where the queue cannot be used at all.
+        """
+        slots = [
+            Thread(target=self._work, name=f"slot-{number}", daemon=True)
+            for number in range(self._settings.concurrency)
+        ]
+        for slot in slots:
+            slot.start()
+        event(_log, logging.INFO, "worker ready", queue=self._settings.queue, concurrency=len(slots))
+        while not self._stopping.wait(1.0) and any(slot.is_alive() for slot in slots):
+            pass
+        self._drain(slots)
+        if self._failed is not None:
+            raise self._failed
+
+    def stop(self) -> None:
+        """Asks `run` to end; safe in a signal handler."""
+        self._stopping.set()
+
+    def _drain(self, slots: list[Thread]) -> None:
+        event(_log, logging.INFO, "worker draining", seconds=self._settings.drain_seconds)
+        _join(slots, self._settings.drain_seconds)
+        # What is still running gives its message back, for another worker to begin anew.
+        for cancelled in tuple(self._under_way):
+            cancelled.set()
+        _join(slots, _LAST_SECONDS)
+        event(_log, logging.INFO, "worker stopped")
+
+    def _work(self) -> None:
+        """One slot: connects, works, and connects again after a failure, with a growing pause."""
+        pause = 0.5
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            try:
+                with service_bus_errors("receive", self._settings.queue):
+                    self._receive()
+            except ConfigurationError as error:
+                self._failed = error
+                return
+            except Exception as error:  # noqa: BLE001  # the SDK lets out whatever its parts meet; a slot must go on
+                event(_log, logging.ERROR, "receiver failed", slot=current_thread().name, error=str(error))
+                pause = 1.0 if time.monotonic() - began > _LONGEST_PAUSE else min(pause * 2, _LONGEST_PAUSE)
+                self._stopping.wait(pause)
+            else:
+                return
+
+    def _receive(self) -> None:
+        """Works until it is told to stop, or the queue is empty and that is enough."""
+        with service_bus_client(self._settings) as client:
+            with client.get_queue_receiver(self._settings.queue) as receiver:
+                while not self._stopping.is_set():
+                    messages = receiver.receive_messages(max_message_count=1, max_wait_time=_POLL_SECONDS)
+                    for message in messages:
+                        self._take(receiver, message)
+                    if not messages and self._until_empty:
+                        return
+
+    def _take(self, receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
+        if self._stopping.is_set():
+            # It came while the worker was told to stop: nobody would wait for its export.
+            receiver.abandon_message(message)
+        else:
+            self._handle(receiver, message)
+
+    def _handle(self, receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
+        delivery = _delivery_of(message)
+        cancelled = Event()
+        self._under_way.add(cancelled)
+        with under_way(delivery):
+            try:
+                with kept_lock(receiver, message, cancelled):
+                    settlement = handle_message(delivery, self._exporter, cancelled)
+            finally:
+                self._under_way.discard(cancelled)
+            _settle_unless_lost(ReceiverSettler(receiver, message, delivery, self._retries), settlement)
+
+
+class ReceiverSettler:
+    """Settles on the receiver that delivered the message."""
+
+    def __init__(
+        self,
+        receiver: "ServiceBusReceiver",
+        message: "ServiceBusReceivedMessage",
+        delivery: Delivery,
+        retries: RetryQueue,
+    ) -> None:
+        self._receiver = receiver
+        self._message = message
+        self._delivery = delivery
+        self._retries = retries
+
+    def complete(self) -> None:
+        """The message is done."""
+        self._receiver.complete_message(self._message)
+
+    def abandon(self) -> None:
+        """The message goes back to the queue at once."""
+        self._receiver.abandon_message(self._message)
+
+    def dead_letter(self, reason: str, description: str) -> None:
+        """The message goes to the dead-letter queue."""
+        self._receiver.dead_letter_message(self._message, reason=reason, error_description=description)
+
+    def schedule_clone(self, delay: timedelta) -> None:
+        """A copy with the next attempt's number, `delay` from now."""
+        self._retries.schedule(self._delivery, delay)
+
+
+def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement) -> None:
+    from azure.servicebus.exceptions import MessageLockLostError
+
+    try:
+        settle(settler, settlement)
+    except MessageLockLostError as error:
+        # Another worker has the message by now and finds the blob, or makes it.
+        event(_log, logging.WARNING, "settlement came too late", error=str(error))
+
+
+def _delivery_of(message: "ServiceBusReceivedMessage") -> Delivery:
+    properties = message.application_properties or {}
+    return Delivery(
+        body=_body_of(message),
+        message_id=str(message.message_id or ""),
+        sequence_number=message.sequence_number or 0,
+        # AMQP's delivery count is of earlier deliveries: 0 for the first.
+        attempt=attempt_of(properties, redeliveries=message.delivery_count or 0),
+        enqueued_at=message.enqueued_time_utc,
+        trace=carrier_of(properties),
+    )
+
+
+def _body_of(message: "ServiceBusReceivedMessage") -> bytes:
+    """The bytes of a body, whatever section of AMQP it came in: other languages' clients send a text as a value."""
+    from azure.servicebus.amqp import AmqpMessageBodyType
+
+    body = message.body
+    if message.body_type is AmqpMessageBodyType.DATA:
+        return body if isinstance(body, bytes) else b"".join(body)
+    return body if isinstance(body, bytes) else str(body).encode(errors="replace")
+
+
+def _join(threads: list[Thread], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,67 @@
+"""The rows of SELECTs as one Parquet file, each SELECT on a connection of its own. Imports pyarrow."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+
+from contracts.errors import ExportIncomplete, SourceRejected
+from contracts.receipt import Part
+from worker.blob.blocks import PartUpload
+from worker.formats.parquet.types import SelectedColumn, binary_copy, described, schema_of
+from worker.formats.parquet.writer import write_parquet
+from worker.formats.prefetch import ahead
+from worker.native.library import native
+from worker.source.copy_out import Cancellation, CopyOut, copy_out
+
+
+def copy_parquet(
+    connections: list[psycopg.Connection[Any]],
+    selects: list[sql.Composed],
+    part: PartUpload,
+    subject: str,
+    cancelled: Cancellation,
+) -> Part:
+    """Writes the rows of `selects`, which have the same columns, each read by one of the connections.
+
+    Raises SourceRejected for what Parquet cannot hold, ExportInterrupted once it is cancelled, and what psycopg does.
+    """
+    columns = described(connections[0], selects[0])
+    if not columns:
+        says = f"export of {subject} was refused: without columns it is no Parquet file; export it as csv"
+        raise SourceRejected(says, reason="NotSupported")
+    copies: list[CopyOut] = []
+    with ExitStack() as opened:
+        streams = [
+            opened.enter_context(
+                ahead(_groups(connection, binary_copy(select, columns), columns, copies, subject), cancelled)
+            )
+            for connection, select in zip(connections, selects, strict=True)
+        ]
+        written = write_parquet(streams, schema_of(columns), part)
+    rows = sum(copy.rows for copy in copies)
+    if written != rows:
+        raise ExportIncomplete(f"the export is incomplete: {written} rows were written of the {rows} that arrived")
+    return part.finished(rows, sum(copy.bytes for copy in copies))
+
+
+def _groups(
+    connection: psycopg.Connection[Any],
+    statement: sql.Composed,
+    columns: list[SelectedColumn],
+    copies: list[CopyOut],
+    subject: str,
+) -> Callable[[Cancellation], Iterator[pa.RecordBatch]]:
+    """Reads row groups; what is counted is added to `copies`."""
+    library = native()
+    assert library is not None
+
+    def produce(cancelled: Cancellation) -> Iterator[pa.RecordBatch]:
+        with copy_out(connection, statement, header=False, cancelled=cancelled) as copy:
+            copies.append(copy)
+            yield from copy.groups(library, schema_of(columns), [column.type for column in columns], subject)
+
+    return produce

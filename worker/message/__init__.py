@@ -1,0 +1,1 @@
+"""One delivery → one settlement: handled, judged, reported, settled."""
