@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, Problem
 from contracts.model import Model
 from contracts.ncrontab import Ncrontab
 
@@ -27,7 +27,8 @@ _PLAIN = {
     "TAILRACE_RETRY_BASE_SECONDS": "retry_base_seconds",
     "TAILRACE_CONCURRENCY": "concurrency",
     "TAILRACE_POOL_SIZE": "pool_size",
-    "TAILRACE_MAX_PARTS": "max_parts",
+    "TAILRACE_MAX_PARTS": "max_streams",  # its former name
+    "TAILRACE_MAX_STREAMS": "max_streams",
     "PGHOST": "pg_host",
     "PGPORT": "pg_port",
     "PGDATABASE": "pg_database",
@@ -54,7 +55,7 @@ def _processors() -> int:
 
 
 class Settings(Model):
-    """Everything that a process of Tailrace is told from outside; secrets print as stars."""
+    """What a process of Tailrace reads from its environment; secrets print as stars."""
 
     service_bus_connection_string: SecretStr | None = None
     service_bus_namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")] | None = None
@@ -71,7 +72,7 @@ class Settings(Model):
     retry_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     pool_size: Annotated[int, Field(ge=1, le=256)] = 4
-    max_parts: Annotated[int, Field(ge=1, le=32, default_factory=_processors)]
+    max_streams: Annotated[int, Field(ge=1, le=32, default_factory=_processors)]
 
     pg_host: str
     pg_port: Annotated[int, Field(ge=1, le=65535)] = 5432
@@ -89,7 +90,7 @@ class Settings(Model):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """The settings of this process. Raises ConfigurationError that names every variable to mend."""
+        """The settings of this process. Raises ConfigurationError that names every variable to correct."""
         values = {field: environ[name] for name, field in _PLAIN.items() if environ.get(name)}
         for connection, (suffix, identity_field, string_field) in _CONNECTIONS.items():
             for name, field in ((connection, string_field), (f"{connection}__{suffix}", identity_field)):
@@ -101,17 +102,17 @@ class Settings(Model):
         except ValidationError as error:
             problems = [*_invalid(error), *problems]
         if problems:
-            raise ConfigurationError("\n".join(f"settings: {problem}" for problem in problems))
+            raise ConfigurationError.of(Problem(f"settings: {says}", advice) for says, advice in problems)
         return settings
 
     @property
     def postgres_auth(self) -> Literal["password", "entra"]:
-        """How to log in to PostgreSQL: as told, else by password where one is set."""
+        """How to log in to PostgreSQL: as configured, else by password if one is set."""
         return self.pg_auth or ("entra" if self.pg_password is None and self.credential else "password")
 
     @property
     def postgres_sslmode(self) -> SslMode:
-        """As told, else verify-full for any server that is not on this machine."""
+        """As configured, else verify-full for any server that is not on this machine."""
         is_local = self.pg_host.startswith("/") or self.pg_host in {"localhost", "127.0.0.1", "::1"}
         return self.pg_sslmode or ("prefer" if is_local else "verify-full")
 
@@ -121,40 +122,39 @@ class Settings(Model):
         return timedelta(seconds=self.retry_base_seconds)
 
 
-def _contradictions(values: Mapping[str, str]) -> list[str]:
+def _contradictions(values: Mapping[str, str]) -> list[Problem]:
     problems = []
     for connection, (suffix, identity_field, string_field) in _CONNECTIONS.items():
         identity = f"{connection}__{suffix}"
         given = [field in values for field in (string_field, identity_field)]
         if all(given):
-            problems.append(f"{connection} and {identity} contradict each other; set one of them")
+            problems.append(Problem(f"{connection} and {identity} contradict each other", "set one of them"))
         elif not any(given):
-            problems.append(f"{connection} is missing; set it to a connection string, or {identity} to use an identity")
+            advice = f"set it to a connection string, or {identity} to use an identity"
+            problems.append(Problem(f"{connection} is missing", advice))
         elif identity_field in values and "credential" not in values:
-            problems.append(
-                f"{identity} needs TAILRACE_CREDENTIAL: managed-identity in Azure, azure-cli for yourself, "
-                "service-principal elsewhere"
-            )
+            advice = "set it to managed-identity in Azure, azure-cli for yourself, service-principal elsewhere"
+            problems.append(Problem(f"{identity} needs TAILRACE_CREDENTIAL", advice))
     return problems + _login_contradictions(values)
 
 
-def _login_contradictions(values: Mapping[str, str]) -> list[str]:
+def _login_contradictions(values: Mapping[str, str]) -> list[Problem]:
     auth, has_password = values.get("pg_auth"), "pg_password" in values
     if auth == "entra" and has_password:
-        return ["TAILRACE_PG_AUTH=entra and PGPASSWORD contradict each other; leave one of them out"]
+        return [Problem("TAILRACE_PG_AUTH=entra and PGPASSWORD contradict each other", "leave one of them out")]
     if auth == "entra" and "credential" not in values:
-        return ["TAILRACE_PG_AUTH=entra needs TAILRACE_CREDENTIAL"]
+        return [Problem("TAILRACE_PG_AUTH=entra needs TAILRACE_CREDENTIAL", "set it, or leave TAILRACE_PG_AUTH out")]
     if auth != "entra" and not has_password and "credential" not in values:
-        return ["PGPASSWORD is missing; set it, or TAILRACE_CREDENTIAL to log in with an Entra token"]
+        return [Problem("PGPASSWORD is missing", "set it, or TAILRACE_CREDENTIAL to log in with an Entra token")]
     return []
 
 
-def _invalid(error: ValidationError) -> list[str]:
+def _invalid(error: ValidationError) -> list[Problem]:
     names = {field: name for name, field in _PLAIN.items()}
     names |= {field: f"{connection}__{suffix}" for connection, (suffix, field, _) in _CONNECTIONS.items()}
     problems = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         name = names[str(problem["loc"][0])]
         message = problem["msg"].removeprefix("Value error, ")
-        problems.append(f"{name} is missing" if problem["type"] == "missing" else f"{name}: {message}")
+        problems.append(Problem(f"{name} is missing" if problem["type"] == "missing" else f"{name}: {message}"))
     return problems

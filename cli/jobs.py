@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import record
+from cli.terminal import record, remark
 from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.jobs_file import load_jobs
@@ -27,8 +27,10 @@ def jobs(
 
     Needs no other setting and no connection. Problems are listed one a line, with exit status 2.
     """
-    now = datetime.now(UTC)
-    for job in load_jobs(file).values():
+    now, known = datetime.now(UTC), load_jobs(file)
+    for hint in known.hints:
+        remark(f"hint: {hint}")
+    for job in known.values():
         due = next_due(job, now)
         fields = {
             "exports": _source_of(job),

@@ -36,7 +36,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except TailraceError as error:
-            complain(str(error).splitlines())
+            complain(error.explained.splitlines())
             raise typer.Exit(2 if isinstance(error, (ConfigurationError, AskRefused)) else 1) from None
 
 

@@ -1,4 +1,4 @@
-"""The one configured credential. Only that one is tried, so that an error names what to mend."""
+"""The one configured credential. Only that one is tried, so that an error names what to correct."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ _NONE = (
     "in Azure assign an identity (az functionapp identity assign), on your own machine set "
     "TAILRACE_CREDENTIAL=azure-cli"
 )
-# None holds a semicolon: that is what parts cause and advice in a message.
 # Credential → (what the SDK, Entra or the identity's endpoint say; what to do next); the first match counts, and
 # the last one matches all.
 _ADVICE: dict[CredentialKind, tuple[tuple[str, str], ...]] = {
@@ -46,7 +45,7 @@ _ADVICE: dict[CredentialKind, tuple[tuple[str, str], ...]] = {
 
 
 def credential_for(settings: Settings) -> "TokenCredential":
-    """The credential that TAILRACE_CREDENTIAL names. Raises ConfigurationError where it names none."""
+    """The credential that TAILRACE_CREDENTIAL names. Raises ConfigurationError if it names none."""
     from azure import identity
 
     match settings.credential:
@@ -57,7 +56,9 @@ def credential_for(settings: Settings) -> "TokenCredential":
         case "service-principal":
             return ConfiguredCredential("service-principal", identity.EnvironmentCredential)
         case None:
-            raise ConfigurationError("settings: TAILRACE_CREDENTIAL is missing; no identity can be used without it")
+            raise ConfigurationError(
+                "settings: TAILRACE_CREDENTIAL is missing", advice="set it: no identity can be used without it"
+            )
 
 
 class ConfiguredCredential:
@@ -75,7 +76,7 @@ class ConfiguredCredential:
         try:
             token: AccessToken = self._credential.get_token(*scopes, **options)
         except (AzureError, ValueError, OSError) as error:
-            raise IdentityUnavailable(refusal(self.kind, self._client_id, str(error))) from error
+            raise refusal(self.kind, self._client_id, str(error)) from error
         return token
 
     def close(self) -> None:
@@ -84,13 +85,13 @@ class ConfiguredCredential:
             self._credential.close()
 
 
-def refusal(kind: CredentialKind, client_id: str | None, said: str) -> str:
-    """One line: which credential gave no token, what was said, and what to do.
+def refusal(kind: CredentialKind, client_id: str | None, said: str) -> IdentityUnavailable:
+    """The error of a credential that gave no token: which one, what the SDK said, and what to do.
 
-    >>> refusal("azure-cli", None, "Azure CLI not found on path")
-    'no token from azure-cli: Azure CLI not found on path; install the Azure CLI, then az login'
+    >>> print(refusal("azure-cli", None, "Azure CLI not found on path").explained)
+    no token from azure-cli: Azure CLI not found on path; install the Azure CLI, then az login
     """
     cause = " ".join(said.split())[:300].rstrip(".:; ") or "no reason given"
     advice = next(advice for text, advice in _ADVICE[kind] if text in said.lower())
     whose = f"{kind} with client id {client_id}" if client_id and kind == "managed-identity" else kind
-    return f"no token from {whose}: {cause}; {advice}"
+    return IdentityUnavailable(f"no token from {whose}: {cause}", advice=advice)

@@ -1,7 +1,7 @@
 """Everything that Tailrace raises on purpose.
 
-    TailraceError                 what failed, on what, why, what to do next
-    ├── ConfigurationError        settings or jobs.toml: nothing starts until a person mends it
+    TailraceError                 what failed, on what and why; `advice` says what to do next
+    ├── ConfigurationError        settings or jobs.toml: nothing starts until a person corrects them
     ├── Permanent                 trying again cannot help: dead-lettered at the first attempt
     │   ├── RequestInvalid          the message is no request that this version understands
     │   ├── SourceRejected          PostgreSQL refuses: no such table or column, no privilege
@@ -12,24 +12,67 @@
         ├── QueueUnavailable        Service Bus cannot be reached or refuses to take a message
         ├── IdentityUnavailable     no Entra token could be had
         ├── ExportIncomplete        the counted rows are not those PostgreSQL reports
-        └── ExportInterrupted       this process was told to stop before the export was done
+        └── ExportInterrupted       this process stops before the export is done
 
 `reason` is a stable CamelCase word: it is the dead letter's reason and what alerts are keyed on.
 """
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: `says` is what failed, on what and why; `advice` is what to do next, if anything helps.
+
+    >>> print(Problem("TAILRACE_TICK: no schedule", "write six fields"))
+    TAILRACE_TICK: no schedule; write six fields
+    """
+
+    says: str
+    advice: str | None = None
+
+    def __str__(self) -> str:
+        """Both on one line."""
+        return f"{self.says}; {self.advice}" if self.advice else self.says
+
 
 class TailraceError(Exception):
-    """The base of the tree; `str(error)` is one line for a person and holds no secret."""
+    """The base of the tree. `str(error)` says what failed, on what and why; it holds no secret and no advice."""
 
     reason: str
+    problems: tuple[Problem, ...]
 
-    def __init__(self, message: str, *, reason: str | None = None) -> None:
+    def __init__(self, message: str, *, advice: str | None = None, reason: str | None = None) -> None:
         super().__init__(message)
         self.reason = reason or type(self).__name__
+        self.problems = (Problem(message, advice),)
+
+    @property
+    def advice(self) -> str | None:
+        """What to do next; None if nothing is known to help, or if each problem has its own."""
+        return self.problems[0].advice if len(self.problems) == 1 else None
+
+    @property
+    def explained(self) -> str:
+        """What failed and what to do next: a line for each problem."""
+        return "\n".join(map(str, self.problems))
 
 
 class ConfigurationError(TailraceError):
-    """Settings or jobs.toml cannot be used; the message lists every problem found."""
+    """Settings or jobs.toml cannot be used; nothing starts until a person corrects them."""
+
+    @classmethod
+    def of(cls, problems: Iterable[Problem]) -> "ConfigurationError":
+        """One error for all problems found.
+
+        >>> print(ConfigurationError.of([Problem("a is missing", "set it"), Problem("b is wrong")]).explained)
+        a is missing; set it
+        b is wrong
+        """
+        found = tuple(problems)
+        error = cls("\n".join(problem.says for problem in found))
+        error.problems = found
+        return error
 
 
 class Permanent(TailraceError):  # noqa: N818  # a kind of error, named for what to do
@@ -65,7 +108,7 @@ class QueueUnavailable(Transient):
 
 
 class IdentityUnavailable(Transient):
-    """No Entra token could be had now."""
+    """No Entra token can be had now."""
 
 
 class ExportIncomplete(Transient):

@@ -11,7 +11,7 @@ from contracts.model import Identifier, JobName, Model
 from contracts.naming import check_template, sample_name, unit_between_runs
 from contracts.ncrontab import Ncrontab
 from contracts.output import Output
-from contracts.request import Parts, QuerySource, Source, TableSource
+from contracts.request import QuerySource, Source, Streams, TableSource
 
 # Where a query takes the bounds of its window.
 BOUND = re.compile(r"\{(window_start|window_end)\}")
@@ -31,7 +31,7 @@ class ExportJob(Model):
     revision: Annotated[int, Field(ge=1)] = 1
     if_exists: Literal["refuse", "replace"] = "refuse"
     output: Output = Output()
-    parts: Parts | None = None
+    streams: Streams = None
 
     @property
     def source(self) -> Source:

@@ -1,17 +1,35 @@
 """jobs.toml: every job that this deployment knows, checked as a whole when it is read."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
+from typing import override
 
 from pydantic import ValidationError
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, Problem
 from contracts.job import ExportJob
 from contracts.model import describe
 
-type Jobs = Mapping[str, ExportJob]
+
+class Jobs(Mapping[str, ExportJob]):
+    """The jobs of a deployment by name. `hints` say what of the file should be written otherwise, a line each."""
+
+    def __init__(self, jobs: Mapping[str, ExportJob], hints: tuple[str, ...] = ()) -> None:
+        self._jobs = jobs
+        self.hints = hints
+
+    @override
+    def __getitem__(self, name: str) -> ExportJob:
+        return self._jobs[name]
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._jobs)
+
+    @override
+    def __len__(self) -> int:
+        return len(self._jobs)
 
 
 def load_jobs(path: Path) -> Jobs:
@@ -19,7 +37,7 @@ def load_jobs(path: Path) -> Jobs:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigurationError(f"{path}: no such file; set TAILRACE_JOBS to your jobs.toml") from None
+        raise ConfigurationError(f"{path}: no such file", advice="set TAILRACE_JOBS to your jobs.toml") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from None
     except tomllib.TOMLDecodeError as error:
@@ -48,8 +66,14 @@ def parse_jobs(document: Mapping[str, object], file: str = "jobs.toml") -> Jobs:
             problems.append(f"{file}: {_title(table, number)}: {describe(error)}")
     problems += [f"{file}: {problem}" for problem in _clashes(jobs)]
     if problems:
-        raise ConfigurationError("\n".join(problems))
-    return MappingProxyType({job.name: job for job in jobs})
+        raise ConfigurationError.of(map(Problem, problems))
+    return Jobs({job.name: job for job in jobs}, tuple(_hints(tables, file)))
+
+
+def _hints(tables: list[object], file: str) -> Iterator[str]:
+    for number, table in enumerate(tables, 1):
+        if isinstance(table, Mapping) and "parts" in table:
+            yield f"{file}: {_title(table, number)}: parts is called streams now; the old name is still read"
 
 
 def _title(table: object, number: int) -> str:

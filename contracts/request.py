@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError
 
 from contracts.blob_name import BlobName
 from contracts.errors import RequestInvalid
@@ -16,8 +16,9 @@ VERSION: Literal[1] = 1
 MAX_BODY_BYTES = 192 * 1024
 
 
-# How many streams a worker reads at once; it decides by the size of the table where this is left out.
-Parts = Annotated[int, Field(ge=1, le=32)]
+# How many streams a worker reads at once; without it the worker decides by the size of the table. `parts` is its
+# former name.
+Streams = Annotated[int | None, Field(ge=1, le=32, validation_alias=AliasChoices("streams", "parts"))]
 
 
 class TableSource(Model):
@@ -57,7 +58,7 @@ class ExportRequest(Model):
     revision: Annotated[int, Field(ge=1)] = 1
     if_exists: Literal["refuse", "replace"] = "refuse"
     output: Output = Output()
-    parts: Parts | None = None
+    streams: Streams = None
 
     def to_body(self) -> bytes:
         """The message body, UTF-8."""

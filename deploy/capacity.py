@@ -30,7 +30,7 @@ def bicep_values(capacity: Capacity) -> Json:
             "threads": functions.exports_at_once + SPARE_THREADS,
             "concurrency": functions.exports_at_once,
             "poolSize": capacity.pool_size(functions),
-            "maxParts": capacity.connections_per_export,
+            "maxStreams": capacity.connections_per_export,
         },
         "containers": {
             "maxExecutions": containers.instances,
@@ -39,7 +39,7 @@ def bicep_values(capacity: Capacity) -> Json:
             "replicaTimeoutSeconds": containers.timeout_minutes * 60,
             "concurrency": containers.exports_at_once,
             "poolSize": capacity.pool_size(containers),
-            "maxParts": capacity.connections_per_export,
+            "maxStreams": capacity.connections_per_export,
         },
         "database": {"maxConnections": capacity.max_connections},
         "delivery": {"maxAttempts": capacity.max_attempts, "maxDeliveryCount": capacity.max_delivery_count},

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from contracts.errors import TailraceError
 from doctor.site import Site
 
 type Verdict = Literal["ok", "warning", "failed", "skipped"]
@@ -50,11 +51,10 @@ def skipped(subject: str, says: str) -> Finding:
     return Finding(subject, "skipped", says)
 
 
-def failed_by(subject: str, error: Exception) -> Finding:
-    """What an error of the project says; its advice stands behind the last semicolon.
+def failed_by(subject: str, error: TailraceError) -> Finding:
+    """What an error of the project says, with its advice.
 
-    >>> failed_by("a", ValueError("no b; make one"))
+    >>> failed_by("a", TailraceError("no b", advice="make one"))
     Finding(subject='a', verdict='failed', says='no b', mend='make one')
     """
-    says, _, mend = str(error).rpartition("; ")
-    return failed(subject, says or mend, mend if says else None)
+    return failed(subject, str(error), error.advice)

@@ -7,13 +7,12 @@ from datetime import datetime
 from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from uuid import uuid4
 
 from connections.service_bus import service_bus_client, service_bus_errors
 from contracts.errors import RequestInvalid
+from contracts.message import CONTENT_TYPE, attempt_of, body_of, job_of, properties, replay_id, trace_of
 from contracts.request import ExportRequest, parse_request
 from settings import Settings
-from telemetry.traces import carrier_of
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver
@@ -141,21 +140,17 @@ def _again(message: "ServiceBusReceivedMessage") -> "ServiceBusMessage":
     """
     from azure.servicebus import ServiceBusMessage
 
-    base = str(message.message_id or "").partition("#")[0][:80]
-    job = _properties(message).get("job")
+    carried = message.application_properties
     return ServiceBusMessage(
-        _body(message),
-        message_id=f"{base}#replay-{uuid4().hex}",
-        content_type="application/json",
-        application_properties={**({"job": job} if isinstance(job, str) else {}), **carrier_of(_properties(message))},
+        body_of(message.body),
+        message_id=replay_id(str(message.message_id or "")),
+        content_type=CONTENT_TYPE,
+        application_properties=properties(job_of(carried), trace_of(carried)),
     )
 
 
 def _dead_message(message: "ServiceBusReceivedMessage") -> DeadMessage:
-    from worker.message.retry import attempt_of
-
-    properties, body = _properties(message), _body(message)
-    job = properties.get("job")
+    carried, body = message.application_properties, body_of(message.body)
     try:
         request = parse_request(body)
     except RequestInvalid:
@@ -166,29 +161,9 @@ def _dead_message(message: "ServiceBusReceivedMessage") -> DeadMessage:
         message_id=str(message.message_id or ""),
         body=body,
         request=request,
-        job=request.job if request else (job if isinstance(job, str) else None),
+        job=request.job if request else job_of(carried),
         reason=message.dead_letter_reason,
         description=message.dead_letter_error_description,
         # Redeliveries are left out: the dead-letter queue goes on counting whenever a message is looked at.
-        attempt=attempt_of(properties, redeliveries=0),
+        attempt=attempt_of(carried, redeliveries=0),
     )
-
-
-def _properties(message: "ServiceBusReceivedMessage") -> dict[str, object]:
-    """As text, where the SDK gives the bytes of a text."""
-    pairs = (message.application_properties or {}).items()
-    return {str(_decoded(key)): _decoded(value) for key, value in pairs}
-
-
-def _decoded(value: object) -> object:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
-def _body(message: "ServiceBusReceivedMessage") -> bytes:
-    """The body's bytes; what a foreign sender encoded as an AMQP value becomes its text."""
-    from azure.servicebus.amqp import AmqpMessageBodyType
-
-    body = message.body
-    if message.body_type is AmqpMessageBodyType.DATA:
-        return body if isinstance(body, bytes) else b"".join(body)
-    return body if isinstance(body, bytes) else str(body).encode(errors="replace")

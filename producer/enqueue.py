@@ -10,8 +10,9 @@ from uuid import UUID
 from contracts.jobs_file import Jobs
 from contracts.request import ExportRequest
 from producer.schedule import due_requests, missing
+from telemetry.catalogue import WINDOW_LAG
 from telemetry.events import event
-from telemetry.metrics import WINDOW_LAG, record
+from telemetry.metrics import record
 from telemetry.traces import annotate
 
 _log = logging.getLogger(__name__)

@@ -7,12 +7,13 @@ from functools import cache
 import azure.functions as func
 
 from contracts.jobs_file import load_jobs
+from contracts.message import trace_of
 from producer.enqueue import enqueue_due
 from producer.queue import ExportQueue
 from producer.store import BlobIndex
 from producer.submit import submit_over_http
 from settings import Settings
-from telemetry.traces import Origin, carrier_of, span
+from telemetry.traces import Origin, span
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -41,4 +42,4 @@ def submit(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
 
 def _origin(context: func.Context) -> Origin:
     call = context.trace_context
-    return Origin(call=carrier_of({"traceparent": call.trace_parent, "tracestate": call.trace_state}))
+    return Origin(call=trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state}))

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from uuid import uuid4
 
 from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
+from contracts.message import CONTENT_TYPE, first_id, properties, unique_id
 from contracts.request import ExportRequest
 from settings import Settings
 from telemetry.traces import span
@@ -50,9 +50,9 @@ class ExportQueue:
             messages = (
                 ServiceBusMessage(
                     request.to_body(),
-                    message_id=f"{request.request_id}#{uuid4().hex[:12]}" if again else str(request.request_id),
-                    content_type="application/json",
-                    application_properties={"job": request.job, **sending.carrier()},
+                    message_id=unique_id(request.request_id) if again else first_id(request.request_id),
+                    content_type=CONTENT_TYPE,
+                    application_properties=properties(request.job, sending.carrier()),
                 )
                 for request in requests
             )

@@ -73,7 +73,7 @@ def request_for_cut(job: ExportJob, cut: Cut, now: datetime) -> ExportRequest:
         revision=job.revision,
         if_exists=job.if_exists,
         output=job.output,
-        parts=job.parts,
+        streams=job.streams,
     )
 
 
@@ -89,7 +89,7 @@ def request_for_run(job: ExportJob, run: datetime) -> ExportRequest:
         revision=job.revision,
         if_exists=job.if_exists,
         output=job.output,
-        parts=job.parts,
+        streams=job.streams,
     )
 
 

@@ -40,7 +40,7 @@ def submit_over_http(body: bytes, settings: Settings, now: datetime) -> Answer:
             400, json.dumps({"error": f'the body must be {{"job": …, "window_start": …}}: {describe(error)}'})
         )
     except AskRefused as error:
-        return Answer(400, json.dumps({"error": str(error)}))
+        return Answer(400, json.dumps({"error": error.explained}))
     except (QueueUnavailable, ConfigurationError) as error:
-        return Answer(503, json.dumps({"error": str(error)}))
+        return Answer(503, json.dumps({"error": error.explained}))
     return Answer(202, request.model_dump_json(exclude_none=True))

@@ -1,113 +1,20 @@
-"""Where spans and metrics go: to what the environment names, at first use, or nowhere at no cost."""
+"""Chooses where spans and metrics go: to what the environment names, at first use, or nowhere at no cost."""
 
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Literal, Protocol
 
 from telemetry.events import event
-
-type Attribute = str | int | float | bool
-# traceparent, and tracestate where there is one; Any, as these go among properties whose names may be bytes.
-type Carrier = Mapping[Any, str]
-type Kind = Literal["internal", "producer", "consumer"]
-type Destination = Literal["azure-monitor", "otlp", "console"]
+from telemetry.types import Backend, Destination, Off
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What a first span comes from: the message it is about, and the call of a host that it runs in."""
-
-    message: Carrier = field(default_factory=dict)
-    call: Carrier = field(default_factory=dict)
-
-
-NOWHERE = Origin()
-
-
-class Span(Protocol):
-    """One step of the way of a request."""
-
-    @property
-    def trace_id(self) -> str | None:
-        """32 hex digits, to find the trace by; None where telemetry is off."""
-
-    def set(self, **attributes: Attribute | None) -> None:
-        """Sets those that are not None."""
-
-    def fail(self, reason: str) -> None:
-        """Marks the step as failed."""
-
-    def carrier(self) -> Carrier:
-        """The W3C context of this span."""
-
-
-class Backend(Protocol):
-    """What takes spans and metrics; safe for threads."""
-
-    def span(
-        self, name: str, kind: Kind, origin: Origin, attributes: Mapping[str, Attribute | None]
-    ) -> AbstractContextManager[Span]:
-        """A span for the block."""
-
-    def current(self) -> Span:
-        """The innermost span under way."""
-
-    def record(self, metric: str, value: float, attributes: Mapping[str, str]) -> None:
-        """A value of the metric of that name."""
-
-
-class NoSpan:
-    """A step that nobody watches."""
-
-    trace_id = None
-
-    def set(self, **attributes: Attribute | None) -> None:
-        """Nothing."""
-
-    def fail(self, reason: str) -> None:
-        """Nothing."""
-
-    def carrier(self) -> Carrier:
-        """Nothing."""
-        return {}
-
-
-_NO_SPAN = NoSpan()
-
-
-class Off:
-    """Takes everything and keeps nothing."""
-
-    def span(
-        self,
-        name: str,  # noqa: ARG002
-        kind: Kind,  # noqa: ARG002
-        origin: Origin,  # noqa: ARG002
-        attributes: Mapping[str, Attribute | None],  # noqa: ARG002
-    ) -> AbstractContextManager[Span]:
-        """Nothing, for the block."""
-        return nullcontext(_NO_SPAN)
-
-    def current(self) -> Span:
-        """Nothing."""
-        return _NO_SPAN
-
-    def record(self, metric: str, value: float, attributes: Mapping[str, str]) -> None:
-        """Nothing."""
-
-
 _started: Backend | None = None
 _starting = Lock()
 
 
 def backend() -> Backend:
-    """The one of this process. Set up at first use, not at import: an app is indexed before any SDK is loaded."""
+    """The backend of this process. It starts at first use: an app is indexed before any SDK is loaded."""
     global _started  # noqa: PLW0603  # one for the process, as its environment is
     if _started is None:
         with _starting:
@@ -116,7 +23,7 @@ def backend() -> Backend:
 
 
 def start(environ: Mapping[str, str]) -> Backend:
-    """What takes the spans and metrics of a process with this environment; trouble is logged, and turns it off."""
+    """The backend of a process with this environment. Off, and logged, if an exporter cannot start."""
     wanted = tuple(destinations(environ))
     if not wanted:
         return Off()
@@ -133,7 +40,7 @@ def start(environ: Mapping[str, str]) -> Backend:
             missing=error.name,
             install="tailrace[telemetry]",
         )
-    except Exception as error:  # noqa: BLE001  # whatever an exporter meets, exports go on
+    except Exception as error:  # noqa: BLE001  # exports go on whatever an exporter raises
         # Without its text, which could quote a connection string.
         event(_log, logging.WARNING, "telemetry off", wanted=_listed(wanted), error=type(error).__name__)
     return Off()

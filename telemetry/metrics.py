@@ -1,36 +1,9 @@
-"""The metrics: their names, which alerts and the workbook in deploy/ go by, and how a value is recorded."""
-
-from dataclasses import dataclass
-from typing import Literal
+"""Records values of the metrics of the catalogue."""
 
 from telemetry.backend import backend
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A counter adds up, a histogram keeps count, sum, least and most, a gauge keeps the last value."""
-
-    name: str
-    kind: Literal["counter", "histogram", "gauge"]
-    unit: str
-    description: str
-
-
-EXPORTS = Metric("tailrace.exports", "counter", "{export}", "requests completed, by job and outcome")
-ROWS = Metric("tailrace.rows", "counter", "{row}", "rows exported, by job")
-BYTES = Metric("tailrace.bytes", "counter", "By", "bytes of the blobs written, by job")
-SECONDS = Metric("tailrace.seconds", "histogram", "s", "from an export's begin to its commit, by job")
-RETRIES = Metric(
-    "tailrace.retries", "counter", "{delivery}", "deliveries that are to be tried again, by job and reason"
-)
-DEAD_LETTERS = Metric("tailrace.dead_letters", "counter", "{delivery}", "requests given up, by job and reason")
-QUEUE_AGE = Metric("tailrace.queue_age_seconds", "histogram", "s", "from a message's enqueued time to a worker, by job")
-WINDOW_LAG = Metric(
-    "tailrace.window_lag_seconds", "gauge", "s", "at a tick, since the end of the oldest due window without a blob"
-)
-METRICS = (EXPORTS, ROWS, BYTES, SECONDS, RETRIES, DEAD_LETTERS, QUEUE_AGE, WINDOW_LAG)
+from telemetry.catalogue import Metric
 
 
 def record(metric: Metric, value: float, **attributes: str | None) -> None:
-    """Records a value; nothing where telemetry is off. Attributes are few and short: a job, an outcome, a reason."""
+    """Records a value; nothing if telemetry is off. Attributes are few and short: a job, an outcome, a reason."""
     backend().record(metric.name, value, {key: text for key, text in attributes.items() if text is not None})

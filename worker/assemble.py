@@ -18,4 +18,4 @@ def open_exporter(settings: Settings) -> Iterator[Exporter]:
     jobs = load_jobs(settings.jobs)
     retry = RetryPolicy(settings.max_attempts, settings.retry_base)
     with closing(Sink(settings)) as sink, Source(settings, password_source(settings)) as source:
-        yield Exporter(source, sink, jobs, settings.max_parts, retry)
+        yield Exporter(source, sink, jobs, settings.max_streams, retry)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from connections.service_bus import service_bus_client, service_bus_errors
 from contracts.errors import ConfigurationError
+from contracts.message import attempt_of, body_of, job_of, trace_of
 from settings import Settings
 from telemetry.events import event
-from telemetry.traces import carrier_of
 from worker.export import Exporter
 from worker.message.delivery import Delivery, handle_message, under_way
 from worker.message.lock import kept_lock
-from worker.message.retry import RetryQueue, attempt_of
+from worker.message.retry import RetryQueue
 from worker.message.settle import settle
 from worker.message.settlement import Settlement
 
@@ -166,26 +166,17 @@ def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement) -> Non
 
 
 def _delivery_of(message: "ServiceBusReceivedMessage") -> Delivery:
-    properties = message.application_properties or {}
+    properties = message.application_properties
     return Delivery(
-        body=_body_of(message),
+        body=body_of(message.body),
         message_id=str(message.message_id or ""),
         sequence_number=message.sequence_number or 0,
         # AMQP's delivery count is of earlier deliveries: 0 for the first.
         attempt=attempt_of(properties, redeliveries=message.delivery_count or 0),
         enqueued_at=message.enqueued_time_utc,
-        trace=carrier_of(properties),
+        trace=trace_of(properties),
+        job=job_of(properties),
     )
-
-
-def _body_of(message: "ServiceBusReceivedMessage") -> bytes:
-    """The bytes of a body, whatever section of AMQP it came in: other languages' clients send a text as a value."""
-    from azure.servicebus.amqp import AmqpMessageBodyType
-
-    body = message.body
-    if message.body_type is AmqpMessageBodyType.DATA:
-        return body if isinstance(body, bytes) else b"".join(body)
-    return body if isinstance(body, bytes) else str(body).encode(errors="replace")
 
 
 def _join(threads: list[Thread], seconds: float) -> None:

@@ -29,7 +29,7 @@ class Exporter:
     source: Source
     sink: Sink
     jobs: Jobs
-    max_parts: int
+    max_streams: int
     retry: RetryPolicy
 
 
@@ -52,7 +52,7 @@ def run_export(request: ExportRequest, exporter: Exporter, cancelled: Event) -> 
     if found and (done := _settled_by(found, request)):
         return done
     started_at, subject = datetime.now(UTC), subject_of(request)
-    reading = Reading(request, subject, source, exporter.max_parts)
+    reading = Reading(request, subject, source, exporter.max_streams)
     event(_log, logging.INFO, "export started", blob=request.blob)
     try:
         with sink.upload(request.blob, found) as upload:

@@ -9,13 +9,13 @@ from threading import Event, Lock
 import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
 
+from contracts.message import attempt_of, job_of, trace_of
 from settings import Settings
 from telemetry.events import name_deliveries
-from telemetry.traces import carrier_of
 from worker.assemble import open_exporter
 from worker.export import Exporter
 from worker.message.delivery import Delivery, handle_message, under_way
-from worker.message.retry import RetryQueue, attempt_of
+from worker.message.retry import RetryQueue
 from worker.message.settle import settle
 
 # Azure ends a worker by killing it: nobody ever cancels an export here.
@@ -45,10 +45,11 @@ def deliver(message: func.ServiceBusMessage, actions: ServiceBusMessageActions, 
         # The host counts deliveries from 1.
         attempt=attempt_of(message.application_properties, redeliveries=(message.delivery_count or 1) - 1),
         enqueued_at=_in_utc(message.enqueued_time_utc),
-        trace=carrier_of(message.application_properties),
+        trace=trace_of(message.application_properties),
+        job=job_of(message.application_properties),
     )
     call = context.trace_context
-    with under_way(delivery, carrier_of({"traceparent": call.trace_parent, "tracestate": call.trace_state})):
+    with under_way(delivery, trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state})):
         settle(HostSettler(message, actions, delivery, retries), handle_message(delivery, exporter, _NEVER))
 
 

@@ -36,7 +36,7 @@ class Reading:
     request: ExportRequest
     subject: str
     source: Source
-    max_parts: int
+    max_streams: int
 
 
 def copy_parts(
@@ -48,7 +48,7 @@ def copy_parts(
     """
     if reading.request.output.format == "parquet":
         return (_copy_as_parquet(reading, snapshot, selected, upload, cancelled),)
-    wanted = streams_wanted(reading.request, snapshot.estimated_bytes, reading.max_parts)
+    wanted = streams_wanted(reading.request, snapshot.estimated_bytes, reading.max_streams)
     # The snapshot's own connection reads, too.
     with reading.source.spare_connections(wanted - 1) as spare:
         streams = 1 + spare
@@ -74,7 +74,7 @@ def _copy_as_parquet(
     require_parquet()
     from worker.formats.parquet.export import copy_parquet
 
-    wanted = streams_wanted(reading.request, snapshot.estimated_bytes, min(reading.max_parts, PARQUET_STREAMS))
+    wanted = streams_wanted(reading.request, snapshot.estimated_bytes, min(reading.max_streams, PARQUET_STREAMS))
     with reading.source.spare_connections(wanted - 1) as spare, ExitStack() as opened:
         selects = _selects(reading.request, snapshot, 1 + spare, 1 + spare) or [selected]
         connections = [snapshot.connection, *_shared(reading, snapshot, opened, len(selects) - 1)]

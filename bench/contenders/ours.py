@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from contracts.request import ExportRequest
 
 
-def ours(*, parts: int | None = None, is_warm: bool = False, is_compiled: bool = True, **output: Any) -> Steps:
-    """parts: None leaves their number to the worker. is_warm: the second export of the process is the timed one.
+def ours(*, streams: int | None = None, is_warm: bool = False, is_compiled: bool = True, **output: Any) -> Steps:
+    """streams: None leaves their number to the worker. is_warm: the second export of the process is the timed one.
 
     is_compiled: whether rows are joined by the loop in C.
     """
@@ -32,11 +32,11 @@ def ours(*, parts: int | None = None, is_warm: bool = False, is_compiled: bool =
         if not is_compiled:
             library.PATH = Path("switched-off")
         assert (library.why_not() is None) is is_compiled, library.why_not()
-        connections = {"TAILRACE_POOL_SIZE": str(parts)} if parts and parts > 4 else {}
+        connections = {"TAILRACE_POOL_SIZE": str(streams)} if streams and streams > 4 else {}
         with open_exporter(Settings.from_env(os.environ | connections)) as exporter:
 
             def export(blob: str) -> None:
-                body = _request(job, blob, parts, output).to_body()
+                body = _request(job, blob, streams, output).to_body()
                 settlement = handle_message(Delivery(body, str(uuid4()), 1, 1), exporter, Event())
                 assert isinstance(settlement, Complete), settlement
 
@@ -49,7 +49,7 @@ def ours(*, parts: int | None = None, is_warm: bool = False, is_compiled: bool =
     return steps
 
 
-def _request(job: Job, blob: str, parts: int | None, output: dict[str, Any]) -> "ExportRequest":
+def _request(job: Job, blob: str, streams: int | None, output: dict[str, Any]) -> "ExportRequest":
     from contracts.output import Output
     from contracts.request import ExportRequest, TableSource
 
@@ -60,7 +60,7 @@ def _request(job: Job, blob: str, parts: int | None, output: dict[str, Any]) -> 
         blob=blob,
         run=datetime.now(UTC).replace(microsecond=0),
         output=Output(**output),
-        parts=parts,
+        streams=streams,
     )
 
 
@@ -84,16 +84,16 @@ def _add(name: str, steps: Steps, **options: Any) -> None:
     register(Contender(f"Tailrace, {name}", steps=steps, python="app", **options))
 
 
-_add("csv.gz, 1 stream", ours(parts=1), quick=True)
-_add("csv.gz, 2 streams", ours(parts=2), quick=True)
-_add("csv.gz, 1 stream, without the compiled loop", ours(parts=1, is_compiled=False))
+_add("csv.gz, 1 stream", ours(streams=1), quick=True)
+_add("csv.gz, 2 streams", ours(streams=2), quick=True)
+_add("csv.gz, 1 stream, without the compiled loop", ours(streams=1, is_compiled=False))
 for _count in (4, 8):
-    _add(f"csv.gz, {_count} streams", ours(parts=_count), full=False)
+    _add(f"csv.gz, {_count} streams", ours(streams=_count), full=False)
 _add("csv.gz, as it decides", ours())
 _add("csv.gz, as it decides, second export of the process", ours(is_warm=True))
 _add("csv.gz level 1, as it decides", ours(level=1))
 _add("csv.gz level 5, as it decides", ours(level=5))
 _add("csv.zst, as it decides", ours(compression="zstd"), suffix=".csv.zst")
 _add("csv, as it decides", ours(compression="none"), suffix=".csv")
-_add("parquet, 1 stream", ours(format="parquet", parts=1), suffix=".parquet", missing=_parquet_missing)
+_add("parquet, 1 stream", ours(format="parquet", streams=1), suffix=".parquet", missing=_parquet_missing)
 _add("parquet, as it decides", ours(format="parquet"), suffix=".parquet", missing=_parquet_missing)

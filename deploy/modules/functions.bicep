@@ -39,7 +39,7 @@ var hostSettings = {
   PYTHON_THREADPOOL_THREAD_COUNT: string(capacity.threads)
   TAILRACE_CONCURRENCY: string(capacity.concurrency)
   TAILRACE_POOL_SIZE: string(capacity.poolSize)
-  TAILRACE_MAX_PARTS: string(capacity.maxParts)
+  TAILRACE_MAX_STREAMS: string(capacity.maxStreams)
   'AzureWebJobs.export.Disabled': runsExports ? 'false' : 'true'
 }
 

@@ -27,7 +27,7 @@ var jobSettings = {
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   TAILRACE_CONCURRENCY: string(capacity.concurrency)
   TAILRACE_POOL_SIZE: string(capacity.poolSize)
-  TAILRACE_MAX_PARTS: string(capacity.maxParts)
+  TAILRACE_MAX_STREAMS: string(capacity.maxStreams)
 }
 
 resource component 'Microsoft.Insights/components@2020-02-02' existing = {

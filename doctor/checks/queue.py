@@ -34,7 +34,7 @@ def queue_can_be_used(site: Site) -> Iterator[Finding]:
             yield _dead_letters(client, name)
     except ConfigurationError as error:
         mend = f"{create_command(name)}; or set TAILRACE_QUEUE"
-        yield failed(f"queue {name}", str(error).partition("; ")[0], mend)
+        yield failed(f"queue {name}", str(error), mend)
     except TailraceError as error:
         yield failed_by(f"queue {name}", error)
 

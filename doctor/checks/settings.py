@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, Problem
 from doctor.finding import Check, Finding, failed, ok, warning
 from doctor.site import Site
 from settings import Settings
@@ -16,7 +16,7 @@ def settings_are_complete(site: Site) -> Iterator[Finding]:
     try:
         settings = site.settings
     except ConfigurationError as error:
-        yield from map(_problem, str(error).splitlines())
+        yield from (_problem(problem) for problem in error.problems)
     else:
         yield ok("settings", f"queue {settings.queue!r}, container {settings.container!r}, {_postgres(settings)}")
         yield from _mixed(site, settings)
@@ -32,15 +32,15 @@ def jobs_are_valid(site: Site) -> Iterator[Finding]:
     try:
         names = list(site.jobs)
     except ConfigurationError as error:
-        for line in str(error).splitlines():
-            yield _problem(line, "jobs.toml")
+        for problem in error.problems:
+            yield _problem(problem, "jobs.toml")
     else:
         yield ok("jobs.toml", f"{len(names)} jobs: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
 
 
-def _problem(line: str, subject: str = "settings") -> Finding:
-    says, _, mend = line.removeprefix("settings: ").partition("; ")
-    return failed(subject, says, mend or f"docs/{'settings' if subject == 'settings' else 'jobs'}.md")
+def _problem(problem: Problem, subject: str = "settings") -> Finding:
+    says = problem.says.removeprefix("settings: ")
+    return failed(subject, says, problem.advice or f"docs/{'settings' if subject == 'settings' else 'jobs'}.md")
 
 
 def _postgres(settings: Settings) -> str:

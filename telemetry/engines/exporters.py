@@ -9,7 +9,7 @@ from opentelemetry.sdk.metrics.export import MetricExporter, MetricReader, Perio
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
-from telemetry.backend import Destination
+from telemetry.types import Destination
 
 # Short, as a function app's process may be killed at any moment: what was not sent by then is lost.
 _SPANS_EVERY_MS = 1_000.0

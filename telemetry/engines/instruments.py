@@ -6,7 +6,7 @@ from threading import Lock
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from telemetry.metrics import METRICS, Metric
+from telemetry.catalogue import METRICS, Metric
 
 # Seconds: from a small table to the longest export that a container may run.
 _BOUNDARIES = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)

@@ -19,9 +19,10 @@ from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from contracts.errors import TailraceError
-from telemetry.backend import Attribute, Carrier, Destination, Kind, Origin, Span
+from contracts.message import Carrier
 from telemetry.engines.exporters import exporters_for, metric_reader, metrics_every_seconds, span_processor
 from telemetry.engines.instruments import Instruments
+from telemetry.types import Attribute, Destination, Kind, Origin, Span
 
 _KINDS: dict[Kind, SpanKind] = {
     "internal": SpanKind.INTERNAL,

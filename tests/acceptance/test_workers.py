@@ -14,7 +14,7 @@ from support.bus import Bus
 from support.hosts import Begin, Blobs, Hosts
 from support.waiting import until
 
-from worker.message.retry import attempt_of
+from contracts.message import attempt_of
 
 
 @pytest.fixture(autouse=True)

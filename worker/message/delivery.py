@@ -9,12 +9,13 @@ from threading import Event
 from typing import assert_never
 
 from contracts.errors import TailraceError
+from contracts.message import Carrier
 from contracts.request import ExportRequest, parse_request
-from telemetry import metrics
+from telemetry import catalogue
 from telemetry.events import event
 from telemetry.fields import keep, kept
 from telemetry.metrics import record
-from telemetry.traces import NOWHERE, Carrier, Origin, annotate, failed, span
+from telemetry.traces import NOWHERE, Origin, annotate, failed, span
 from worker.export import Exported, Exporter, run_export
 from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
 from worker.message.verdict import settlement_for
@@ -26,7 +27,8 @@ _log = logging.getLogger(__name__)
 class Delivery:
     """One message as it was delivered. `attempt` counts from 1 over redeliveries and scheduled retries alike.
 
-    `trace` is the W3C context of who sent it, `enqueued_at` when the queue took it; both for telemetry only.
+    `trace` is the W3C context of its sender, `enqueued_at` when the queue took it; both are for telemetry only.
+    `job` is the one that its properties name.
     """
 
     body: bytes
@@ -35,6 +37,7 @@ class Delivery:
     attempt: int
     enqueued_at: datetime | None = None
     trace: Carrier = field(default_factory=dict, hash=False)
+    job: str | None = None
 
 
 @contextmanager
@@ -77,28 +80,28 @@ def _name(request: ExportRequest, delivery: Delivery) -> None:
     annotate(request_id=str(request.request_id), job=request.job)
     if delivery.enqueued_at is not None:
         waited = datetime.now(UTC) - delivery.enqueued_at
-        record(metrics.QUEUE_AGE, max(0.0, waited.total_seconds()), job=request.job)
+        record(catalogue.QUEUE_AGE, max(0.0, waited.total_seconds()), job=request.job)
 
 
 def _measure(done: Exported) -> None:
     """Of an export that was done just now; the receipt of a blob that was there already tells of another one."""
     receipt = done.receipt
     if done.outcome == "exported":
-        record(metrics.ROWS, receipt.rows, job=receipt.job)
-        record(metrics.BYTES, receipt.blob_bytes, job=receipt.job)
-        record(metrics.SECONDS, (receipt.exported_at - receipt.started_at).total_seconds(), job=receipt.job)
+        record(catalogue.ROWS, receipt.rows, job=receipt.job)
+        record(catalogue.BYTES, receipt.blob_bytes, job=receipt.job)
+        record(catalogue.SECONDS, (receipt.exported_at - receipt.started_at).total_seconds(), job=receipt.job)
 
 
 def _count(settlement: Settlement, job: str | None) -> None:
     match settlement:
         case Complete(outcome):
-            record(metrics.EXPORTS, 1, job=job, outcome=outcome)
+            record(catalogue.EXPORTS, 1, job=job, outcome=outcome)
             annotate(outcome=outcome)
         case RetryLater(reason=reason):
-            record(metrics.RETRIES, 1, job=job, reason=reason)
+            record(catalogue.RETRIES, 1, job=job, reason=reason)
             failed("retry", reason)
         case DeadLetter(reason=reason):
-            record(metrics.DEAD_LETTERS, 1, job=job, reason=reason)
+            record(catalogue.DEAD_LETTERS, 1, job=job, reason=reason)
             failed("dead-letter", reason)
         case Abandon(reason=reason):
             failed("abandoned", reason)
@@ -114,7 +117,7 @@ def _report(error: Exception, delivery: Delivery, settlement: Settlement) -> Non
         message_id=delivery.message_id,
         fate=type(settlement).__name__,
         reason=getattr(settlement, "reason", None),
-        error=str(error),
+        error=error.explained if isinstance(error, TailraceError) else str(error),
     )
     if not isinstance(error, TailraceError):
         _log.error("a fault of Tailrace itself, please report it", exc_info=error)

@@ -44,5 +44,5 @@ def settlement_for(error: Exception, attempt: int, policy: RetryPolicy) -> Settl
 
 def _described(error: Exception) -> tuple[str, str]:
     if isinstance(error, TailraceError):
-        return error.reason, str(error)
+        return error.reason, error.explained
     return "UnexpectedError", f"{type(error).__name__}: {error}"

@@ -17,7 +17,7 @@ from worker.source.statement import select_from, within
 
 def streams_wanted(request: ExportRequest, estimated_bytes: int, most: int) -> int:
     """How many parts are to be read at once: as the job says, else one for each PART_BYTES, `most` at most."""
-    return request.parts or max(1, min(most, estimated_bytes // PART_BYTES))
+    return request.streams or max(1, min(most, estimated_bytes // PART_BYTES))
 
 
 def parts_wanted(streams: int, estimated_bytes: int) -> int:

@@ -12,8 +12,8 @@ from azure.storage.blob import ContainerClient
 from support.dead_letters import Bus, message, request, until
 from typer.testing import Result
 
+from contracts.message import attempt_of
 from devstack.process import Process
-from worker.message.retry import attempt_of
 
 AT_ONCE = 20  # dead letters that a replay holds
 

@@ -27,7 +27,7 @@ def main(output: str, tables: list[str]) -> None:
                     "blob": table,
                     "run": "2026-02-01T00:00:00Z",
                     "output": json.loads(output),
-                    "parts": 1,
+                    "streams": 1,
                 }
             )
             settled = handle_message(Delivery(request.to_body(), table, 1, 1), exporter, Event())

@@ -59,27 +59,27 @@ def differences(admin: psycopg.Connection) -> list[Any]:
 
 
 @pytest.mark.usefixtures("table")
-@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("streams", [1, 3])
 @pytest.mark.parametrize(("compression", "level"), [("gzip", 1), ("gzip", 2), ("gzip", 5), ("zstd", 1), ("none", None)])
 def test_csv(
-    open_exports: OpenExports, admin: psycopg.Connection, parts: int, compression: str, level: int | None
+    open_exports: OpenExports, admin: psycopg.Connection, streams: int, compression: str, level: int | None
 ) -> None:
     exports = open_exports(TAILRACE_POOL_SIZE="4")
     output = {"compression": compression, "level": level}
-    assert exports.handle(ask(output=output, parts=parts)) == Complete("exported")
+    assert exports.handle(ask(output=output, streams=streams)) == Complete("exported")
     data = UNPACK[compression](exports.container.download_blob(NAME).readall())
     assert exports.receipt().rows == 9000
-    assert (len(exports.receipt().parts) > 1) is (parts > 1)
+    assert (len(exports.receipt().parts) > 1) is (streams > 1)
     with admin.cursor() as cursor, cursor.copy("copy back from stdin (format csv, header match)") as copy:
         copy.write(data)
     assert differences(admin) == []
 
 
 @pytest.mark.usefixtures("table")
-@pytest.mark.parametrize("parts", [1, 2])
-def test_parquet(open_exports: OpenExports, admin: psycopg.Connection, parts: int) -> None:
+@pytest.mark.parametrize("streams", [1, 2])
+def test_parquet(open_exports: OpenExports, admin: psycopg.Connection, streams: int) -> None:
     exports = open_exports(TAILRACE_POOL_SIZE="4")
-    assert exports.handle(ask(output={"format": "parquet"}, parts=parts)) == Complete("exported")
+    assert exports.handle(ask(output={"format": "parquet"}, streams=streams)) == Complete("exported")
     assert exports.receipt().rows == 9000
     with admin.cursor() as cursor, cursor.copy("copy back from stdin") as copy:
         for row in rows_of(exports):

@@ -22,13 +22,13 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         yield postgres
 
 
-@pytest.mark.parametrize(("table", "parts"), [("t", None), ("wide", None), ("t", 2)])
+@pytest.mark.parametrize(("table", "streams"), [("t", None), ("wide", None), ("t", 2)])
 def test_rows_of_any_size_arrive_whole(
-    open_exports: OpenExports, encrypted: Postgres, table: str, parts: int | None
+    open_exports: OpenExports, encrypted: Postgres, table: str, streams: int | None
 ) -> None:
     """Rows smaller than a TLS record, and some that span several."""
     exports = open_exports(**encrypted.environ())
-    assert exports.handle(ask(table, parts=parts)) == Complete("exported")
+    assert exports.handle(ask(table, streams=streams)) == Complete("exported")
     with psycopg.connect(encrypted.dsn()) as client, client.cursor() as cursor:
         with cursor.copy(f"copy {table} to stdout (format csv, header)") as copy:
             assert exports.csv() == b"".join(copy)

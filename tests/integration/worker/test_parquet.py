@@ -158,9 +158,9 @@ def test_several_connections_write_the_same_rows_and_always_the_same_file(
     if kind == "view":
         admin.execute("create view many as table many_rows")
     admin.execute(FILL.format("many_rows" if kind == "view" else "many"))
-    one = exported_file(exporter, container, "many", parts=1)
+    one = exported_file(exporter, container, "many", streams=1)
     first, second = (
-        exported_file(exporter, container, "many", parts=3, blob=f"{number}.{{run}}.parquet") for number in "12"
+        exported_file(exporter, container, "many", streams=3, blob=f"{number}.{{run}}.parquet") for number in "12"
     )
     assert first.read().sort_by("id").equals(one.read().sort_by("id"))
     assert first.read().equals(second.read())
@@ -177,7 +177,7 @@ def test_an_error_of_one_connection_stops_all(
     admin.execute("alter table many add part numeric(4,2)")
     admin.execute("update many set part = 'NaN' where id = 50000")
     with pytest.raises(SourceRejected):
-        exported_file(exporter, container, "many", parts=3)
+        exported_file(exporter, container, "many", streams=3)
     assert list(container.list_blob_names()) == []
 
 

@@ -47,7 +47,7 @@ def exporter(environ: dict[str, str], tmp_path: Path) -> Iterator[Exporter]:
     jobs = tmp_path / "jobs.toml"
     jobs.write_text('[[job]]\nname = "q"\nquery = "select 1"\nblob = "q/{run}"\n')
     settings = Settings.from_env(
-        {**environ, "TAILRACE_POOL_SIZE": "9", "TAILRACE_MAX_PARTS": "4", "TAILRACE_JOBS": str(jobs)}
+        {**environ, "TAILRACE_POOL_SIZE": "9", "TAILRACE_MAX_STREAMS": "4", "TAILRACE_JOBS": str(jobs)}
     )
     with open_exporter(settings) as opened:
         yield opened
@@ -115,7 +115,7 @@ def make_foreign(admin: psycopg.Connection, name: sql.Identifier) -> None:
     )
 
 
-def request_of(source: tuple[str, str], parts: int, **job: object) -> ExportRequest:
+def request_of(source: tuple[str, str], streams: int, **job: object) -> ExportRequest:
     """A request for a whole table, or a window of it."""
     schema, table = source
     window = job.pop("window_start", None)
@@ -126,7 +126,7 @@ def request_of(source: tuple[str, str], parts: int, **job: object) -> ExportRequ
                     "name": "t",
                     "schema": schema,
                     "table": table,
-                    "parts": parts,
+                    "streams": streams,
                     "blob": job.pop("blob", "t/{run}.csv.gz"),
                     **job,
                 }
@@ -169,18 +169,18 @@ KINDS = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("streams", [1, 3])
 def test_every_kind_of_table_arrives_whole(
-    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient, kind: str, parts: int
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient, kind: str, streams: int
 ) -> None:
-    request = request_of(create(admin, kind), parts)
+    request = request_of(create(admin, kind), streams)
     receipt = run_export(request, exporter, Event()).receipt
     expected = rows_of(admin, f"select * from {NAME}.{NAME}")
     data = gzip.decompress(container.download_blob(request.blob).readall())
     assert receipt.rows == len(expected) == sum(part.rows for part in receipt.parts)
     assert receipt.csv_bytes == len(data)
     assert loaded_back(admin, data) == expected
-    is_split = parts > 1 and kind not in {"view", "empty table", "foreign table"}
+    is_split = streams > 1 and kind not in {"view", "empty table", "foreign table"}
     assert (len(receipt.parts) > 1) is is_split
 
 
@@ -287,7 +287,7 @@ def test_a_table_of_large_values_counts_by_what_they_take(
     with exporter.source.snapshot(selected, "wide", sql.Identifier("public", "wide")) as snapshot:
         assert 4_000_000 < snapshot.estimated_bytes < 40_000_000
     monkeypatch.setattr("worker.source.split.PART_BYTES", 1 << 20)
-    request = request_of(("public", "wide"), 1).model_copy(update={"parts": None})
+    request = request_of(("public", "wide"), 1).model_copy(update={"streams": None})
     receipt = run_export(request, exporter, Event()).receipt
     assert (receipt.rows, len(receipt.parts) > 1) == (300, True)
 

@@ -48,51 +48,51 @@ def test_any_relation_is_exported_with_all_its_rows(
         assert exports.csv() == b"".join(copy)
 
 
-@pytest.mark.parametrize("parts", [None, 2])
+@pytest.mark.parametrize("streams", [None, 2])
 def test_row_level_security_is_an_error_and_not_a_shorter_file(
-    open_exports: OpenExports, admin: psycopg.Connection, parts: int | None
+    open_exports: OpenExports, admin: psycopg.Connection, streams: int | None
 ) -> None:
     admin.execute("create table t as select n as id from generate_series(1, 9) as n")
     admin.execute("alter table t enable row level security; create policy few on t using (id < 3)")
     exports = open_exports()
-    settlement = exports.handle(ask(parts=parts))
+    settlement = exports.handle(ask(streams=streams))
     assert isinstance(settlement, DeadLetter)
     assert settlement.reason == "PrivilegeMissing"
     assert "row-level security" in settlement.description
     assert exports.names() == []
 
 
-@pytest.mark.parametrize("parts", [None, 3])
+@pytest.mark.parametrize("streams", [None, 3])
 def test_row_level_security_of_a_partition_is_the_business_of_those_who_name_it(
-    open_exports: OpenExports, admin: psycopg.Connection, parts: int | None
+    open_exports: OpenExports, admin: psycopg.Connection, streams: int | None
 ) -> None:
     """Through its parent PostgreSQL applies the parent's policies only, so nothing is left out."""
     admin.execute(PARTITIONED)
     admin.execute("alter table t_1 enable row level security")
-    assert open_exports().handle(ask(parts=parts)) == Complete("exported")
+    assert open_exports().handle(ask(streams=streams)) == Complete("exported")
 
 
-@pytest.mark.parametrize("parts", [None, 3])
+@pytest.mark.parametrize("streams", [None, 3])
 def test_only_the_parent_of_partitions_need_be_granted(
-    open_exports: OpenExports, admin: psycopg.Connection, parts: int | None
+    open_exports: OpenExports, admin: psycopg.Connection, streams: int | None
 ) -> None:
     admin.execute(PARTITIONED)
     admin.execute("revoke all on t_1, t_2 from exporter")
     exports = open_exports()
-    assert exports.handle(ask(parts=parts)) == Complete("exported")
+    assert exports.handle(ask(streams=streams)) == Complete("exported")
     assert exports.receipt().rows == 58
 
 
-@pytest.mark.parametrize("parts", [None, 3])
+@pytest.mark.parametrize("streams", [None, 3])
 def test_a_grant_of_columns_is_enough_for_them(
-    open_exports: OpenExports, admin: psycopg.Connection, parts: int | None
+    open_exports: OpenExports, admin: psycopg.Connection, streams: int | None
 ) -> None:
     admin.execute("create table t as select n as id, 'secret' as s from generate_series(1, 5000) as n")
     admin.execute("revoke all on t from exporter; grant select (id) on t to exporter")
     exports = open_exports()
-    assert exports.handle(ask(columns=["id"], parts=parts)) == Complete("exported")
+    assert exports.handle(ask(columns=["id"], streams=streams)) == Complete("exported")
     assert exports.receipt().rows == 5000
-    refused = exports.handle(ask(blob="all", parts=parts))
+    refused = exports.handle(ask(blob="all", streams=streams))
     assert isinstance(refused, DeadLetter)
     assert refused.reason == "PrivilegeMissing"
 

@@ -18,11 +18,12 @@ from integration.worker.settling_app.plan import settlement_of
 from support.bus import Bus, body_of, closed_together
 from support.waiting import until
 
+from contracts.message import attempt_of
 from devstack.process import Launch, start
 from settings import Settings
 from worker.container import ReceiverSettler
 from worker.message.delivery import Delivery
-from worker.message.retry import RetryQueue, attempt_of
+from worker.message.retry import RetryQueue
 from worker.message.settle import settle
 
 ROOT = Path(__file__).parents[3]

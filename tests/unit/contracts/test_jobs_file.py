@@ -197,3 +197,11 @@ def test_the_same_template_with_the_job_in_it_serves_any_number_of_jobs(tmp_path
     file = tmp_path / "jobs.toml"
     file.write_text("".join(job(PLAIN + 'blob = "{job}/{run}"', name=name) for name in ("a", "b", "c")))
     assert set(load_jobs(file)) == {"a", "b", "c"}
+
+
+def test_the_former_name_of_streams_is_read_with_a_hint(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text('[[job]]\nname = "a"\nschema = "s"\ntable = "t"\nblob = "a/{run}.csv.gz"\nparts = 3\n')
+    jobs = load_jobs(file)
+    assert jobs["a"].streams == 3
+    assert jobs.hints == (f"{file}: job 'a': parts is called streams now; the old name is still read",)

@@ -213,3 +213,9 @@ def test_any_identifiers_and_windows_survive_the_way_over_the_wire(schema: str, 
 )
 def test_whatever_the_bytes_are_the_answer_is_a_refusal(data: bytes) -> None:
     assert refusal_of(data).reason == "InvalidRequest"
+
+
+def test_an_older_producers_parts_are_the_streams_of_a_request() -> None:
+    request = parse_request(body(parts=3))
+    assert request.streams == 3
+    assert json.loads(request.to_body())["streams"] == 3

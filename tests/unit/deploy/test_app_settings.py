@@ -42,7 +42,7 @@ COMPUTED = {
     "TAILRACE_MAX_ATTEMPTS": "5",
     "TAILRACE_POOL_SIZE": "2",
     "TAILRACE_CONCURRENCY": "2",
-    "TAILRACE_MAX_PARTS": "2",
+    "TAILRACE_MAX_STREAMS": "2",
     "PGHOST": "psql-tailrace-x.postgres.database.azure.com",
     "PGPORT": "5432",
     "PGDATABASE": "postgres",

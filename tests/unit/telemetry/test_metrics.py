@@ -5,8 +5,8 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
+from telemetry.catalogue import METRICS
 from telemetry.engines.instruments import Instruments
-from telemetry.metrics import METRICS
 
 ROOT = Path(__file__).parents[3]
 NAME = re.compile(r"tailrace\.[a-z_]+(?=\\?\")")

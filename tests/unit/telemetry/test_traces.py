@@ -5,9 +5,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import use_span
 
-from telemetry.backend import Carrier, Origin
+from contracts.message import Carrier, trace_of
 from telemetry.engines.otel import parent_of
-from telemetry.traces import carrier_of
+from telemetry.types import Origin
 
 SENT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 CALL_OF_THE_SAME_TRACE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-00"}
@@ -61,10 +61,10 @@ def test_a_step_is_below_the_one_under_way_whatever_it_comes_from(tracers: Trace
 )
 def test_what_is_no_trace_context_is_left_out(properties: dict[object, object]) -> None:
     """Any sender may put anything among a message's properties, and a clone repeats what is taken."""
-    assert carrier_of(properties) == {}
+    assert trace_of(properties) == {}
 
 
 @pytest.mark.parametrize("state", ["", "x" * 513, "a=b\n", "ä=b", 7])
 def test_a_trace_state_that_is_none_is_left_out(state: object) -> None:
-    assert carrier_of({**SENT, "tracestate": state}) == SENT
-    assert carrier_of({**SENT, "tracestate": b"a=b"}) == {**SENT, "tracestate": "a=b"}
+    assert trace_of({**SENT, "tracestate": state}) == SENT
+    assert trace_of({**SENT, "tracestate": b"a=b"}) == {**SENT, "tracestate": "a=b"}

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from contracts.message import attempt_of, retry_id
 from settings import Settings
 from worker.assemble import open_exporter
 from worker.export import Exporter
 from worker.message.delivery import Delivery, handle_message
-from worker.message.retry import attempt_of, clone_id
 from worker.message.settlement import DeadLetter, Settlement
 
 NOWHERE = {
@@ -92,16 +92,20 @@ def test_attempts_count_clones_and_redeliveries(properties: dict[Any, object], r
     assert attempt_of(properties, redeliveries) == attempt
 
 
+def _next_id(delivery: Delivery) -> str:
+    return retry_id(delivery.message_id, delivery.attempt + 1, delivery.sequence_number)
+
+
 def test_no_two_clones_of_one_request_share_an_id_but_those_of_one_delivery() -> None:
     first = Delivery(b"", "5b3c1e0e-98c5-4c68-9a3c-1d1df0a0ff3b", 7, 1)
-    second = Delivery(b"", clone_id(first), 8, 2)
+    second = Delivery(b"", _next_id(first), 8, 2)
     replayed = Delivery(b"", first.message_id, 9, 1)
-    ids = [clone_id(one) for one in (first, second, replayed)]
+    ids = [_next_id(one) for one in (first, second, replayed)]
     assert len({first.message_id, *ids}) == 4
-    assert clone_id(first) == ids[0]
+    assert _next_id(first) == ids[0]
 
 
 def test_an_id_of_any_length_leaves_room_for_the_clones() -> None:
     """Service Bus takes 128 characters."""
-    assert len(clone_id(Delivery(b"", "x" * 128, 2**63 - 1, 99))) <= 128
-    assert clone_id(Delivery(b"", "", 5, 1))
+    assert len(retry_id("x" * 128, 100, 2**63 - 1)) <= 128
+    assert retry_id("", 2, 5)

@@ -6,10 +6,11 @@ import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
 from plan import settlement_of
 
+from contracts.message import attempt_of
 from settings import Settings
 from worker.host import HostSettler
 from worker.message.delivery import Delivery
-from worker.message.retry import RetryQueue, attempt_of
+from worker.message.retry import RetryQueue
 from worker.message.settle import settle
 
 app = func.FunctionApp()

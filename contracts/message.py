@@ -1,0 +1,122 @@
+"""The message envelope: ids, application properties, attempt and trace. Plain values; no SDK is imported.
+
+Properties and bodies come as the SDKs hand them over: names and texts may be bytes.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+# traceparent, and tracestate if there is one; Any, as these go among properties whose names may be bytes.
+type Carrier = Mapping[Any, str]
+
+# As the SDK declares them.
+type Properties = dict[str | bytes, int | float | bytes | bool | str | UUID]
+
+CONTENT_TYPE = "application/json"
+_ATTEMPT, _JOB = "attempt", "job"
+# Service Bus takes 128 characters; a suffix needs less than the 48 that this leaves.
+_STEM_CHARACTERS = 80
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_LONGEST_TRACESTATE = 512
+
+
+def first_id(request_id: UUID) -> str:
+    """The MessageId of a request: the same each time, so that duplicate detection drops a repeat."""
+    return str(request_id)
+
+
+def unique_id(request_id: UUID) -> str:
+    """A MessageId of the request that duplicate detection has never seen."""
+    return f"{request_id}#{uuid4().hex[:12]}"
+
+
+def retry_id(message_id: str, attempt: int, sequence_number: int) -> str:
+    """The MessageId of a retry: no other message has it, yet it is the same for the same delivery.
+
+    >>> retry_id("5b3c1e0e#2.17", attempt=3, sequence_number=30)
+    '5b3c1e0e#3.30'
+    """
+    return f"{stem(message_id)}#{attempt}.{sequence_number}"
+
+
+def replay_id(message_id: str) -> str:
+    """The MessageId of a replayed dead letter: random, since a repeat is harmless and a dropped replay is not."""
+    return f"{stem(message_id)}#replay-{uuid4().hex}"
+
+
+def stem(message_id: str) -> str:
+    """What all messages of one request share in their MessageIds: its request id.
+
+    >>> stem("5b3c1e0e#3.30"), stem("5b3c1e0e")
+    ('5b3c1e0e', '5b3c1e0e')
+    """
+    return message_id.partition("#")[0][:_STEM_CHARACTERS]
+
+
+def properties(job: str | None, trace: Carrier, attempt: int = 1) -> Properties:
+    """The application properties of a message. A first attempt carries no number."""
+    carried: Properties = {**trace}
+    if job is not None:
+        carried[_JOB] = job
+    if attempt > 1:
+        carried[_ATTEMPT] = attempt
+    return carried
+
+
+def attempt_of(properties: Mapping[Any, object] | None, redeliveries: int) -> int:
+    """The 1-based attempt: what a retry carries, plus how often this message came back by itself.
+
+    >>> attempt_of({b"attempt": 3}, redeliveries=1), attempt_of(None, redeliveries=0), attempt_of({"attempt": "x"}, 0)
+    (4, 1, 1)
+    """
+    carried = _decoded(properties).get(_ATTEMPT)
+    return (carried if isinstance(carried, int) and carried > 0 else 1) + redeliveries
+
+
+def job_of(properties: Mapping[Any, object] | None) -> str | None:
+    """The job that the properties name; they name it even if the body cannot be read."""
+    job = _decoded(properties).get(_JOB)
+    return job if isinstance(job, str) else None
+
+
+def trace_of(properties: Mapping[Any, object] | None) -> Carrier:
+    """The W3C trace context among the properties; an invalid one is left out.
+
+    >>> trace_of({b"traceparent": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", b"job": b"clicks"})
+    {'traceparent': '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'}
+    >>> trace_of({"traceparent": "00-1"}), trace_of({"tracestate": "a=b"})
+    ({}, {})
+    """
+    decoded = _decoded(properties)
+    parent, state = decoded.get("traceparent"), decoded.get("tracestate")
+    if not isinstance(parent, str) or not _TRACEPARENT.fullmatch(parent):
+        return {}
+    if isinstance(state, str) and 0 < len(state) <= _LONGEST_TRACESTATE and state.isascii() and state.isprintable():
+        return {"traceparent": parent, "tracestate": state}
+    return {"traceparent": parent}
+
+
+def body_of(body: object) -> bytes:
+    """The bytes of a message's body, in whatever AMQP section they came: other clients send a text as a value.
+
+    >>> body_of(b"{}"), body_of(iter([b"{", b"}"])), body_of("{}"), body_of({"a": 1})
+    (b'{}', b'{}', b'{}', b"{'a': 1}")
+    """
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, Iterable) and not isinstance(body, str | Mapping):
+        pieces = list(body)
+        if all(isinstance(piece, bytes) for piece in pieces):
+            return b"".join(pieces)
+        body = pieces
+    return str(body).encode(errors="replace")
+
+
+def _decoded(properties: Mapping[Any, object] | None) -> dict[str, object]:
+    return {str(_text(key)): _text(value) for key, value in (properties or {}).items()}
+
+
+def _text(value: object) -> object:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value
