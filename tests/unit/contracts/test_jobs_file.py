@@ -56,8 +56,9 @@ def test_a_query_stays_behind_and_only_its_name_goes_into_requests(tmp_path: Pat
 
 
 def test_a_missing_file_is_named_with_what_to_set(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"none\.toml: no such file; set TAILRACE_JOBS"):
+    with pytest.raises(ConfigurationError, match=r"none\.toml: no such file$") as caught:
         load_jobs(tmp_path / "none.toml")
+    assert caught.value.advice == "set TAILRACE_JOBS to your jobs.toml"
 
 
 def test_a_folder_or_foreign_bytes_cannot_be_read(tmp_path: Path) -> None:
