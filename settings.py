@@ -68,7 +68,8 @@ class Settings(Model):
     container: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", max_length=63)] = "exports"
     jobs: Path = _HERE / "jobs.toml"
     tick: Ncrontab = "0 * * * * *"
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    # With the base of 15 s, doubled up to 15 minutes, ten attempts last for an hour.
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 10
     retry_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     pool_size: Annotated[int, Field(ge=1, le=256)] = 4

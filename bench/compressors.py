@@ -14,7 +14,7 @@ from bench.data import Table, events, flags, load, narrow, noise, orders, prose,
 from bench.servers import Database
 from bench.tables import as_text
 from worker.blob.buffers import CHUNK_BYTES
-from worker.formats.compress import compressed
+from worker.formats.codecs import compressed
 
 _ROUNDS = 3
 _TABLES = (

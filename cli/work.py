@@ -30,10 +30,10 @@ def work(
     with at_first_signal(lambda: sys.exit(0)):
         settings = Settings.from_env(os.environ)
         log_to_stderr(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
-        from worker.assemble import open_exporter
+        from worker.assemble import open_worker
         from worker.container import Consumer
 
-        with open_exporter(settings) as exporter:
-            consumer = Consumer(settings, exporter, until_empty=until_empty)
+        with open_worker(settings) as worker:
+            consumer = Consumer(settings, worker, until_empty=until_empty)
             with at_first_signal(consumer.stop):
                 consumer.run()

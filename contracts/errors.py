@@ -8,6 +8,7 @@
     │   └── SinkRejected            Blob Storage refuses: another request's blob, a policy, no right
     └── Transient                 another attempt may succeed: retried with backoff
         ├── SourceUnavailable       no connection, lock or time-out, serialization, server shutdown
+        ├── SourceBusy              no free connection in this process; costs no attempt
         ├── SinkUnavailable         the account throttles, times out or cannot be reached
         ├── QueueUnavailable        Service Bus cannot be reached or refuses to take a message
         ├── IdentityUnavailable     no Entra token could be had
@@ -80,7 +81,9 @@ class Permanent(TailraceError):  # noqa: N818  # a kind of error, named for what
 
 
 class Transient(TailraceError):  # noqa: N818
-    """Another attempt may succeed."""
+    """Another attempt may succeed. A retry counts against the limit of attempts only if `costs_attempt`."""
+
+    costs_attempt = True
 
 
 class RequestInvalid(Permanent):
@@ -97,6 +100,12 @@ class SinkRejected(Permanent):
 
 class SourceUnavailable(Transient):
     """PostgreSQL cannot serve the export now."""
+
+
+class SourceBusy(Transient):
+    """All connections of this process serve other exports."""
+
+    costs_attempt = False
 
 
 class SinkUnavailable(Transient):

@@ -6,31 +6,31 @@ import sys
 from datetime import UTC, datetime
 from typing import override
 
-from telemetry.fields import fields as kept_fields
+from telemetry.fields import fields as bound_fields
 
 _FIELDS = "tailrace"
 
 
 def event(log: logging.Logger, level: int, name: str, **fields: object) -> None:
-    """Logs `name` with `fields` and those of the delivery under way; never pass a token, a password, or a row's data.
+    """Logs `name` with `fields` and those of the delivery; never pass a token, a password, or a row's data.
 
     The text is logfmt, so that hosts which keep only the text (Azure Functions) keep the fields too.
     """
     if log.isEnabledFor(level):
-        told = {**kept_fields(), **fields}
-        log.log(level, "%s", logfmt(name, told), extra={_FIELDS: {"event": name, **told}})
+        all_fields = {**bound_fields(), **fields}
+        log.log(level, "%s", logfmt(name, all_fields), extra={_FIELDS: {"event": name, **all_fields}})
 
 
 class NamesDelivery(logging.Filter):
-    """For a handler: gives a record that is no event, an SDK's for instance, the fields of the delivery under way."""
+    """For a handler: gives a record that is no event, an SDK's for instance, the fields of the delivery."""
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        kept = dict(kept_fields())
-        if kept and not hasattr(record, _FIELDS):
+        bound = dict(bound_fields())
+        if bound and not hasattr(record, _FIELDS):
             text = record.getMessage()
-            setattr(record, _FIELDS, {"event": text, "logger": record.name, **kept})
-            record.msg, record.args = logfmt(text, kept), ()
+            setattr(record, _FIELDS, {"event": text, "logger": record.name, **bound})
+            record.msg, record.args = logfmt(text, bound), ()
         return True
 
 

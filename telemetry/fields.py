@@ -1,4 +1,4 @@
-"""The fields that every line carries which is logged for one delivery, in whatever layer."""
+"""The fields that every log line of one delivery carries, in whatever layer it is logged."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -6,36 +6,36 @@ from contextvars import ContextVar
 from types import MappingProxyType
 
 _NONE: Mapping[str, object] = MappingProxyType({})
-_kept = ContextVar("tailrace_fields", default=_NONE)
+_bound = ContextVar("tailrace_fields", default=_NONE)
 
 
 def fields() -> Mapping[str, object]:
-    """What is kept for the work that runs here: in this thread, or in the context that it was started with."""
-    return _kept.get()
+    """The fields of the work that runs here: in this thread, or in the context with which it was started."""
+    return _bound.get()
 
 
 @contextmanager
-def kept(**values: object) -> Iterator[None]:
-    """For the block, every line that is logged carries `values`, and what `keep` adds to them.
+def context(**values: object) -> Iterator[None]:
+    """For the block, every line that is logged carries `values`, and what `bind` adds to them.
 
-    >>> with kept(attempt=1):
-    ...     keep(job="clicks")
+    >>> with context(attempt=1):
+    ...     bind(job="clicks")
     ...     dict(fields())
     {'attempt': 1, 'job': 'clicks'}
     >>> dict(fields())
     {}
     """
-    token = _kept.set({**_kept.get(), **_present(values)})
+    token = _bound.set({**_bound.get(), **_present(values)})
     try:
         yield
     finally:
-        _kept.reset(token)
+        _bound.reset(token)
 
 
-def keep(**values: object) -> None:
-    """Adds to what the block under way keeps; a block alone takes it off again."""
-    if _kept.get():
-        _kept.set({**_kept.get(), **_present(values)})
+def bind(**values: object) -> None:
+    """Adds fields to those of the innermost `context`; outside of one, nothing."""
+    if _bound.get():
+        _bound.set({**_bound.get(), **_present(values)})
 
 
 def _present(values: Mapping[str, object]) -> dict[str, object]:

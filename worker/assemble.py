@@ -8,6 +8,7 @@ from contracts.jobs_file import load_jobs
 from settings import Settings
 from worker.blob.sink import Sink
 from worker.export import Exporter
+from worker.message.delivery import Worker
 from worker.message.verdict import RetryPolicy
 from worker.source.pool import Source
 
@@ -16,6 +17,12 @@ from worker.source.pool import Source
 def open_exporter(settings: Settings) -> Iterator[Exporter]:
     """What exports need, for as long as the block runs. Raises ConfigurationError."""
     jobs = load_jobs(settings.jobs)
-    retry = RetryPolicy(settings.max_attempts, settings.retry_base)
     with closing(Sink(settings)) as sink, Source(settings, password_source(settings)) as source:
-        yield Exporter(source, sink, jobs, settings.max_streams, retry)
+        yield Exporter(source, sink, jobs, settings.max_streams)
+
+
+@contextmanager
+def open_worker(settings: Settings) -> Iterator[Worker]:
+    """What deliveries need, for as long as the block runs. Raises ConfigurationError."""
+    with open_exporter(settings) as exporter:
+        yield Worker(exporter, RetryPolicy(settings.max_attempts, settings.retry_base))

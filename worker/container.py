@@ -11,9 +11,9 @@ from contracts.errors import ConfigurationError
 from contracts.message import attempt_of, body_of, job_of, trace_of
 from settings import Settings
 from telemetry.events import event
-from worker.export import Exporter
-from worker.message.delivery import Delivery, handle_message, under_way
-from worker.message.lock import kept_lock
+from worker.cancellation import Cancellation
+from worker.message.delivery import Delivery, Worker, delivery_context, handle_message
+from worker.message.lock import held_lock
 from worker.message.retry import RetryQueue
 from worker.message.settle import settle
 from worker.message.settlement import Settlement
@@ -33,20 +33,21 @@ class Consumer:
     One message a receiver: the SDK loses every lock when several are renewed on one (7.15).
     """
 
-    def __init__(self, settings: Settings, exporter: Exporter, *, until_empty: bool = False) -> None:
+    def __init__(self, settings: Settings, worker: Worker, *, until_empty: bool = False) -> None:
         """With `until_empty`, `run` also ends once no slot gets a message any more."""
         self._until_empty = until_empty
         self._settings = settings
-        self._exporter = exporter
+        self._worker = worker
         self._retries = RetryQueue(settings)
         self._stopping = Event()
-        self._under_way: set[Event] = set()
+        # Each slot adds and removes its own; the draining thread reads a copy.
+        self._running: set[Cancellation] = set()
         self._failed: ConfigurationError | None = None
 
     def run(self) -> None:
-        """Works until `stop`; then lets the exports under way finish within the drain time, and cancels the rest.
+        """Works until `stop`; then running exports may finish within the drain time, and the rest is cancelled.
 
-        Raises ConfigurationError where the queue cannot be used at all.
+        Raises ConfigurationError if the queue cannot be used at all.
         """
         slots = [
             Thread(target=self._work, name=f"slot-{number}", daemon=True)
@@ -69,7 +70,7 @@ class Consumer:
         event(_log, logging.INFO, "worker draining", seconds=self._settings.drain_seconds)
         _join(slots, self._settings.drain_seconds)
         # What is still running gives its message back, for another worker to begin anew.
-        for cancelled in tuple(self._under_way):
+        for cancelled in tuple(self._running):
             cancelled.set()
         _join(slots, _LAST_SECONDS)
         event(_log, logging.INFO, "worker stopped")
@@ -93,7 +94,7 @@ class Consumer:
                 return
 
     def _receive(self) -> None:
-        """Works until it is told to stop, or the queue is empty and that is enough."""
+        """Works until the worker stops, or until the queue is empty if that ends the work."""
         with service_bus_client(self._settings) as client:
             with client.get_queue_receiver(self._settings.queue) as receiver:
                 while not self._stopping.is_set():
@@ -105,22 +106,24 @@ class Consumer:
 
     def _take(self, receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
         if self._stopping.is_set():
-            # It came while the worker was told to stop: nobody would wait for its export.
+            # It came while the worker was stopping: nobody would wait for its export.
             receiver.abandon_message(message)
         else:
             self._handle(receiver, message)
 
     def _handle(self, receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
         delivery = _delivery_of(message)
-        cancelled = Event()
-        self._under_way.add(cancelled)
-        with under_way(delivery):
+        cancelled = Cancellation()
+        self._running.add(cancelled)
+        with delivery_context(delivery):
             try:
-                with kept_lock(receiver, message, cancelled):
-                    settlement = handle_message(delivery, self._exporter, cancelled)
+                with held_lock(receiver, message, cancelled):
+                    settlement = handle_message(delivery, self._worker, cancelled)
             finally:
-                self._under_way.discard(cancelled)
-            _settle_unless_lost(ReceiverSettler(receiver, message, delivery, self._retries), settlement)
+                self._running.discard(cancelled)
+            _settle_unless_lost(
+                ReceiverSettler(receiver, message, delivery, self._retries), settlement, delivery.attempt
+            )
 
 
 class ReceiverSettler:
@@ -139,7 +142,7 @@ class ReceiverSettler:
         self._retries = retries
 
     def complete(self) -> None:
-        """The message is done."""
+        """The message is removed."""
         self._receiver.complete_message(self._message)
 
     def abandon(self) -> None:
@@ -150,16 +153,16 @@ class ReceiverSettler:
         """The message goes to the dead-letter queue."""
         self._receiver.dead_letter_message(self._message, reason=reason, error_description=description)
 
-    def schedule_clone(self, delay: timedelta) -> None:
-        """A copy with the next attempt's number, `delay` from now."""
-        self._retries.schedule(self._delivery, delay)
+    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
+        """A copy that carries `attempt`, `delay` from now."""
+        self._retries.schedule(self._delivery, delay, attempt)
 
 
-def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement) -> None:
+def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement, attempt: int) -> None:
     from azure.servicebus.exceptions import MessageLockLostError
 
     try:
-        settle(settler, settlement)
+        settle(settler, settlement, attempt)
     except MessageLockLostError as error:
         # Another worker has the message by now and finds the blob, or makes it.
         event(_log, logging.WARNING, "settlement came too late", error=str(error))

@@ -3,20 +3,24 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Event
 
 from psycopg import sql
 
 from contracts.errors import SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
-from contracts.receipt import Receipt
+from contracts.receipt import Part, Receipt
 from contracts.request import ExportRequest, QuerySource, TableSource
 from telemetry.events import event
 from telemetry.traces import span
-from worker.blob.sink import BlobChangedError, Found, Sink
-from worker.message.verdict import RetryPolicy
-from worker.readers import Reading, copy_parts
+from worker.blob.buffers import MAX_PARTS, PARQUET_STREAMS
+from worker.blob.sink import BlobChangedError, Found, Sink, Upload
+from worker.cancellation import Cancellation
+from worker.formats.csv import write_csv
+from worker.formats.parquet import require_parquet
 from worker.source.pool import Source
+from worker.source.readers import Selects, open_readers
+from worker.source.snapshot import Snapshot
+from worker.source.split import parts_wanted, streams_wanted
 from worker.source.statement import select_statement
 
 _log = logging.getLogger(__name__)
@@ -30,7 +34,6 @@ class Exporter:
     sink: Sink
     jobs: Jobs
     max_streams: int
-    retry: RetryPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Exported:
     receipt: Receipt
 
 
-def run_export(request: ExportRequest, exporter: Exporter, cancelled: Event) -> Exported:
+def run_export(request: ExportRequest, exporter: Exporter, cancelled: Cancellation) -> Exported:
     """Exports `request` unless its blob is there; nothing is visible before the commit.
 
     Raises one of contracts.errors' Permanent or Transient errors; then nothing has changed.
@@ -49,15 +52,14 @@ def run_export(request: ExportRequest, exporter: Exporter, cancelled: Event) -> 
     source, sink = exporter.source, exporter.sink
     selected = select_statement(request, _query_text(request, exporter.jobs))
     found = sink.find(request.blob)
-    if found and (done := _settled_by(found, request)):
+    if found and (done := _outcome_of(found, request)):
         return done
     started_at, subject = datetime.now(UTC), subject_of(request)
-    reading = Reading(request, subject, source, exporter.max_streams)
     event(_log, logging.INFO, "export started", blob=request.blob)
     try:
         with sink.upload(request.blob, found) as upload:
             with span("read"), source.snapshot(selected, subject, _relation_of(request)) as snapshot:
-                parts = copy_parts(reading, snapshot, selected, upload, cancelled)
+                parts = _write(request, exporter, snapshot, selected, upload, cancelled)
             receipt = Receipt.of(request, parts, snapshot.id, (started_at, datetime.now(UTC)))
             with span("commit"):
                 upload.commit(receipt, request.output.content_type)
@@ -67,8 +69,39 @@ def run_export(request: ExportRequest, exporter: Exporter, cancelled: Event) -> 
     return Exported("exported", receipt)
 
 
+def _write(  # what one export has at hand
+    request: ExportRequest,
+    exporter: Exporter,
+    snapshot: Snapshot,
+    selected: sql.Composed,
+    upload: Upload,
+    cancelled: Cancellation,
+) -> tuple[Part, ...]:
+    """Reads all rows and writes them to the upload; returns what each part holds, in the order of the blob."""
+    is_parquet, subject = request.output.format == "parquet", subject_of(request)
+    if is_parquet:
+        require_parquet()
+    most = min(exporter.max_streams, PARQUET_STREAMS) if is_parquet else exporter.max_streams
+    wanted = streams_wanted(request, snapshot.estimated_bytes, most)
+    plan = Selects(request, snapshot, selected)
+    selects = (
+        plan.parts(wanted, wanted)
+        if is_parquet
+        else plan.parts(parts_wanted(wanted, snapshot.estimated_bytes), MAX_PARTS)
+    )
+    with open_readers(exporter.source, snapshot, min(wanted, len(selects)), subject) as readers:
+        if not is_parquet:
+            return write_csv(readers, selects, request.output, upload, cancelled)
+        # Imports pyarrow, which exports to CSV do without.
+        from worker.formats.parquet.export import write_parquet
+
+        if len(readers) < len(selects):
+            selects = plan.parts(len(readers), len(readers))
+        return (write_parquet(readers[: len(selects)], selects, upload.part(0), subject, cancelled),)
+
+
 def subject_of(request: ExportRequest) -> str:
-    """What an error message calls the source of a request."""
+    """The name of a request's source in messages."""
     match request.source:
         case TableSource() as table:
             return f"{table.schema_name}.{table.table}"
@@ -87,23 +120,23 @@ def _query_text(request: ExportRequest, jobs: Jobs) -> str | None:
     job = jobs.get(request.source.name)
     if job is None or job.query is None:
         raise SourceRejected(
-            f"jobs.toml of this worker has no query of the name {request.source.name!r}; "
-            "deploy the jobs.toml that the producer has, then replay",
+            f"jobs.toml of this worker has no query of the name {request.source.name!r}",
+            advice="deploy the jobs.toml that the producer has, then replay",
             reason="QueryMissing",
         )
     return job.query
 
 
-def _settled_by(found: Found, request: ExportRequest) -> Exported | None:
-    """What the blob that is there means for a request: done already, overtaken by a newer one, or None: replace it."""
+def _outcome_of(found: Found, request: ExportRequest) -> Exported | None:
+    """What the blob that is there means for a request: already done, superseded by a newer one, or None: replace it."""
     receipt = found.receipt
     if receipt is not None and receipt.request_id == request.request_id:
         return Exported("already-there", receipt)
     if request.if_exists == "refuse":
         owner = f"request {receipt.request_id} of job {receipt.job}" if receipt else "something other than Tailrace"
         raise SinkRejected(
-            f"blob {request.blob!r} is there already, written by {owner}; remove it, "
-            'or set if_exists = "replace" for the job and replay',
+            f"blob {request.blob!r} is there already, written by {owner}",
+            advice='remove it, or set if_exists = "replace" for the job and replay',
             reason="BlobExists",
         )
     if receipt is not None and (receipt.revision, receipt.run) > (request.revision, request.run):
@@ -113,9 +146,9 @@ def _settled_by(found: Found, request: ExportRequest) -> Exported | None:
 
 def _after_change(request: ExportRequest, sink: Sink, error: BlobChangedError) -> Exported:
     found = sink.find(request.blob)
-    if found and (done := _settled_by(found, request)):
+    if found and (done := _outcome_of(found, request)):
         return done
-    raise SinkUnavailable(f"blob {request.blob!r} was changed by another writer meanwhile ({error}); trying again")
+    raise SinkUnavailable(f"another writer changed blob {request.blob!r} during the export ({error})")
 
 
 def _report(request: ExportRequest, receipt: Receipt) -> None:

@@ -1,10 +1,10 @@
-"""A message as the Functions host delivers it: opened for, handled, and settled by what the function does."""
+"""Edge: a message that the Functions host delivers. The function's return or exception settles it."""
 
 import os
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from threading import Event, Lock
+from threading import Lock
 
 import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
@@ -12,32 +12,32 @@ from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActio
 from contracts.message import attempt_of, job_of, trace_of
 from settings import Settings
 from telemetry.events import name_deliveries
-from worker.assemble import open_exporter
-from worker.export import Exporter
-from worker.message.delivery import Delivery, handle_message, under_way
+from worker.assemble import open_worker
+from worker.cancellation import Cancellation
+from worker.message.delivery import Delivery, Worker, delivery_context, handle_message
 from worker.message.retry import RetryQueue
 from worker.message.settle import settle
 
-# Azure ends a worker by killing it: nobody ever cancels an export here.
-_NEVER = Event()
+# Azure ends a worker by killing it: nothing ever cancels an export here.
+_NEVER = Cancellation()
 
 
-# What the process opened, at its first message and for the rest of its life: it has no moment to close it.
+# Opened at the first message and never closed: Azure gives the process no moment for it.
 _process = ExitStack()
 _opening = Lock()
 
 
 @cache
-def _opened() -> tuple[Exporter, RetryQueue]:
+def _opened() -> tuple[Worker, RetryQueue]:
     settings = Settings.from_env(os.environ)
     name_deliveries()
-    return _process.enter_context(open_exporter(settings)), RetryQueue(settings)
+    return _process.enter_context(open_worker(settings)), RetryQueue(settings)
 
 
 def deliver(message: func.ServiceBusMessage, actions: ServiceBusMessageActions, context: func.Context) -> None:
-    """One message that the host delivers → one export, and the message settled."""
+    """One delivered message → one export and one settlement."""
     with _opening:
-        exporter, retries = _opened()
+        worker, retries = _opened()
     delivery = Delivery(
         body=message.get_body(),
         message_id=message.message_id or "",
@@ -49,8 +49,9 @@ def deliver(message: func.ServiceBusMessage, actions: ServiceBusMessageActions, 
         job=job_of(message.application_properties),
     )
     call = context.trace_context
-    with under_way(delivery, trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state})):
-        settle(HostSettler(message, actions, delivery, retries), handle_message(delivery, exporter, _NEVER))
+    with delivery_context(delivery, trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state})):
+        settlement = handle_message(delivery, worker, _NEVER)
+        settle(HostSettler(message, actions, delivery, retries), settlement, delivery.attempt)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
@@ -59,11 +60,11 @@ def _in_utc(moment: datetime | None) -> datetime | None:
 
 
 class LeftToTheHostError(Exception):
-    """Raised to make the host abandon the message; after MaxDeliveryCount deliveries it is dead-lettered."""
+    """Makes the host abandon the message; it is dead-lettered after MaxDeliveryCount deliveries."""
 
 
 class HostSettler:
-    """Settles by what the function does: a return completes, an exception abandons; only dead-lettering is a call."""
+    """Settles through the function: its return completes, its exception abandons; only dead-lettering is a call."""
 
     def __init__(
         self,
@@ -85,13 +86,13 @@ class HostSettler:
         raise LeftToTheHostError("the message goes back to the queue")
 
     def dead_letter(self, reason: str, description: str) -> None:
-        """Through the host's settlement service; where a host has none, raises, so that the delivery count decides."""
+        """Through the host's settlement service; raises if the host has none, so that the delivery count decides."""
         try:
             self._actions.deadletter(self._message, reason, description)
-        except Exception as error:  # noqa: BLE001  # the SDK wraps whatever happened, in a class of a beta
+        except Exception as error:  # noqa: BLE001  # the beta SDK wraps every error in a class of its own
             # Some hosts answer "Service is unimplemented" (dotnet-worker#3332).
             raise LeftToTheHostError(f"{reason}: {description} (could not be dead-lettered at once: {error})") from None
 
-    def schedule_clone(self, delay: timedelta) -> None:
-        """A copy with the next attempt's number, `delay` from now."""
-        self._retries.schedule(self._delivery, delay)
+    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
+        """A copy that carries `attempt`, `delay` from now."""
+        self._retries.schedule(self._delivery, delay, attempt)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -24,7 +23,8 @@ def ours(*, streams: int | None = None, is_warm: bool = False, is_compiled: bool
 
     def steps(job: Job) -> Iterator[None]:
         from settings import Settings
-        from worker.assemble import open_exporter
+        from worker.assemble import open_worker
+        from worker.cancellation import Cancellation
         from worker.message.delivery import Delivery, handle_message
         from worker.message.settlement import Complete
         from worker.native import library
@@ -33,11 +33,11 @@ def ours(*, streams: int | None = None, is_warm: bool = False, is_compiled: bool
             library.PATH = Path("switched-off")
         assert (library.why_not() is None) is is_compiled, library.why_not()
         connections = {"TAILRACE_POOL_SIZE": str(streams)} if streams and streams > 4 else {}
-        with open_exporter(Settings.from_env(os.environ | connections)) as exporter:
+        with open_worker(Settings.from_env(os.environ | connections)) as worker:
 
             def export(blob: str) -> None:
                 body = _request(job, blob, streams, output).to_body()
-                settlement = handle_message(Delivery(body, str(uuid4()), 1, 1), exporter, Event())
+                settlement = handle_message(Delivery(body, str(uuid4()), 1, 1), worker, Cancellation())
                 assert isinstance(settlement, Complete), settlement
 
             if is_warm:

@@ -7,20 +7,20 @@ import psycopg
 
 from contracts.errors import SourceRejected, SourceUnavailable
 
-# SQLSTATE or its class → (reason, what to do next). Anything that is not here may pass by itself.
+# SQLSTATE or its class → (reason, advice). Any other error may pass by itself.
 _REJECTED = {
     "42P01": ("TableMissing", "create it, or correct schema and table in jobs.toml"),
     "3F000": ("SchemaMissing", "create it, or correct schema in jobs.toml"),
     "42703": ("ColumnMissing", "create it, or correct columns or window.column in jobs.toml"),
     "42501": ("PrivilegeMissing", "`tailrace grants` prints the statements that grant it"),
     "25006": ("QueryWrites", "an export runs read-only; take what writes out of the query"),
-    "22": ("QueryFails", "the query fails on its data; run it in psql and mend it"),
+    "22": ("QueryFails", "the query fails on its data; run it in psql and correct it"),
     "42": ("StatementRefused", "correct the job in jobs.toml"),
     "0A": ("NotSupported", "PostgreSQL cannot COPY this"),
     "54": ("TooLarge", "a row or statement is over PostgreSQL's limits; export fewer columns"),
 }
 _LOGIN = ("28", "3D")
-# libpq keeps no SQLSTATE of a connection that the server refused, only the words.
+# libpq gives no SQLSTATE of a connection that the server refused, only words.
 _REFUSALS = {
     "password authentication failed": "28P01",
     "authentication failed": "28000",
@@ -32,7 +32,7 @@ _REFUSALS = {
 
 
 class Trouble(NamedTuple):
-    """What PostgreSQL or libpq said, in a form that passes between processes."""
+    """An error of PostgreSQL or libpq as plain values."""
 
     sqlstate: str
     cause: str
@@ -40,7 +40,7 @@ class Trouble(NamedTuple):
 
     @classmethod
     def of(cls, error: psycopg.Error) -> Self:
-        """The first line of what the server, else the client, says."""
+        """The first line of the server's message, else of the client's."""
         cause = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
         return cls(error.sqlstate or _of_refusal(cause), cause, error.diag.message_hint or "")
 
@@ -58,9 +58,9 @@ def _of_refusal(cause: str) -> str:
 def translated(trouble: Trouble, subject: str) -> SourceRejected | SourceUnavailable:
     """The error of an export of `subject`, with SQLSTATE, cause and what to do next.
 
-    >>> translated(Trouble("42P01", 'relation "a.b" does not exist', ""), "a.b")
-    SourceRejected('export of a.b was refused: relation "a.b" does not exist (SQLSTATE 42P01); \
-create it, or correct schema and table in jobs.toml')
+    >>> print(translated(Trouble("42P01", 'relation "a.b" does not exist', ""), "a.b").explained)
+    export of a.b was refused: relation "a.b" does not exist (SQLSTATE 42P01); create it, or correct schema and table \
+in jobs.toml
     """
     state, cause, hint = trouble
     if hint and state.startswith("42"):
@@ -71,7 +71,8 @@ create it, or correct schema and table in jobs.toml')
     known = _REJECTED.get(state) or _REJECTED.get(state[:2])
     if known is not None:
         reason, advice = known
-        return SourceRejected(f"export of {subject} was refused: {cause} (SQLSTATE {state}); {advice}", reason=reason)
+        says = f"export of {subject} was refused: {cause} (SQLSTATE {state})"
+        return SourceRejected(says, advice=advice, reason=reason)
     code = f" (SQLSTATE {state})" if state else ""
     return SourceUnavailable(f"export of {subject} failed: {cause}{code}", reason=_transient_reason(state))
 

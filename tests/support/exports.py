@@ -3,14 +3,13 @@
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Event
 
 from azure.storage.blob import ContainerClient
 
 from contracts.receipt import Receipt
 from contracts.request import ExportRequest
-from worker.export import Exporter
-from worker.message.delivery import Delivery, handle_message
+from worker.cancellation import Cancellation
+from worker.message.delivery import Delivery, Worker, handle_message
 from worker.message.settlement import Settlement
 
 NO_JOBS = '[[job]]\nname = "none"\nquery = "select 1"\nblob = "none/{run}"\n'
@@ -20,13 +19,13 @@ NO_JOBS = '[[job]]\nname = "none"\nquery = "select 1"\nblob = "none/{run}"\n'
 class Exports:
     """Does what a message asks for, and looks at what came of it."""
 
-    exporter: Exporter
+    worker: Worker
     container: ContainerClient
-    cancelled: Event = field(default_factory=Event)
+    cancelled: Cancellation = field(default_factory=Cancellation)
 
     def handle(self, request: ExportRequest, attempt: int = 1) -> Settlement:
         delivery = Delivery(request.to_body(), str(request.request_id), 1, attempt)
-        return handle_message(delivery, self.exporter, self.cancelled)
+        return handle_message(delivery, self.worker, self.cancelled)
 
     def csv(self, name: str = "x/1.csv.gz") -> bytes:
         return gzip.decompress(self.container.download_blob(name).readall())

@@ -61,7 +61,7 @@ def test_an_empty_environment_names_everything_that_is_missing() -> None:
 
 def test_a_variable_that_is_set_to_nothing_is_not_set() -> None:
     assert "PGHOST is missing" in "\n".join(problems_of({**BY_PASSWORD, "PGHOST": ""}))
-    assert Settings.from_env({**BY_PASSWORD, "TAILRACE_MAX_ATTEMPTS": ""}).max_attempts == 5
+    assert Settings.from_env({**BY_PASSWORD, "TAILRACE_MAX_ATTEMPTS": ""}).max_attempts == 10
 
 
 @pytest.mark.parametrize(

@@ -18,18 +18,21 @@ if TYPE_CHECKING:
 
 
 class Staging:
-    """Where the blocks of one upload go; at most STAGERS of them are under way. Safe for threads.
+    """Stages the blocks of one upload, at most STAGERS at a time. Safe for threads.
 
-    Buffers are filled, staged and filled again: allocating and freeing them for each block would leave holes
-    in the heap and memory would grow with the blob.
+    Buffers are filled, staged and filled again: allocating and freeing them for each block would fragment
+    the heap, and memory would grow with the blob.
     """
 
     def __init__(self, blob: "BlobClient", subject: str, threads: ThreadPoolExecutor) -> None:
         self.blob = blob
         self.subject = subject
+        # Counted by all writing threads without a lock: it decides sizes only, and may be off by a few.
         self._blocks = 0
         self._threads = threads
+        # Acquired by writing threads, released by staging ones.
         self._free = Semaphore(STAGERS)
+        # Staging threads put buffers back, writing ones take them.
         self._buffers: SimpleQueue[bytearray] = SimpleQueue()
 
     def buffer(self) -> bytearray:
@@ -43,17 +46,17 @@ class Staging:
         return bytearray(size)
 
     def stage(self, block_id: str, buffer: bytearray, size: int) -> Future[None]:
-        """Puts the first `size` bytes as one block, in a thread; waits here for one that is free."""
+        """Puts the first `size` bytes as one block, in a thread; waits until one is free."""
         self._free.acquire()
         staged = self._threads.submit(self._put_block, block_id, buffer, size)
         staged.add_done_callback(lambda _: self._free.release())
         return staged
 
     def too_large(self) -> SinkRejected:
-        """The error of a blob that would have too many blocks."""
+        """The error of a blob with too many blocks."""
         return SinkRejected(
-            f"upload of {self.subject!r} was stopped: a blob holds at most {MAX_BLOCKS:,} blocks; "
-            "export it by smaller windows",
+            f"upload of {self.subject!r} was stopped: a blob holds at most {MAX_BLOCKS:,} blocks",
+            advice="export it by smaller windows",
             reason="BlobTooLarge",
         )
 
@@ -65,7 +68,7 @@ class Staging:
 
 
 class PartUpload:
-    """A run of bytes of the blob, for one thread."""
+    """One part of the blob, written by one thread."""
 
     def __init__(self, staging: Staging, prefix: str) -> None:
         self._staging = staging
@@ -98,9 +101,9 @@ class PartUpload:
                 self._stage()
 
     def finished(self, rows: int, csv_bytes: int) -> Part:
-        """What the receipt says of this part, to which nothing is written any more."""
+        """What the receipt says of this part; nothing is written to it after this."""
         if self.block_ids:
-            # A buffer is not to wait for the commit while other parts are written.
+            # Or its buffer would wait for the commit while other parts are written.
             self.stage_rest()
         return Part(rows=rows, csv_bytes=csv_bytes, blob_bytes=self._bytes, sha256=self._digest.hexdigest())
 
@@ -114,17 +117,17 @@ class PartUpload:
         for staged in self._staged:
             staged.result()
 
-    def settle(self) -> None:
-        """Waits until no thread works for this part any more."""
+    def drain(self) -> None:
+        """Waits until no thread works for this part."""
         wait(self._staged)
 
     def _stage(self) -> None:
         if len(self.block_ids) == MAX_BLOCKS:
             raise self._staging.too_large()
-        under_way = [staged for staged in self._staged if not staged.done()]
+        unfinished = [staged for staged in self._staged if not staged.done()]
         for staged in self._staged:
-            if staged not in under_way:
+            if staged not in unfinished:
                 staged.result()
         self.block_ids.append(f"{self._prefix}-{len(self.block_ids):06d}")
-        self._staged = [*under_way, self._staging.stage(self.block_ids[-1], self._buffer, self._filled)]
+        self._staged = [*unfinished, self._staging.stage(self.block_ids[-1], self._buffer, self._filled)]
         self._buffer, self._filled = bytearray(), 0

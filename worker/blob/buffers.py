@@ -1,7 +1,7 @@
 """The one place where buffers are sized, with the reasons.
 
-One export holds a block for each stream and STAGERS more on their way, and a few CHUNK_BYTES for each stream, in
-all about 4 MiB * (streams + STAGERS) + 3 MiB * streams; plus its largest row a few times over.
+One export holds a block for each stream, STAGERS more that are being staged, and a few CHUNK_BYTES for each stream:
+about 4 MiB * (streams + STAGERS) + 3 MiB * streams; plus its largest row a few times over.
 """
 
 # What is compressed at a time. Python's cost per chunk vanishes above 256 KiB; the last of the CPU's caches
@@ -14,7 +14,7 @@ BLOCK_BYTES = 4 << 20
 DOUBLE_AFTER = 8_192
 MAX_BLOCKS = 50_000
 
-# Blocks of one export that are staged at once: while some are on their way the next are filled.
+# Blocks of one export that are staged at once, while the next ones are filled.
 STAGERS = 2
 
 # An export has one more part for each of these: some 0.5 s of work, beside which a part's connection is little.
@@ -23,8 +23,8 @@ PART_BYTES = 96 << 20
 # What each part's line in the receipt leaves room for in the 8 KB of a blob's metadata.
 MAX_PARTS = 32
 
-# One row group of Parquet, as PostgreSQL sends its rows: a larger one makes the file little smaller. A stream has one
-# that is filled and one that waits, and one of all streams is encoded.
+# One row group of Parquet, in bytes as PostgreSQL sends them: a larger one makes the file little smaller. Each stream
+# fills one while another waits, and one of all streams is being encoded.
 GROUP_BYTES = 8 << 20
 
 # More would only wait for the one thread that encodes.

@@ -25,7 +25,7 @@ class BlobChangedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A blob that is there: its entity tag, and its receipt where Tailrace wrote it."""
+    """A blob that is there: its entity tag, and its receipt if Tailrace wrote it."""
 
     etag: str
     receipt: Receipt | None
@@ -58,12 +58,12 @@ class Sink:
 
     @contextmanager
     def upload(self, name: str, replacing: Found | None) -> Iterator["Upload"]:
-        """An upload that only `commit` makes visible; leaving waits until no thread works for it any more."""
+        """An upload that only `commit` makes visible; leaving waits until no thread works for it."""
         upload = Upload(self._container.get_blob_client(name), self._subject(name), self._stagers, replacing)
         try:
             yield upload
         finally:
-            upload.settle()
+            upload.drain()
 
     def _subject(self, name: str) -> str:
         return f"{self._container.container_name}/{name}"
@@ -77,17 +77,18 @@ class Upload:
         self._replacing = replacing
         # Ids of one blob are of one length, and no other attempt's: two writers never touch each other's blocks.
         self._attempt = uuid4().hex[:24]
+        # Each thread adds its own keys; read by the thread that commits, once all have ended.
         self._parts: dict[int, PartUpload] = {}
 
     def part(self, index: int) -> "PartUpload":
-        """The part of this number; each is written by one thread at a time."""
+        """The part of this number. One thread at a time writes a part; several write several parts."""
         part = self._parts[index] = PartUpload(self._staging, f"{self._attempt}-{index:04d}")
         return part
 
     def commit(self, receipt: Receipt, content_type: str) -> None:
         """Makes the whole blob visible with its receipt, in one request that succeeds or changes nothing.
 
-        Raises BlobChangedError where another writer was first.
+        Raises BlobChangedError if another writer was first.
         """
         parts = [part for _, part in sorted(self._parts.items())]
         blob = self._staging.blob
@@ -96,7 +97,7 @@ class Upload:
             # Put Blob is atomic too, takes the same conditions, and is one request instead of two. Only a single
             # part gets here without a block, or parts that are small together.
             data = b"".join(part.rest for part in parts)
-            with storage_errors("commit", self._staging.subject), _changes_told():
+            with storage_errors("commit", self._staging.subject), _changes_noticed():
                 blob.upload_blob(data, length=len(data), **options)
             return
         for part in parts:
@@ -108,13 +109,13 @@ class Upload:
             raise self._staging.too_large()
         from azure.storage.blob import BlobBlock
 
-        with storage_errors("commit", self._staging.subject), _changes_told():
+        with storage_errors("commit", self._staging.subject), _changes_noticed():
             blob.commit_block_list([BlobBlock(block_id) for block_id in block_ids], **options)
 
-    def settle(self) -> None:
-        """Waits until no thread works for this upload any more."""
+    def drain(self) -> None:
+        """Waits until no thread works for this upload."""
         for part in self._parts.values():
-            part.settle()
+            part.drain()
 
     def _options(self, receipt: Receipt, content_type: str) -> dict[str, Any]:
         from azure.core import MatchConditions
@@ -130,7 +131,7 @@ class Upload:
 
 
 @contextmanager
-def _changes_told() -> Iterator[None]:
+def _changes_noticed() -> Iterator[None]:
     from azure.core.exceptions import HttpResponseError
 
     try:

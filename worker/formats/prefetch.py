@@ -1,55 +1,58 @@
-"""What a thread reads ahead of the one that writes it."""
+"""Prefetch: a thread produces items while another one consumes them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from threading import Condition, Thread
 from typing import override
 
-from worker.source.copy_out import Cancellation, stop_if
+from worker.cancellation import Cancellation
 
 
 @contextmanager
-def ahead[Item](produce: Callable[[Cancellation], Iterator[Item]], cancelled: Cancellation) -> Iterator[Iterator[Item]]:
-    """What `produce` yields, which a thread runs: one item is taken, one waits, and one is under way.
+def prefetch[Item](
+    produce: Callable[[Cancellation], Iterator[Item]], cancelled: Cancellation
+) -> Iterator[Iterator[Item]]:
+    """The items of `produce`, which runs in a thread: one item is taken, one waits, and one is being produced.
 
-    It is given what tells when to stop: the export is cancelled, or the block has been left. The iterator raises what
-    producing met, and ExportInterrupted once it is cancelled.
+    The cancellation that `produce` gets is set when the block ends. The iterator raises what producing raised, and
+    ExportInterrupted if `cancelled` is set.
     """
-    items: _Ahead[Item] = _Ahead(cancelled)
+    items: _Items[Item] = _Items(cancelled)
     thread = Thread(target=items.run, args=(produce,), name="read", daemon=True)
     thread.start()
     try:
         yield items
     finally:
-        items.end(None)
+        items.stop()
         thread.join()
 
 
-class _Ahead[Item](Iterator[Item]):
-    """Items between two threads. It keeps none that it has given away: one may be as large as a gigabyte."""
+class _Items[Item](Iterator[Item]):
+    """Passes items from the producing thread to the consuming one; holds no taken item, which may be large."""
 
     def __init__(self, cancelled: Cancellation) -> None:
         self._cancelled = cancelled
+        # Set by the consumer when it needs no more, read by the producer.
+        self._unwanted = cancelled.child()
+        # Guards the fields below, and is notified of each change.
         self._changed = Condition()
+        # The producer appends at most one, the consumer takes it.
         self._waiting: list[Item] = []
+        # Written once, by whichever thread ends the items; read by both.
         self._ended = False
         self._error: Exception | None = None
-
-    def is_set(self) -> bool:
-        """Whether producing is to stop."""
-        return self._ended or self._cancelled.is_set()
 
     @override
     def __next__(self) -> Item:
         while True:
-            stop_if(self._cancelled)
+            self._cancelled.raise_if_set()
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting or self._ended, timeout=1.0)
                 if self._waiting:
                     self._changed.notify_all()
                     return self._waiting.pop()
                 if self._ended:
-                    # Not kept here: with its traceback it would keep what was read when it struck, in a circle.
+                    # Not held here: its traceback refers to what was read when it was raised, in a circle.
                     error, self._error = self._error, None
                     try:
                         raise error or StopIteration
@@ -57,23 +60,27 @@ class _Ahead[Item](Iterator[Item]):
                         del error
 
     def run(self, produce: Callable[[Cancellation], Iterator[Item]]) -> None:
-        """Produces until there are no more, or nobody wants them."""
+        """Produces until there are no more items, or the consumer wants no more."""
         error: Exception | None = None
         try:
-            with closing(produce(self)) as items:  # type: ignore[type-var]  # a generator
+            with closing(produce(self._unwanted)) as items:  # type: ignore[type-var]  # a generator
                 for item in items:
                     self._put(item)
-                    # It is the taker's now: its memory is given back as soon as that is done with it.
+                    # The consumer owns it now: its memory is freed as soon as the consumer drops it.
                     del item
-        except Exception as raised:  # noqa: BLE001  # passed on to the thread that takes
+        except Exception as raised:  # noqa: BLE001  # passed on to the consuming thread
             error = raised
         try:
-            self.end(error)
+            self._end(error)
         finally:
             del error
 
-    def end(self, error: Exception | None) -> None:
-        """Says that no more items come; `error` is what stopped them."""
+    def stop(self) -> None:
+        """Ends producing; the consumer takes no more."""
+        self._unwanted.set()
+        self._end(None)
+
+    def _end(self, error: Exception | None) -> None:
         with self._changed:
             if not self._ended:
                 self._ended, self._error = True, error
@@ -84,4 +91,4 @@ class _Ahead[Item](Iterator[Item]):
             self._changed.wait_for(lambda: self._ended or not self._waiting)
             self._waiting.append(item)
             self._changed.notify_all()
-        stop_if(self)
+        self._unwanted.raise_if_set()

@@ -1,26 +1,20 @@
-"""One delivery → one settlement. Holds the one broad except."""
+"""One delivery → one settlement."""
 
-import logging
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from threading import Event
-from typing import assert_never
+from datetime import datetime
 
-from contracts.errors import TailraceError
 from contracts.message import Carrier
-from contracts.request import ExportRequest, parse_request
-from telemetry import catalogue
-from telemetry.events import event
-from telemetry.fields import keep, kept
-from telemetry.metrics import record
-from telemetry.traces import NOWHERE, Origin, annotate, failed, span
-from worker.export import Exported, Exporter, run_export
-from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
-from worker.message.verdict import settlement_for
-
-_log = logging.getLogger(__name__)
+from contracts.request import parse_request
+from telemetry.fields import context
+from telemetry.traces import NOWHERE, Origin, span
+from worker.cancellation import Cancellation
+from worker.export import Exporter, run_export
+from worker.message import report
+from worker.message.settlement import Complete, Settlement
+from worker.message.verdict import RetryPolicy, settlement_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,84 +34,39 @@ class Delivery:
     job: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What every delivery of a process shares."""
+
+    exporter: Exporter
+    retry: RetryPolicy
+
+
 @contextmanager
-def under_way(delivery: Delivery, call: Carrier = NOWHERE.call) -> Iterator[None]:
-    """For the block, in which it is handled and settled: its span, and its name on every line that is logged.
+def delivery_context(delivery: Delivery, call: Carrier = NOWHERE.call) -> Iterator[None]:
+    """For the block that handles and settles a delivery: its span, and its fields on every line that is logged.
 
     `call` is the W3C context of the host's call that hands it over, if there is one.
     """
     origin = Origin(delivery.trace, call)
     with (
         span("process", "consumer", origin, message_id=delivery.message_id, attempt=delivery.attempt) as process,
-        kept(attempt=delivery.attempt, trace_id=process.trace_id),
+        context(attempt=delivery.attempt, trace_id=process.trace_id),
     ):
         yield
 
 
-def handle_message(delivery: Delivery, exporter: Exporter, cancelled: Event) -> Settlement:
-    """Exports what the message asks for, and says what is to become of the message. Never raises."""
-    job: str | None = None
+def handle_message(delivery: Delivery, worker: Worker, cancelled: Cancellation) -> Settlement:
+    """Exports what the message asks for, and decides how to settle the message. Never raises."""
+    job = delivery.job
     try:
         request = parse_request(delivery.body)
         job = request.job
-        _name(request, delivery)
-        with span("export", request_id=str(request.request_id), job=job, attempt=delivery.attempt) as export:
-            done = run_export(request, exporter, cancelled)
-            export.set(outcome=done.outcome, rows=done.receipt.rows, bytes=done.receipt.blob_bytes)
-            export.set(csv_bytes=done.receipt.csv_bytes, parts=len(done.receipt.parts))
-        _measure(done)
-        settlement: Settlement = Complete(done.outcome)
+        with report.began(request, delivery.attempt, delivery.enqueued_at) as export:
+            done = run_export(request, worker.exporter, cancelled)
+            export.done(done)
     except Exception as error:  # noqa: BLE001  # whatever it is, the message must be settled and the worker stay up
-        settlement = settlement_for(error, delivery.attempt, exporter.retry)
-        _report(error, delivery, settlement)
-    _count(settlement, job)
-    return settlement
-
-
-def _name(request: ExportRequest, delivery: Delivery) -> None:
-    """Says whose delivery it is, from here on, and how long it waited."""
-    keep(request_id=request.request_id, job=request.job)
-    annotate(request_id=str(request.request_id), job=request.job)
-    if delivery.enqueued_at is not None:
-        waited = datetime.now(UTC) - delivery.enqueued_at
-        record(catalogue.QUEUE_AGE, max(0.0, waited.total_seconds()), job=request.job)
-
-
-def _measure(done: Exported) -> None:
-    """Of an export that was done just now; the receipt of a blob that was there already tells of another one."""
-    receipt = done.receipt
-    if done.outcome == "exported":
-        record(catalogue.ROWS, receipt.rows, job=receipt.job)
-        record(catalogue.BYTES, receipt.blob_bytes, job=receipt.job)
-        record(catalogue.SECONDS, (receipt.exported_at - receipt.started_at).total_seconds(), job=receipt.job)
-
-
-def _count(settlement: Settlement, job: str | None) -> None:
-    match settlement:
-        case Complete(outcome):
-            record(catalogue.EXPORTS, 1, job=job, outcome=outcome)
-            annotate(outcome=outcome)
-        case RetryLater(reason=reason):
-            record(catalogue.RETRIES, 1, job=job, reason=reason)
-            failed("retry", reason)
-        case DeadLetter(reason=reason):
-            record(catalogue.DEAD_LETTERS, 1, job=job, reason=reason)
-            failed("dead-letter", reason)
-        case Abandon(reason=reason):
-            failed("abandoned", reason)
-        case _:
-            assert_never(settlement)
-
-
-def _report(error: Exception, delivery: Delivery, settlement: Settlement) -> None:
-    event(
-        _log,
-        logging.WARNING,
-        "export failed",
-        message_id=delivery.message_id,
-        fate=type(settlement).__name__,
-        reason=getattr(settlement, "reason", None),
-        error=error.explained if isinstance(error, TailraceError) else str(error),
-    )
-    if not isinstance(error, TailraceError):
-        _log.error("a fault of Tailrace itself, please report it", exc_info=error)
+        settlement = settlement_for(error, delivery.attempt, worker.retry, spread=random.random())  # noqa: S311
+        report.failed(error, delivery.message_id, job, settlement)
+        return settlement
+    return Complete(done.outcome)

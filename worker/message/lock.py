@@ -1,4 +1,4 @@
-"""Edge: keeps the lock of one message while it is worked on."""
+"""Edge: holds the lock of one message while its export runs."""
 
 import logging
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from telemetry.events import event
+from worker.cancellation import Cancellation
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
@@ -17,13 +18,16 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def kept_lock(receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage", lost: Event) -> Iterator[None]:
-    """Renews the lock at half its life until the block ends; sets `lost` once it cannot be kept.
+def held_lock(
+    receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage", cancelled: Cancellation
+) -> Iterator[None]:
+    """Renews the lock at half its life until the block ends; sets `cancelled` once the lock is lost.
 
-    Our own and not the SDK's AutoLockRenewer: that one may renew while the message is being settled, on
-    a connection which two threads cannot share, and gives up after five minutes unless told otherwise.
-    When the block ends the receiver is this thread's alone again.
+    The SDK's AutoLockRenewer does not serve: it may renew while the message is being settled, on a connection that
+    two threads cannot share, and it gives up after five minutes by default. After the block only this thread uses the
+    receiver.
     """
+    # `done` is set by this thread and read by the renewing one. `using` is held by whichever thread uses the receiver.
     done, using = Event(), Lock()
 
     def renew() -> None:
@@ -32,10 +36,10 @@ def kept_lock(receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessag
                 if done.is_set():
                     return
                 if not _renewed(receiver, message):
-                    lost.set()
+                    cancelled.set()
                     return
 
-    # In the delivery's context, so that what is logged there names the delivery.
+    # In the delivery's context, so that its log lines name the delivery.
     renewer = Thread(target=copy_context().run, args=(renew,), name="lock", daemon=True)
     renewer.start()
     try:
@@ -47,18 +51,18 @@ def kept_lock(receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessag
 
 
 def _half_life(message: "ServiceBusReceivedMessage") -> float:
-    """Seconds; the lock's length is not told, so half of what is left, and not less than one second."""
+    """Seconds: half of what is left of the lock, and at least one second. The lock's whole length is not known."""
     until = message.locked_until_utc
     return max(1.0, (until - datetime.now(UTC)).total_seconds() / 2) if until else 15.0
 
 
 def _renewed(receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> bool:
-    """Whether the lock is still ours; a failure to renew while it is still running is tried again."""
+    """Whether the lock is still ours. A failure to renew is tried again while the lock has not run out."""
     from azure.servicebus.exceptions import MessageLockLostError
 
     try:
         receiver.renew_message_lock(message, timeout=10)
-    except Exception as error:  # noqa: BLE001  # the SDK lets out whatever its parts meet; a lost lock must be told
+    except Exception as error:  # noqa: BLE001  # the SDK raises whatever its parts raise; a lost lock must be noticed
         until = message.locked_until_utc
         is_lost = isinstance(error, MessageLockLostError) or until is None or until <= datetime.now(UTC)
         event(_log, logging.WARNING, "lock not renewed", message_id=message.message_id, lost=is_lost, error=str(error))

@@ -17,18 +17,18 @@ class RetryQueue:
         self._settings = settings
         self._lock = Lock()
 
-    def schedule(self, delivery: Delivery, delay: timedelta) -> None:
-        """Enqueues a copy with the next attempt's number `delay` from now. Raises QueueUnavailable.
+    def schedule(self, delivery: Delivery, delay: timedelta, attempt: int) -> None:
+        """Enqueues a copy that carries `attempt`, `delay` from now. Raises QueueUnavailable.
 
-        A connection for each call: retries are rare, and an idle one would be closed by the service anyway.
+        Each call connects anew: retries are rare, and the service closes an idle connection anyway.
         """
         from azure.servicebus import ServiceBusMessage
 
         clone = ServiceBusMessage(
             delivery.body,
-            message_id=retry_id(delivery.message_id, delivery.attempt + 1, delivery.sequence_number),
+            message_id=retry_id(delivery.message_id, attempt, delivery.sequence_number),
             content_type=CONTENT_TYPE,
-            application_properties=properties(delivery.job, delivery.trace, delivery.attempt + 1),
+            application_properties=properties(delivery.job, delivery.trace, attempt),
         )
         with (
             self._lock,

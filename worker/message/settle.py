@@ -1,4 +1,4 @@
-"""Carries a settlement out, in the one order in which no request can be lost."""
+"""Carries a settlement out in the only order that loses no request."""
 
 from datetime import timedelta
 from typing import Protocol, assert_never
@@ -18,17 +18,20 @@ class Settler(Protocol):
     def dead_letter(self, reason: str, description: str) -> None:
         """The message goes to the dead-letter queue."""
 
-    def schedule_clone(self, delay: timedelta) -> None:
-        """A copy with the next attempt's number is enqueued `delay` from now."""
+    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
+        """A copy that carries `attempt` is enqueued `delay` from now."""
 
 
-def settle(settler: Settler, settlement: Settlement) -> None:
-    """Settles one message. Clone first, complete then: a crash in between repeats a request, and never loses one."""
+def settle(settler: Settler, settlement: Settlement, attempt: int) -> None:
+    """Settles the message whose delivery was `attempt`.
+
+    The clone is scheduled before the message is completed: a crash in between repeats a request and never loses one.
+    """
     match settlement:
         case Complete():
             settler.complete()
-        case RetryLater(delay):
-            settler.schedule_clone(delay)
+        case RetryLater(delay, costs_attempt=costs_attempt):
+            settler.schedule_clone(delay, attempt + costs_attempt)
             settler.complete()
         case Abandon():
             settler.abandon()

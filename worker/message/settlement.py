@@ -13,23 +13,26 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """A clone with the next attempt's number is scheduled `delay` from now, then this one is completed."""
+    """A clone is scheduled `delay` from now, then this message is completed. It carries the next attempt's number, or
+    this one's if the retry costs no attempt.
+    """
 
     delay: timedelta
     reason: str
     description: str
+    costs_attempt: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Abandon:
-    """The message goes back to the queue at once: this process is stopping, the request is fine."""
+    """The message goes back to the queue at once: this process is stopping, and nothing is wrong with the request."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """The message goes to the dead-letter queue. Service Bus takes 4,096 characters of each field."""
+    """The message goes to the dead-letter queue. Each field has at most 4,096 characters."""
 
     reason: str
     description: str

@@ -1,16 +1,17 @@
-"""Edge: one transaction's view of the database, and the bytes that COPY sends out of it."""
+"""Edge: the bytes that one COPY sends."""
 
 import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import pq, sql
 
-from contracts.errors import ExportIncomplete, ExportInterrupted
+from contracts.errors import ExportIncomplete
 from worker.blob.buffers import CHUNK_BYTES, GROUP_BYTES
+from worker.cancellation import Cancellation
 from worker.native.columns import Columns, ColumnType
 from worker.native.library import Native, native
 from worker.native.rows import open_rows
@@ -18,37 +19,8 @@ from worker.native.rows import open_rows
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# How often an export that waits for rows looks whether it is to stop.
+# How often an export that waits for rows checks whether it is cancelled.
 _LOOK_UP_MS = 1000
-
-# Sets what the bytes of an export depend on, in the round trip that begins the transaction: row_security=off makes
-# a policy an error where it would leave rows out in silence; synchronize_seqscans=off makes the same data give the
-# same bytes.
-_BEGIN = sql.SQL("""\
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-{shared}SET LOCAL statement_timeout = {statement_ms};
-SET LOCAL lock_timeout = {lock_ms};
-SET LOCAL idle_in_transaction_session_timeout = 0;
-SET LOCAL row_security = off;
-SET LOCAL synchronize_seqscans = off;
-SET LOCAL timezone = 'UTC';
-SET LOCAL datestyle = 'ISO';
-SET LOCAL intervalstyle = 'postgres';
-SET LOCAL bytea_output = 'hex';
-SET LOCAL extra_float_digits = 1""")
-
-
-class Cancellation(Protocol):
-    """Tells whether an export is to stop; threading.Event is one."""
-
-    def is_set(self) -> bool:
-        """Whether it is to stop."""
-
-
-def begin_statement(statement_ms: int, lock_ms: int, shared: str | None = None) -> sql.Composed:
-    """Begins a read-only repeatable-read transaction; `shared` is another one's exported snapshot to see the same."""
-    taken = sql.SQL("SET TRANSACTION SNAPSHOT {};\n").format(sql.Literal(shared)) if shared else sql.SQL("")
-    return _BEGIN.format(statement_ms=statement_ms, lock_ms=lock_ms, shared=taken)
 
 
 @contextmanager
@@ -57,39 +29,33 @@ def copy_out(
 ) -> Iterator["CopyOut"]:
     """Runs a COPY … TO STDOUT; leaving the block by an error cancels it and keeps the connection usable.
 
-    Raises ExportInterrupted where it is cancelled before the first row, which may be long in coming.
+    Raises ExportInterrupted if it is cancelled before the first row, which may be long in coming.
     """
-    is_under_way = Event()
-    watcher = Thread(target=_cancel_if, args=(cancelled, connection, is_under_way), name="watch", daemon=True)
+    has_begun = Event()
+    watcher = Thread(target=_cancel_if, args=(cancelled, connection, has_begun), name="watch", daemon=True)
     watcher.start()
     try:
         with connection.cursor() as cursor, cursor.copy(statement):
-            is_under_way.set()
+            has_begun.set()
             yield CopyOut(connection.pgconn, header=header, cancelled=cancelled)
     except psycopg.errors.QueryCanceled:
-        stop_if(cancelled)
+        cancelled.raise_if_set()
         raise
     finally:
-        is_under_way.set()
+        has_begun.set()
         watcher.join()
 
 
-def _cancel_if(cancelled: Cancellation, connection: psycopg.Connection[Any], is_under_way: Event) -> None:
-    # psycopg gives nothing to wait with until the server has answered, which it does with the first rows only.
-    while not is_under_way.wait(_LOOK_UP_MS / 1000):
+def _cancel_if(cancelled: Cancellation, connection: psycopg.Connection[Any], has_begun: Event) -> None:
+    # psycopg cannot be interrupted before the server answers, which it does with the first rows only.
+    while not has_begun.wait(_LOOK_UP_MS / 1000):
         if cancelled.is_set():
             with suppress(psycopg.Error):
                 connection.cancel_safe(timeout=5)
 
 
-def stop_if(cancelled: Cancellation) -> None:
-    """Raises ExportInterrupted once an export is cancelled."""
-    if cancelled.is_set():
-        raise ExportInterrupted("the export was stopped: its lock is lost or this process is stopping")
-
-
 class CopyOut:
-    """What one COPY sends. `rows` and `bytes` count what has arrived; PostgreSQL sends one message a row."""
+    """The rows of one COPY. `rows` and `bytes` count those that have arrived; PostgreSQL sends one message a row."""
 
     def __init__(self, pgconn: pq.abc.PGconn, *, header: bool, cancelled: Cancellation) -> None:
         self._pgconn = pgconn
@@ -99,11 +65,11 @@ class CopyOut:
         self.bytes = 0
 
     def chunks(self) -> Iterator[memoryview]:
-        """Chunks of CHUNK_BYTES, but for the last; each is valid until the next one is asked for.
+        """Chunks of CHUNK_BYTES, but for the last; each is valid until the next one is taken.
 
-        They are cut at the same places whatever came with what, for what is made of them depends on that.
-        Raises ExportIncomplete where the rows are not as many as the command tag says, and
-        ExportInterrupted once it is cancelled.
+        The same rows give the same chunks however they arrived: a compressor's output depends on them.
+        Raises ExportIncomplete if the rows are not as many as the command tag says, and ExportInterrupted once the
+        export is cancelled.
         """
         library = native()
         for chunk in self._joined_in_c(library) if library else self._joined_in_python():
@@ -114,10 +80,10 @@ class CopyOut:
     def groups(
         self, library: Native, schema: "pa.Schema", types: list[ColumnType], subject: str
     ) -> Iterator["pa.RecordBatch"]:
-        """The rows of a binary COPY in record batches of GROUP_BYTES, or of a row that is larger.
+        """The rows of a binary COPY in record batches of GROUP_BYTES, or of one row that is larger.
 
-        They are cut at the same rows whatever came with what.
-        Raises what chunks() does, and SourceRejected for a value that a column's type cannot hold.
+        The same rows give the same batches however they arrived. Raises what chunks() raises, and SourceRejected for
+        a value that a column's type cannot hold.
         """
         with open_rows(self._pgconn, library) as rows:
             columns = Columns(library, rows, schema, types, subject)
@@ -125,7 +91,7 @@ class CopyOut:
                 is_full = columns.fill(GROUP_BYTES, _LOOK_UP_MS)
                 self.rows, self.bytes = columns.rows, columns.bytes
                 if not rows.is_ended:
-                    stop_if(self._cancelled)
+                    self._cancelled.raise_if_set()
                 if is_full:
                     yield columns.take()
             self._check_command_tag()
@@ -140,14 +106,14 @@ class CopyOut:
             while not rows.is_ended:
                 filled += rows.fill(chunk, filled, _LOOK_UP_MS)
                 self.rows = max(0, rows.messages - self._header)
-                if not rows.is_ended:  # else its result is to be taken, or the connection is of no more use
-                    stop_if(self._cancelled)
+                if not rows.is_ended:  # else its result must be taken, or the connection cannot be used again
+                    self._cancelled.raise_if_set()
                 if filled == len(chunk) or rows.is_ended:
                     yield memoryview(chunk)[:filled]
                     filled = 0
 
     def _joined_in_python(self) -> Iterator[memoryview]:
-        # psycopg's own iteration costs a generator and a wait for each row; this loop only what libpq does.
+        # psycopg's own iteration costs a generator and a wait for each row; this loop costs what libpq does.
         # Never get_copy_data(0): it keeps the GIL while it waits for the server, and with it all other exports.
         get, consume = self._pgconn.get_copy_data, self._pgconn.consume_input
         readable = select.poll()
@@ -172,13 +138,13 @@ class CopyOut:
             if size == 0:
                 # Readable or not, libpq looks for itself: bytes that TLS has decoded make no socket readable.
                 readable.poll(_LOOK_UP_MS)
-                stop_if(self._cancelled)
+                self._cancelled.raise_if_set()
                 consume()
                 size, data = get(1)
         yield memoryview(joined)
 
     def _check_command_tag(self) -> None:
-        """The final result: an error that struck in the middle of the COPY is only seen here."""
+        """Takes the final result: an error in the middle of the COPY shows only here."""
         results = []
         while (result := self._pgconn.get_result()) is not None:
             results.append(result)

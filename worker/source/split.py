@@ -1,4 +1,4 @@
-"""Pure: how many parts an export has, and what each of them selects. Parts never overlap and leave nothing out."""
+"""Pure: how many streams and parts an export has, and what each part selects. Parts never overlap and miss no row."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -11,44 +11,44 @@ from psycopg import sql
 from contracts.request import ExportRequest, TableSource
 from contracts.window import DateWindow, IntegerWindow, TimestamptzWindow, TimestampWindow, Window
 from worker.blob.buffers import MAX_PARTS, PART_BYTES
-from worker.source.layout import Leaf, Survey
+from worker.source.layout import Layout, Leaf
 from worker.source.statement import select_from, within
 
 
 def streams_wanted(request: ExportRequest, estimated_bytes: int, most: int) -> int:
-    """How many parts are to be read at once: as the job says, else one for each PART_BYTES, `most` at most."""
-    return request.streams or max(1, min(most, estimated_bytes // PART_BYTES))
+    """How many streams to read by: what the job says, else one for each PART_BYTES; `most` at most."""
+    return min(most, request.streams or max(1, estimated_bytes // PART_BYTES))
 
 
 def parts_wanted(streams: int, estimated_bytes: int) -> int:
-    """More parts than streams, so that all streams end together though parts differ in size."""
+    """More parts than streams: parts differ in size, and all streams should end together."""
     if streams == 1:
         return 1
     return max(streams, min(MAX_PARTS, max(2 * streams, estimated_bytes // PART_BYTES)))
 
 
 def split(
-    request: ExportRequest, survey: Survey, count: int, quantiles: Iterable[str] = (), most: int = MAX_PARTS
+    request: ExportRequest, layout: Layout, count: int, quantiles: Iterable[str] = (), most: int = MAX_PARTS
 ) -> list[sql.Composed]:
-    """About `count` SELECTs, `most` at most, in the order of their rows; empty where the source cannot be split.
+    """About `count` SELECTs, `most` at most, in the order of their rows; empty if the source cannot be split.
 
     `quantiles` are of the window's column, in its text form.
     """
     assert isinstance(request.source, TableSource)
-    if request.window is not None and survey.kind in {"r", "p", "m"}:
+    if request.window is not None and layout.kind in {"r", "p", "m"}:
         name = sql.Identifier(request.source.schema_name, request.source.table)
         return [
             select_from(name, request.source.columns, within(piece)) for piece in cut(request.window, count, quantiles)
         ]
-    if request.window is not None or not survey.leaves or not survey.has_tid_range_scans:
+    if request.window is not None or not layout.leaves or not layout.has_tid_range_scans:
         return []
     # The parent's columns by name: a partition may have them in another order.
-    columns = request.source.columns or survey.columns
-    return [_union(group, columns) for group in _groups(list(_page_ranges(survey.leaves, count)), most)]
+    columns = request.source.columns or layout.columns
+    return [_union(group, columns) for group in _groups(list(_page_ranges(layout.leaves, count)), most)]
 
 
 def cut(window: Window, count: int, quantiles: Iterable[str] = ()) -> list[Window]:
-    """The window in at most `count` windows side by side: of as many rows each, as far as `quantiles` tell.
+    """The window in at most `count` windows side by side, of as many rows each as far as `quantiles` show.
 
     >>> [(piece.start, piece.end) for piece in cut(IntegerWindow(column="id", start=0, end=10), 3)]
     [(0, 3), (3, 6), (6, 10)]
@@ -59,7 +59,7 @@ def cut(window: Window, count: int, quantiles: Iterable[str] = ()) -> list[Windo
     1
     """
     inner = _values_within(window, quantiles)
-    # Few quantiles in the window say little of how rows lie in it: then it is cut by the clock.
+    # A few quantiles say little about where the rows of the window lie: then it is split evenly.
     cuts = (
         [inner[len(inner) * i // count] for i in range(1, count)] if len(inner) >= 2 * count else _even(window, count)
     )
@@ -80,7 +80,7 @@ def _even(window: Window, count: int) -> list[Any]:
 
 
 def _values_within(window: Window, texts: Iterable[str]) -> list[Any]:
-    """The texts that are values of the window's type and lie in it, ascending; infinity and the like are not."""
+    """The texts that are values of the window's type and lie inside it, ascending; infinity is none."""
     parsers: dict[str, Callable[[str], Any]] = {"integer": int, "date": date.fromisoformat}
     parse = parsers.get(window.type, datetime.fromisoformat)
     inner = []
@@ -96,7 +96,7 @@ type _Range = tuple[Leaf, int, int | None]
 
 
 def _page_ranges(leaves: tuple[Leaf, ...], count: int) -> Iterator[_Range]:
-    """Ranges of pages of about the same size; the last of each leaf is open, for pages that came since."""
+    """Ranges of pages of about the same size; the last one of each leaf is open, for pages that were added since."""
     size = max(1, -(-sum(leaf.pages for leaf in leaves) // count))
     for leaf in leaves:
         begin = 0

@@ -9,7 +9,7 @@ from azure.storage.blob import ContainerClient
 from support.exports import NO_JOBS, Exports, OpenExports
 
 from settings import Settings
-from worker.assemble import open_exporter
+from worker.assemble import open_worker
 
 collect_ignore = ["settling_app"]  # its modules are imported by the worker library only
 
@@ -24,7 +24,7 @@ def open_exports(environ: dict[str, str], container: ContainerClient, tmp_path: 
             file.write_text(jobs)
             quick = {"TAILRACE_CONNECT_TIMEOUT_SECONDS": "5", "TAILRACE_JOBS": str(file)}
             read = Settings.from_env({**environ, **quick, **settings})
-            return Exports(opened.enter_context(open_exporter(read)), container)
+            return Exports(opened.enter_context(open_worker(read)), container)
 
         yield begin
 

@@ -6,18 +6,18 @@ import os
 import re
 import sys
 from pathlib import Path
-from threading import Event
 from uuid import uuid4
 
 from contracts.request import ExportRequest
 from settings import Settings
-from worker.assemble import open_exporter
+from worker.assemble import open_worker
+from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, handle_message
 
 
 def main(output: str, tables: list[str]) -> None:
     logging.disable()
-    with open_exporter(Settings.from_env(os.environ)) as exporter:
+    with open_worker(Settings.from_env(os.environ)) as worker:
         for table in tables:
             request = ExportRequest.model_validate(
                 {
@@ -30,7 +30,7 @@ def main(output: str, tables: list[str]) -> None:
                     "streams": 1,
                 }
             )
-            settled = handle_message(Delivery(request.to_body(), table, 1, 1), exporter, Event())
+            settled = handle_message(Delivery(request.to_body(), table, 1, 1), worker, Cancellation())
             print(settled, _peak())  # noqa: T201
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
-from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +14,8 @@ from support.exports import NO_JOBS, Exports, OpenExports
 from support.gate import Gate
 
 from settings import Settings
-from worker.assemble import open_exporter
+from worker.assemble import open_worker
+from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, handle_message
 from worker.message.settlement import Complete, DeadLetter, RetryLater, Settlement
 
@@ -137,7 +137,7 @@ def test_an_older_blob_that_came_meanwhile_is_replaced_by_the_next_attempt(
     older = ask(if_exists="replace", revision=2)
     settled = while_exporting(exports, admin, lambda: exports.handle(older), if_exists="replace", revision=3)
     assert isinstance(settled, RetryLater)
-    assert "was changed by another writer meanwhile" in settled.description
+    assert "another writer changed blob" in settled.description
     assert exports.receipt().request_id == older.request_id
 
 
@@ -230,8 +230,8 @@ def unreachable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Set
         "TAILRACE_JOBS": str(jobs),
     }
     delivery = Delivery(ask().to_body(), "id", 1, 1)
-    with open_exporter(Settings.from_env(environ)) as exporter, ThreadPoolExecutor() as threads:
-        yield threads.submit(handle_message, delivery, exporter, Event())
+    with open_worker(Settings.from_env(environ)) as worker, ThreadPoolExecutor() as threads:
+        yield threads.submit(handle_message, delivery, worker, Cancellation())
 
 
 def test_storage_that_cannot_be_reached_is_tried_again_and_the_database_is_left_alone(

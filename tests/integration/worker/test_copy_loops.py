@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from threading import Event
 
 import psycopg
 import pytest
@@ -11,6 +10,7 @@ from psycopg import pq
 
 from contracts.errors import ExportInterrupted
 from worker.blob.buffers import CHUNK_BYTES
+from worker.cancellation import Cancellation
 from worker.native import library
 from worker.source.copy_out import copy_out
 
@@ -28,10 +28,15 @@ def connection(stack: object, database: str) -> Iterator[psycopg.Connection]:
         yield opened
 
 
-def chunks_of(connection: psycopg.Connection, select: str, cancelled: Event | None = None) -> tuple[list[bytes], int]:
+def chunks_of(
+    connection: psycopg.Connection, select: str, cancelled: Cancellation | None = None
+) -> tuple[list[bytes], int]:
     """Copies of the chunks, and the count of rows."""
     with copy_out(
-        connection, f"COPY ({select}) TO STDOUT (FORMAT csv)".encode(), header=False, cancelled=cancelled or Event()
+        connection,
+        f"COPY ({select}) TO STDOUT (FORMAT csv)".encode(),
+        header=False,
+        cancelled=cancelled or Cancellation(),
     ) as copy:
         chunks = [bytes(chunk) for chunk in copy.chunks()]
     assert copy.bytes == sum(map(len, chunks))
@@ -82,7 +87,7 @@ def test_a_lost_connection_is_an_error(connection: psycopg.Connection, admin: ps
         connection,
         b"COPY (SELECT n, pg_sleep(0.001) FROM generate_series(1, 1000000) n) TO STDOUT",
         header=False,
-        cancelled=Event(),
+        cancelled=Cancellation(),
     ) as copy:
         reading = copy.chunks()
         admin.execute("select pg_terminate_backend(%s)", (connection.info.backend_pid,))
@@ -95,7 +100,7 @@ def test_a_lost_connection_is_an_error(connection: psycopg.Connection, admin: ps
 def test_an_export_that_trickles_or_waits_is_cancelled_within_seconds(
     connection: psycopg.Connection, pause: str
 ) -> None:
-    cancelled = Event()
+    cancelled = Cancellation()
     timer = threading.Timer(0.3, cancelled.set)
     timer.start()
     began = time.monotonic()
@@ -107,7 +112,9 @@ def test_an_export_that_trickles_or_waits_is_cancelled_within_seconds(
 
 def test_leaving_early_keeps_the_connection(connection: psycopg.Connection) -> None:
     def first_chunk(select: str) -> None:
-        with copy_out(connection, f"COPY ({select}) TO STDOUT".encode(), header=False, cancelled=Event()) as copy:
+        with copy_out(
+            connection, f"COPY ({select}) TO STDOUT".encode(), header=False, cancelled=Cancellation()
+        ) as copy:
             raise LookupError(bytes(next(copy.chunks())))
 
     for select in (

@@ -21,6 +21,7 @@ from contracts.request import ExportRequest
 from producer.ask import one_request
 from settings import Settings
 from worker.assemble import open_exporter
+from worker.cancellation import Cancellation
 from worker.export import Exporter, run_export
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -174,7 +175,7 @@ def test_every_kind_of_table_arrives_whole(
     exporter: Exporter, admin: psycopg.Connection, container: ContainerClient, kind: str, streams: int
 ) -> None:
     request = request_of(create(admin, kind), streams)
-    receipt = run_export(request, exporter, Event()).receipt
+    receipt = run_export(request, exporter, Cancellation()).receipt
     expected = rows_of(admin, f"select * from {NAME}.{NAME}")
     data = gzip.decompress(container.download_blob(request.blob).readall())
     assert receipt.rows == len(expected) == sum(part.rows for part in receipt.parts)
@@ -197,7 +198,7 @@ def test_a_window_in_parts_holds_its_rows_and_no_others(
     exporter: Exporter, admin: psycopg.Connection, container: ContainerClient, window: dict[str, object], start: str
 ) -> None:
     request = request_of(create(admin, "table"), 3, window=window, window_start=start, blob="t/{window_start}.csv.gz")
-    receipt = run_export(request, exporter, Event()).receipt
+    receipt = run_export(request, exporter, Cancellation()).receipt
     end = "2000" if window["type"] == "integer" else "2026-01-12"
     column = window["column"]
     expected = rows_of(admin, f"select * from {NAME}.{NAME} where {column} >= '{start}' and {column} < '{end}'")
@@ -218,7 +219,7 @@ def test_a_window_is_cut_where_its_rows_are(
     request = request_of(
         ("public", "burst"), 3, window=window, window_start="2026-01-05", blob="b/{window_start}.csv.gz"
     )
-    receipt = run_export(request, exporter, Event()).receipt
+    receipt = run_export(request, exporter, Cancellation()).receipt
     assert receipt.rows == 3000
     assert max(part.rows for part in receipt.parts) < 1000
 
@@ -241,7 +242,7 @@ def test_parts_join_into_one_valid_file(
     name = {"gzip": "t/{run}.csv.gz", "zstd": "t/{run}.csv.zst", "none": "t/{run}.csv"}[compression]
     output = {"compression": compression} | ({"level": level} if level else {})
     request = request_of(create(admin, "table"), 4, blob=name, output=output)
-    run_export(request, exporter, Event())
+    run_export(request, exporter, Cancellation())
     data = unpack(container.download_blob(request.blob).readall())
     assert data.count(b'id,select,"Gr') == 1
     assert loaded_back(admin, data) == rows_of(admin, f"select * from {NAME}.{NAME}")
@@ -266,7 +267,7 @@ def test_all_parts_see_one_snapshot_while_others_write(
     try:
         for second in range(3):
             request = request_of(("public", "pairs"), 4).model_copy(update={"blob": f"pairs/{second}.csv.gz"})
-            receipt = run_export(request, exporter, Event()).receipt
+            receipt = run_export(request, exporter, Cancellation()).receipt
             lines = gzip.decompress(container.download_blob(request.blob).readall()).splitlines()[1:]
             assert sorted(int(line.split(b",")[0]) for line in lines) == list(range(1, 20001))
             assert len(receipt.parts) > 1
@@ -288,7 +289,7 @@ def test_a_table_of_large_values_counts_by_what_they_take(
         assert 4_000_000 < snapshot.estimated_bytes < 40_000_000
     monkeypatch.setattr("worker.source.split.PART_BYTES", 1 << 20)
     request = request_of(("public", "wide"), 1).model_copy(update={"streams": None})
-    receipt = run_export(request, exporter, Event()).receipt
+    receipt = run_export(request, exporter, Cancellation()).receipt
     assert (receipt.rows, len(receipt.parts) > 1) == (300, True)
 
 
@@ -304,7 +305,7 @@ def test_an_export_goes_on_with_the_connections_that_it_gets(
     # This test's own, and one of the export.
     admin.execute(sql.SQL("alter database {} connection limit 2").format(sql.Identifier(admin.info.dbname)))
     request = request_of(("public", "many"), 2, output=output, blob=f"many/{{run}}.{'parquet' if output else 'csv.gz'}")
-    receipt = run_export(request, exporter, Event()).receipt
+    receipt = run_export(request, exporter, Cancellation()).receipt
     assert receipt.rows == 20000
     assert "export goes on with one connection less" in caplog.text
     assert list(container.list_blob_names()) == [request.blob]
@@ -338,7 +339,7 @@ def large(admin: psycopg.Connection) -> tuple[str, str]:
 
 
 def while_exporting(
-    exporter: Exporter, request: ExportRequest, cancelled: Event, act: Callable[[], bool]
+    exporter: Exporter, request: ExportRequest, cancelled: Cancellation, act: Callable[[], bool]
 ) -> BaseException | Receipt:
     """Runs an export in a thread, calls `act` until it says that it has acted, and gives how the export ended."""
     ended: list[BaseException | Receipt] = []
@@ -368,17 +369,17 @@ def test_a_part_that_fails_leaves_nothing_and_stops_the_others(
         ).fetchall()
         return bool(ended)
 
-    error = while_exporting(exporter, request_of(large, 3), Event(), end_one_copy)
+    error = while_exporting(exporter, request_of(large, 3), Cancellation(), end_one_copy)
     assert isinstance(error, SourceUnavailable)
     assert "57P01" in str(error)
     assert list(container.list_blob_names()) == []
-    assert isinstance(while_exporting(exporter, request_of(large, 3), Event(), lambda: True), Receipt)
+    assert isinstance(while_exporting(exporter, request_of(large, 3), Cancellation(), lambda: True), Receipt)
 
 
 def test_a_cancelled_export_ends_at_once_and_leaves_nothing(
     exporter: Exporter, admin: psycopg.Connection, container: ContainerClient, large: tuple[str, str]
 ) -> None:
-    cancelled = Event()
+    cancelled = Cancellation()
 
     def cancel() -> bool:
         copies = admin.execute(

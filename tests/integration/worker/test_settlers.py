@@ -57,9 +57,9 @@ class Lists:
     def dead_letter(self, reason: str, description: str) -> None:
         self.outcome.dead.append((reason, description))
 
-    def schedule_clone(self, delay: timedelta) -> None:
+    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
         if delay > SOON:
-            self.outcome.waiting.append((LATER, self._attempt + 1, delay.total_seconds()))
+            self.outcome.waiting.append((LATER, attempt, delay.total_seconds()))
         else:
             self._is_back = True
 
@@ -67,7 +67,7 @@ class Lists:
         self._is_back = True
         while self._is_back:
             self._is_back = False
-            settle(self, settlement_of(plan, self._attempt))
+            settle(self, settlement_of(plan, self._attempt), self._attempt)
             self._attempt += 1
         return self.outcome
 
@@ -87,7 +87,7 @@ def receivers(environ: dict[str, str], _directory: Path) -> Iterator[None]:
                         number = message.sequence_number or 0
                         delivery = Delivery(body_of(message), str(message.message_id), number, attempt)
                         settler = ReceiverSettler(receiver, message, delivery, retries)
-                        settle(settler, settlement_of(delivery.body, attempt))
+                        settle(settler, settlement_of(delivery.body, attempt), attempt)
 
     thread = Thread(target=work)
     thread.start()

@@ -39,7 +39,7 @@ COMPUTED = {
     "TAILRACE_QUEUE": "exports",
     "TAILRACE_CONTAINER": "exports",
     "TAILRACE_TICK": "0 * * * * *",
-    "TAILRACE_MAX_ATTEMPTS": "5",
+    "TAILRACE_MAX_ATTEMPTS": "10",
     "TAILRACE_POOL_SIZE": "2",
     "TAILRACE_CONCURRENCY": "2",
     "TAILRACE_MAX_STREAMS": "2",

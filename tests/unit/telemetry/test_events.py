@@ -8,7 +8,7 @@ from contextvars import copy_context
 import pytest
 
 from telemetry.events import JsonLines, NamesDelivery, event
-from telemetry.fields import keep, kept
+from telemetry.fields import bind, context
 
 
 @pytest.fixture(params=["json", "text"])
@@ -35,8 +35,8 @@ def fields_of(line: str) -> dict[str, str]:
 def test_lines_of_every_layer_carry_the_fields_of_the_delivery(log: tuple[logging.Logger, io.StringIO]) -> None:
     """Events, records of an SDK that knows nothing of them, and those of a thread that was given the context."""
     logger, written = log
-    with kept(attempt=2):
-        keep(request_id="5b3c1e0e", job="clicks")
+    with context(attempt=2):
+        bind(request_id="5b3c1e0e", job="clicks")
         event(logger, logging.INFO, "export started", blob="a")
         logger.warning("retrying in %d s", 3)
         thread = threading.Thread(target=copy_context().run, args=(logger.warning, "lock not renewed"))
@@ -51,9 +51,9 @@ def test_lines_of_every_layer_carry_the_fields_of_the_delivery(log: tuple[loggin
 
 def test_what_is_logged_after_a_delivery_carries_nothing_of_it(log: tuple[logging.Logger, io.StringIO]) -> None:
     logger, written = log
-    with kept(attempt=1):
-        keep(request_id="5b3c1e0e")
-    keep(job="of nobody")
+    with context(attempt=1):
+        bind(request_id="5b3c1e0e")
+    bind(job="of nobody")
     event(logger, logging.INFO, "worker stopped")
     logger.warning("bye")
     assert not {"request_id", "attempt", "job"} & fields_of(written.getvalue().splitlines()[0]).keys()
@@ -63,7 +63,7 @@ def test_what_is_logged_after_a_delivery_carries_nothing_of_it(log: tuple[loggin
 
 def test_a_records_percent_signs_and_exceptions_survive(log: tuple[logging.Logger, io.StringIO]) -> None:
     logger, written = log
-    with kept(attempt=1):
+    with context(attempt=1):
         logger.error("100%% of %s", "it", exc_info=ValueError("a fault"))
     assert "100% of it" in written.getvalue()
     assert "ValueError: a fault" in written.getvalue()

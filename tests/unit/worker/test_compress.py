@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.unpack import UNPACK
 
-from worker.formats.compress import compressed
+from worker.formats.codecs import compressed
 from worker.native import library
 
 RUNS = st.lists(st.lists(st.binary(max_size=200), max_size=5), min_size=1, max_size=4)

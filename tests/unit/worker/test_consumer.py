@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from settings import Settings
-from worker.assemble import open_exporter
+from worker.assemble import open_worker
 from worker.container import Consumer
 
 NOWHERE = {
@@ -37,8 +37,8 @@ def consumer(tmp_path: Path) -> Iterator[Consumer]:
     jobs = tmp_path / "jobs.toml"
     jobs.write_text('[[job]]\nname = "a"\nschema = "s"\ntable = "t"\nblob = "x/{run}"\n')
     settings = Settings.from_env({**NOWHERE, "TAILRACE_JOBS": str(jobs)})
-    with open_exporter(settings) as exporter:
-        yield Consumer(settings, exporter)
+    with open_worker(settings) as worker:
+        yield Consumer(settings, worker)
 
 
 def test_a_message_that_comes_after_the_signal_to_stop_goes_back_at_once(consumer: Consumer) -> None:

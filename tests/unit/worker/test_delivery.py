@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 
 from contracts.message import attempt_of, retry_id
 from settings import Settings
-from worker.assemble import open_exporter
-from worker.export import Exporter
-from worker.message.delivery import Delivery, handle_message
+from worker.assemble import open_worker
+from worker.cancellation import Cancellation
+from worker.message.delivery import Delivery, Worker, handle_message
 from worker.message.settlement import DeadLetter, Settlement
 
 NOWHERE = {
@@ -26,16 +25,16 @@ NOWHERE = {
 
 
 @pytest.fixture
-def exporter(tmp_path: Path) -> Iterator[Exporter]:
-    """An exporter whose servers are nowhere."""
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    """A worker whose servers are nowhere."""
     jobs = tmp_path / "jobs.toml"
     jobs.write_text('[[job]]\nname = "a"\nschema = "s"\ntable = "t"\nblob = "x/{run}"\n')
-    with open_exporter(Settings.from_env({**NOWHERE, "TAILRACE_JOBS": str(jobs)})) as opened:
+    with open_worker(Settings.from_env({**NOWHERE, "TAILRACE_JOBS": str(jobs)})) as opened:
         yield opened
 
 
-def settled(exporter: Exporter, body: bytes, attempt: int = 1) -> Settlement:
-    return handle_message(Delivery(body, "id", 1, attempt), exporter, Event())
+def settled(worker: Worker, body: bytes, attempt: int = 1) -> Settlement:
+    return handle_message(Delivery(body, "id", 1, attempt), worker, Cancellation())
 
 
 @pytest.mark.parametrize(
@@ -52,20 +51,20 @@ def settled(exporter: Exporter, body: bytes, attempt: int = 1) -> Settlement:
     ],
 )
 def test_a_message_that_is_no_request_is_dead_lettered_at_the_first_attempt(
-    exporter: Exporter, body: bytes, reason: str
+    worker: Worker, body: bytes, reason: str
 ) -> None:
-    settlement = settled(exporter, body)
+    settlement = settled(worker, body)
     assert isinstance(settlement, DeadLetter)
     assert settlement.reason == reason
     assert settlement.description
 
 
-def test_a_query_that_this_worker_does_not_know_says_what_to_deploy(exporter: Exporter) -> None:
+def test_a_query_that_this_worker_does_not_know_says_what_to_deploy(worker: Worker) -> None:
     body = (
         b'{"version": 1, "request_id": "5b3c1e0e-98c5-4c68-9a3c-1d1df0a0ff3b", "job": "a", "blob": "b", '
         b'"source": {"kind": "query", "name": "a"}, "run": "2026-01-01T00:00:00Z"}'
     )
-    settlement = settled(exporter, body)
+    settlement = settled(worker, body)
     assert isinstance(settlement, DeadLetter)
     assert settlement.reason == "QueryMissing"
     assert "'a'" in settlement.description

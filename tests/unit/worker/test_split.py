@@ -14,7 +14,7 @@ from contracts.receipt import Part, Receipt
 from contracts.request import ExportRequest, TableSource
 from contracts.window import DateWindow, IntegerWindow, TimestamptzWindow, TimestampWindow, Window
 from worker.blob.buffers import MAX_PARTS
-from worker.source.layout import Leaf, Survey
+from worker.source.layout import Layout, Leaf
 from worker.source.split import cut, parts_wanted, split
 
 DAY = date(2026, 1, 1)
@@ -64,7 +64,7 @@ def test_pieces_of_a_window_tile_it(window: Window, count: int) -> None:
 @given(st.lists(st.integers(0, 100_000), min_size=1, max_size=80), st.integers(1, MAX_PARTS))
 def test_parts_of_pages_cover_every_page_of_every_leaf_once(sizes: list[int], count: int) -> None:
     leaves = tuple(Leaf("s", f"leaf{number}", pages) for number, pages in enumerate(sizes))
-    parts = split(request(), Survey("p", ("a",), leaves, has_tid_range_scans=True), count)
+    parts = split(request(), Layout("p", ("a",), leaves, has_tid_range_scans=True), count)
     assert 1 <= len(parts) <= MAX_PARTS
     ranges: dict[str, list[tuple[int, float]]] = {}
     for select in (select for part in parts for select in part.as_string().split(" UNION ALL ")):
@@ -80,7 +80,7 @@ def test_parts_of_pages_cover_every_page_of_every_leaf_once(sizes: list[int], co
 @pytest.mark.parametrize("kind", ["v", "f", ""])
 def test_what_cannot_be_read_by_parts_is_not_split(kind: str) -> None:
     """A view may give other rows each time it is asked."""
-    found = Survey(kind, ("a",), (), has_tid_range_scans=True)
+    found = Layout(kind, ("a",), (), has_tid_range_scans=True)
     window = IntegerWindow(column="c", start=0, end=10)
     assert split(request(), found, 4) == split(request(window), found, 4) == []
 

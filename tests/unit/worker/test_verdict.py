@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from contracts import errors
+from settings import Settings
 from worker.message.settlement import Abandon, DeadLetter, RetryLater
 from worker.message.verdict import RetryPolicy, settlement_for
 
@@ -21,7 +22,11 @@ def test_what_cannot_succeed_is_dead_lettered_at_the_first_attempt(
     assert settlement_for(kind("why", reason="Reason"), attempt, POLICY) == DeadLetter("Reason", "why")
 
 
-TRANSIENT = [one for one in TREE if issubclass(one, errors.Transient) and one is not errors.ExportInterrupted]
+TRANSIENT = [
+    one
+    for one in TREE
+    if issubclass(one, errors.Transient) and one.costs_attempt and one is not errors.ExportInterrupted
+]
 
 
 @pytest.mark.parametrize("kind", TRANSIENT)
@@ -59,3 +64,25 @@ def test_a_description_fits_into_its_property_and_keeps_its_end(error: errors.Ta
     assert len(settled.description) == 4096
     if isinstance(error, errors.Transient):
         assert settled.description.endswith("gave up after 5 attempts")
+
+
+def test_by_default_retries_outlast_an_outage_of_an_hour() -> None:
+    fields = Settings.model_fields
+    policy = RetryPolicy(fields["max_attempts"].default, timedelta(seconds=fields["retry_base_seconds"].default))
+    error = errors.SourceUnavailable("no connection")
+    settled = [settlement_for(error, attempt, policy) for attempt in range(1, policy.max_attempts)]
+    assert sum((one.delay for one in settled if isinstance(one, RetryLater)), timedelta()) >= timedelta(hours=1)
+    assert isinstance(settlement_for(error, policy.max_attempts, policy), DeadLetter)
+
+
+def test_a_wait_for_a_connection_of_this_process_costs_no_attempt() -> None:
+    settled = settlement_for(errors.SourceBusy("all connections are in use"), 99, POLICY)
+    assert settled == RetryLater(POLICY.base, "SourceBusy", "all connections are in use", costs_attempt=False)
+
+
+def test_what_failed_together_is_not_retried_together() -> None:
+    error = errors.SourceUnavailable("no connection")
+    soon, late = (settlement_for(error, 2, POLICY, spread) for spread in (0.0, 1.0))
+    assert isinstance(soon, RetryLater)
+    assert isinstance(late, RetryLater)
+    assert (soon.delay, late.delay) == (timedelta(seconds=30), timedelta(seconds=37.5))

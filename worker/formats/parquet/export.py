@@ -1,6 +1,6 @@
-"""The rows of SELECTs as one Parquet file, each SELECT on a connection of its own. Imports pyarrow."""
+"""The rows of SELECTs as one Parquet file; each SELECT has a reader of its own. Imports pyarrow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -11,37 +11,36 @@ from psycopg import sql
 from contracts.errors import ExportIncomplete, SourceRejected
 from contracts.receipt import Part
 from worker.blob.blocks import PartUpload
+from worker.cancellation import Cancellation
 from worker.formats.parquet.types import SelectedColumn, binary_copy, described, schema_of
-from worker.formats.parquet.writer import write_parquet
-from worker.formats.prefetch import ahead
+from worker.formats.parquet.writer import write_groups
+from worker.formats.prefetch import prefetch
 from worker.native.library import native
-from worker.source.copy_out import Cancellation, CopyOut, copy_out
+from worker.source.copy_out import CopyOut, copy_out
+from worker.source.readers import Reader
 
 
-def copy_parquet(
-    connections: list[psycopg.Connection[Any]],
-    selects: list[sql.Composed],
-    part: PartUpload,
-    subject: str,
-    cancelled: Cancellation,
+def write_parquet(
+    readers: Sequence[Reader], selects: Sequence[sql.Composed], part: PartUpload, subject: str, cancelled: Cancellation
 ) -> Part:
-    """Writes the rows of `selects`, which have the same columns, each read by one of the connections.
+    """Writes the rows of `selects`, which have the same columns, each read by one of the readers.
 
-    Raises SourceRejected for what Parquet cannot hold, ExportInterrupted once it is cancelled, and what psycopg does.
+    Raises SourceRejected for what Parquet cannot hold, ExportInterrupted if `cancelled` is set, and psycopg's errors.
     """
-    columns = described(connections[0], selects[0])
-    if not columns:
-        says = f"export of {subject} was refused: without columns it is no Parquet file; export it as csv"
-        raise SourceRejected(says, reason="NotSupported")
-    copies: list[CopyOut] = []
     with ExitStack() as opened:
+        connections = [opened.enter_context(reader) for reader in readers]
+        columns = described(connections[0], selects[0])
+        if not columns:
+            says = f"export of {subject} was refused: a Parquet file has at least one column"
+            raise SourceRejected(says, advice="export it as csv", reason="NotSupported")
+        copies: list[CopyOut] = []
         streams = [
             opened.enter_context(
-                ahead(_groups(connection, binary_copy(select, columns), columns, copies, subject), cancelled)
+                prefetch(_groups(connection, binary_copy(select, columns), columns, copies, subject), cancelled)
             )
             for connection, select in zip(connections, selects, strict=True)
         ]
-        written = write_parquet(streams, schema_of(columns), part)
+        written = write_groups(streams, schema_of(columns), part)
     rows = sum(copy.rows for copy in copies)
     if written != rows:
         raise ExportIncomplete(f"the export is incomplete: {written} rows were written of the {rows} that arrived")
@@ -55,7 +54,7 @@ def _groups(
     copies: list[CopyOut],
     subject: str,
 ) -> Callable[[Cancellation], Iterator[pa.RecordBatch]]:
-    """Reads row groups; what is counted is added to `copies`."""
+    """Reads row groups, and adds the COPY that counts them to `copies`."""
     library = native()
     assert library is not None
 

@@ -19,8 +19,8 @@ _DICTIONARY_FROM = 3
 pa.set_memory_pool(pa.system_memory_pool())
 
 
-def write_parquet(streams: Iterable[Iterator[pa.RecordBatch]], schema: pa.Schema, part: PartUpload) -> int:
-    """Writes the file and gives its rows.
+def write_groups(streams: Iterable[Iterator[pa.RecordBatch]], schema: pa.Schema, part: PartUpload) -> int:
+    """Writes the file and returns how many rows it has.
 
     Row groups of the streams take turns, so that the same data gives the same file.
     """
@@ -34,7 +34,7 @@ def write_parquet(streams: Iterable[Iterator[pa.RecordBatch]], schema: pa.Schema
         while group:
             writer.write_table(pa.Table.from_batches([group]), row_group_size=group.num_rows)
             rows += group.num_rows
-            # Its memory is given back before the next one is waited for.
+            # Its memory is freed before the next one is awaited.
             group = None
             group = next(groups, None)
     return rows
@@ -48,7 +48,7 @@ def _in_turn(streams: Iterable[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordB
         if group := next(stream, None):
             left.append(stream)
             yield group
-            # Or this frame would keep it while the next one is waited for.
+            # Or this frame would hold it while the next one is awaited.
             del group
 
 

@@ -1,0 +1,43 @@
+"""Compressors of CSV: one module each, with the same function `begin`, and the table that says who compresses what.
+
+Whatever the codec, runs joined end to end are one valid file, and the same chunks give the same bytes.
+"""
+
+from collections.abc import Buffer, Iterable, Iterator
+from importlib import import_module
+
+from worker.formats.codecs.stream import Codec, Stream
+from worker.native.library import native
+
+_ISAL, _NATIVE, _LIBDEFLATE = "isal_gzip", "native_gzip", "libdeflate_gzip"
+# Compression → level → module. gzip 0 and 1 are the fastest; 2 and 3 are the same, smaller; 4 to 9 are the smallest for
+# their time. contracts.output names the same levels.
+TABLE: dict[str, dict[int, str]] = {
+    "gzip": {0: _ISAL, 1: _ISAL, 2: _NATIVE, 3: _NATIVE, **dict.fromkeys(range(4, 10), _LIBDEFLATE)},
+    "zstd": dict.fromkeys(range(1, 20), "zstd"),
+    "none": {0: "none"},
+}
+
+
+def begin(compression: str, level: int) -> Stream:
+    """A stream of the codec that compresses at this level; ISA-L instead of our own if that is not compiled here."""
+    name = TABLE[compression][level]
+    if name == _NATIVE and native() is None:
+        name = _ISAL
+    codec: Codec = import_module(f"{__name__}.{name}")
+    return codec.begin(level)
+
+
+def compressed(chunks: Iterable[memoryview], compression: str, level: int) -> Iterator[Buffer]:
+    r"""The compressed bytes of all chunks. Each item is valid until the next is taken; the GIL is free meanwhile.
+
+    >>> import gzip
+    >>> [gzip.decompress(b"".join(compressed([memoryview(b"a,b\n"), memoryview(b"1,2\n")], "gzip", n))) for n in (1, 6)]
+    [b'a,b\n1,2\n', b'a,b\n1,2\n']
+    """
+    stream = begin(compression, level)
+    for chunk in chunks:
+        if data := stream.compress(chunk):
+            yield data
+    if data := stream.flush():
+        yield data

@@ -1,0 +1,79 @@
+"""Edge: one read-only transaction, whose snapshot all connections of an export share."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+# Sets what the bytes of an export depend on, in the round trip that begins the transaction: row_security=off makes
+# a policy an error instead of leaving rows out in silence; synchronize_seqscans=off makes the same data give the
+# same bytes.
+_BEGIN = sql.SQL("""\
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+{shared}SET LOCAL statement_timeout = {statement_ms};
+SET LOCAL lock_timeout = {lock_ms};
+SET LOCAL idle_in_transaction_session_timeout = 0;
+SET LOCAL row_security = off;
+SET LOCAL synchronize_seqscans = off;
+SET LOCAL timezone = 'UTC';
+SET LOCAL datestyle = 'ISO';
+SET LOCAL intervalstyle = 'postgres';
+SET LOCAL bytea_output = 'hex';
+SET LOCAL extra_float_digits = 1""")
+
+
+class Snapshot:
+    """One read-only repeatable-read transaction; `id` is its pg_current_snapshot(), `estimated_bytes` the planner's."""
+
+    def __init__(self, connection: psycopg.Connection[Any], id_: str, estimated_bytes: int) -> None:
+        self.connection = connection
+        self.id = id_
+        self.estimated_bytes = estimated_bytes
+
+    def export(self) -> str:
+        """The name by which other connections share the snapshot, for as long as this transaction is open."""
+        (name,) = self.connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
+        return str(name)
+
+
+def begin_statement(statement_ms: int, lock_ms: int, shared: str | None = None) -> sql.Composed:
+    """Begins a read-only repeatable-read transaction, on the exported snapshot `shared` if there is one."""
+    taken = sql.SQL("SET TRANSACTION SNAPSHOT {};\n").format(sql.Literal(shared)) if shared else sql.SQL("")
+    return _BEGIN.format(statement_ms=statement_ms, lock_ms=lock_ms, shared=taken)
+
+
+@contextmanager
+def open_snapshot(
+    connection: psycopg.Connection[Any], begin: sql.Composed, selected: sql.Composable, relation: sql.Identifier | None
+) -> Iterator[Snapshot]:
+    """Begins with `begin` and estimates the bytes that `selected` gives; commits at the end of the block.
+
+    `relation` is the table behind it, if it is one: the planner does not count values stored out of line (TOAST).
+    """
+    # One round trip: small exports are many.
+    first = sql.SQL("{};\nSELECT pg_current_snapshot()::text, {};\nEXPLAIN (FORMAT JSON) {}")
+    cursor = connection.execute(first.format(begin, _table_to_heap(relation), selected))
+    id_, factor = cursor.set_result(-2).fetchone() or ("", 1)
+    (plan,) = cursor.set_result(-1).fetchone() or ([],)
+    yield Snapshot(connection, str(id_), int(_planned_bytes(plan) * float(factor)))
+    connection.execute("COMMIT")
+
+
+def _table_to_heap(relation: sql.Identifier | None) -> sql.Composable:
+    """How many times larger a table is with its TOAST than without."""
+    if relation is None:
+        return sql.SQL("1")
+    table = sql.SQL("{}::regclass").format(sql.Literal(relation.as_string()))
+    return sql.SQL("greatest(1, pg_table_size({table})::float8 / greatest(8192, pg_relation_size({table})))").format(
+        table=table
+    )
+
+
+def _planned_bytes(plan: object) -> int:
+    """Rows times width of the topmost node; the width is of values as they are stored, close to their CSV."""
+    parsed = json.loads(plan) if isinstance(plan, str) else plan
+    top = parsed[0]["Plan"]  # type: ignore[index]  # as EXPLAIN (FORMAT JSON) gives it
+    return int(top["Plan Rows"]) * int(top["Plan Width"])
