@@ -16,8 +16,8 @@ help:  ## this list
 setup:  ## install what is missing (the other targets do it themselves)
 	@sh scripts/setup.sh
 
-native:  ## compile worker/native for this machine; setup does it too
-	@sh scripts/native.sh
+native: setup  ## compile worker/native for all targets by zig; setup compiles it for this machine
+	@$(PYTHON) -m worker.native.build --all
 
 demo: setup  ## the whole way of a request, on this machine, in about a minute
 	@$(PYTHON) -m devstack.demo
@@ -56,5 +56,5 @@ lock: setup  ## write the lock files anew from pyproject.toml and devstack/node/
 	@sh scripts/lock.sh
 
 clean:  ## remove everything that was installed or generated
-	@rm -rf worker/native/compiled.so .venv .local devstack/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	@rm -rf worker/native/lib .venv .local devstack/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

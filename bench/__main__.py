@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench import results, tables
+from bench.contender import B0, Contender
 from bench.data import Table, events, load
 from bench.growth import Growth, growth
 from bench.measure import ContenderError
 from bench.others import others
-from bench.registry import B0, Contender, load_contenders
+from bench.registry import load_contenders
 from bench.rounds import PEERS_PYTHON, ROOT, Run, missing, run_rounds
 from bench.servers import Database
 from bench.sizes import sizes

@@ -9,8 +9,9 @@ import sys
 import time
 from itertools import chain
 
+from bench.contender import Contender
 from bench.job import Job
-from bench.registry import Contender, load_contenders
+from bench.registry import load_contenders
 
 
 def main(arguments: list[str]) -> None:

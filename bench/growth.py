@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.contender import B0
 from bench.data import Table, drop, events, flags, index, load, narrow, noise, orders, prose, wide
 from bench.measure import ContenderError
 from bench.queue_work import Windows, work_run
-from bench.registry import B0, load_contenders
+from bench.registry import load_contenders
 from bench.rounds import Say, run_once
 from bench.servers import Database
 from bench.sizes import csv_mb

@@ -1,66 +1,15 @@
-"""Every contender by its name. A contender's packages are imported when it runs, since two venvs share this list."""
+"""All contenders by name, in the order in which tables show them."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from bench.contender import Contender
+from bench.contenders import adbc, baseline, duckdb, in_memory, ours, recipes, shell, sling
 
-from bench.job import Job
-
-type Steps = Callable[[Job], Iterator[None]]
-B0 = "B0: psql COPY, discarded"
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """One way to export a table.
-
-    steps: a generator: up to its first yield it gets ready (imports), then it exports, after a second yield, if it has
-    one, it cleans up; the time in between is the export's own. command: a program that is run as it is, instead.
-    python: the interpreter, "app" or "peers". missing: why it cannot run here, or None; asked in that interpreter.
-    share: the part of the rows that it exports, by which its time is scaled. quick, full: the runs it belongs to.
-    """
-
-    name: str
-    steps: Steps | None = None
-    command: Callable[[Job], list[str]] | None = None
-    python: Literal["app", "peers"] = "peers"
-    suffix: str = ".csv.gz"
-    missing: Callable[[], str | None] = lambda: None
-    share: float = 1.0
-    quick: bool = False
-    full: bool = True
-
-
-CONTENDERS: dict[str, Contender] = {}
-
-
-def register(contender: Contender) -> None:
-    assert contender.name not in CONTENDERS, contender.name
-    CONTENDERS[contender.name] = contender
-
-
-def needs(*modules: str) -> Callable[[], str | None]:
-    """For `missing`: the first of the modules that cannot be imported, and why."""
-
-    def missing() -> str | None:
-        for module in modules:
-            try:
-                __import__(module)
-            except ImportError as error:
-                return str(error)
-        return None
-
-    return missing
+_MODULES = (baseline, ours, recipes, shell, duckdb, adbc, sling, in_memory)
 
 
 def load_contenders() -> dict[str, Contender]:
-    """All of them, in the order in which tables show them."""
-    from bench.contenders import adbc, baseline, duckdb, in_memory, ours, recipes, shell, sling
-
-    order = (baseline, ours, recipes, shell, duckdb, adbc, sling, in_memory)
-    modules = [module.__name__ for module in order]
-    return dict(sorted(CONTENDERS.items(), key=lambda item: modules.index(_module_of(item[1]))))
-
-
-def _module_of(contender: Contender) -> str:
-    return (contender.steps or contender.command or contender.missing).__module__
+    """All of them. Raises ValueError if two have one name."""
+    contenders = [contender for module in _MODULES for contender in module.CONTENDERS]
+    found = {contender.name: contender for contender in contenders}
+    if len(found) < len(contenders):
+        raise ValueError("two contenders have one name")
+    return found

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from bench.contender import B0, Contender
 from bench.data import Table
 from bench.job import Job
 from bench.measure import ContenderError, Measured, ServersCpu, measured
-from bench.registry import B0, Contender
 from bench.servers import BlobStore, Database
 from bench.verify import rows_in
 

@@ -5,9 +5,10 @@ import time
 import zlib
 from typing import Any
 
+from bench.contender import B0
 from bench.data import Table
 from bench.job import Job
-from bench.registry import B0, load_contenders
+from bench.registry import load_contenders
 from bench.rounds import environ
 from bench.servers import Database
 

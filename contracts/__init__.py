@@ -1,5 +1,7 @@
-"""What producers and workers agree on: jobs, requests, windows, receipts, settlements, errors.
+"""What crosses a process boundary: jobs, windows, requests, receipts, message envelopes, errors.
 
-Pure: the standard library, pydantic and croniter; nothing of ours outside this package, no I/O
-but reading jobs.toml.
+Pure: the standard library, pydantic and croniter; nothing of ours outside this package, no I/O but reading jobs.toml.
 """
+
+# What other rooms may import; tests/unit/architecture holds them to it.
+FACE = ("errors", "grid", "job", "jobs_file", "message", "model", "ncrontab", "output", "receipt", "request", "window")

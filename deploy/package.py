@@ -13,6 +13,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from worker.native.build import BuildError, build
+from worker.native.targets import AZURE
+
+# What was compiled for this machine stays here.
+COMPILED = Path("worker", "native", "lib")
 # Where the Python worker looks for them in a package that is run as it is.
 DEPENDENCIES = Path(".python_packages", "lib", "site-packages")
 # What the wheels must fit: Python 3.13 on the Linux of Azure Functions, whatever machine this runs on.
@@ -48,10 +53,17 @@ def app_files(root: Path) -> Iterator[Path]:
 
 
 def make_package(root: Path, package: Path, *, with_dependencies: bool) -> None:
-    """Writes the zip. Raises CalledProcessError where pip cannot install a dependency for Azure."""
+    """Writes the zip, with the compiled library for Azure Functions whatever machine this is.
+
+    Raises CalledProcessError if pip cannot install a dependency for Azure, BuildError if the library cannot be built.
+    """
     with ZipFile(package, "w", ZIP_DEFLATED) as archive:
         for file in app_files(root):
-            archive.write(root / file, file)
+            if not file.is_relative_to(COMPILED):
+                archive.write(root / file, file)
+        with tempfile.TemporaryDirectory() as folder:
+            library = build(AZURE, Path(folder))
+            archive.write(library, COMPILED / library.name)
         if with_dependencies:
             with tempfile.TemporaryDirectory() as folder:
                 _install(root / "requirements.txt", Path(folder))
@@ -78,10 +90,10 @@ def main(arguments: list[str] | None = None) -> int:
             f"no package: pip could not install what requirements.txt names; {options.package} is of no use\n"
         )
         return 1
-    except OSError as error:
+    except (BuildError, OSError) as error:
         sys.stderr.write(f"no package: {error}\n")
         return 1
-    sys.stdout.write(f"{options.package}: {options.package.stat().st_size / 2**20:.1f} MiB\n")
+    sys.stdout.write(f"{options.package}: {options.package.stat().st_size / 2**20:.1f} MiB, compiled for {AZURE}\n")
     return 0
 
 

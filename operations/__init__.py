@@ -2,3 +2,6 @@
 
 `dead_letters` reads the dead-letter queue and sends its messages again.
 """
+
+# What other rooms may import; tests/unit/architecture holds them to it.
+FACE = ("dead_letters",)

@@ -42,6 +42,7 @@ def python_differences(project: dict[str, Any]) -> list[str]:
         "requirements.txt": runtime,
         "requirements-dev.txt": [*runtime, *extras["cli"], *extras["local"], *extras["parquet"], *extras["dev"]],
         "requirements-node.txt": extras["node"],
+        "requirements-zig.txt": extras["zig"],
         "requirements-parquet.txt": extras["parquet"],
         "deploy/requirements-cli.txt": extras["cli"],
     }

@@ -15,6 +15,8 @@ extra=$(mktemp)
 trap 'rm -f "$extra"' EXIT
 .venv/bin/python -I scripts/check_locks.py --print-extra node >"$extra"
 compile "$extra" -o requirements-node.txt
+.venv/bin/python -I scripts/check_locks.py --print-extra zig >"$extra"
+compile "$extra" -o requirements-zig.txt
 .venv/bin/python -I scripts/check_locks.py --print-extra parquet >"$extra"
 compile "$extra" --constraint requirements-dev.txt -o requirements-parquet.txt
 # What the container image needs beside requirements.txt.

@@ -76,9 +76,6 @@ check_python() {
     "$1" -I -c 'import os, sysconfig as s; os.stat(os.path.join(s.get_path("include"), "Python.h"))' 2>/dev/null ||
         lacking "$1 has no C headers (Python.h), with which python-qpid-proton is built." \
             "$(hint "python$wanted-dev" "python@$wanted")"
-    command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null ||
-        lacking "there is no C compiler, with which python-qpid-proton is built." \
-            "$([ "$(uname -s)" = Darwin ] && echo 'xcode-select --install' || hint gcc gcc)"
 }
 
 choose_python() {
@@ -101,9 +98,20 @@ make_venv() {
 
 pip_install() { quietly "pip install" .venv/bin/python -I -m pip install --quiet "$@"; }
 
+# Where the system has no C compiler, zig's serves: it comes as a package, too.
+choose_compiler() {
+    if command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null; then return; fi
+    quietly "installing zig" .venv/bin/python -m worker.native.build --install-zig
+    printf '#!/bin/sh\nPYTHONPATH="%s/.local/zig" exec "%s/.venv/bin/python" -m ziglang cc "$@"\n' "$here" "$here" >.local/zig/cc
+    chmod 755 .local/zig/cc
+    PATH=$here/.local/zig:$PATH
+    export CC="cc"
+}
+
 install_packages() {
     locked=$(key requirements-dev.txt)
     if ! is_current .venv/.packages "$locked"; then
+        choose_compiler
         say packages "installing $(grep -c == requirements-dev.txt) packages into .venv, about a minute"
         # What python-qpid-proton is built with comes from the lock file too, not from a build environment of pip's.
         awk '/^[^ ]/ { kept = /^(setuptools|cffi|pycparser)==/ } kept' requirements-dev.txt >.local/build.txt
@@ -155,5 +163,5 @@ mkdir -p .local
 : >"$log"
 make_venv
 install_packages
-sh scripts/native.sh
+.venv/bin/python -m worker.native.build || true
 install_azurite

@@ -1,5 +1,8 @@
-"""What a running process says about itself: log events, spans, metrics.
+"""What a running process reports: log events, spans, metrics.
 
-`events` logs, with the fields that `fields` keeps for the delivery under way; `traces` and `metrics` are what
-producer and worker call. No OpenTelemetry package is imported unless the environment names somewhere to send to.
+`types` and `catalogue` lie at the bottom; `events`, `fields`, `traces` and `metrics` are what others call; `engines`
+sends spans and metrics, and is imported only if the environment names somewhere to send them.
 """
+
+# What other rooms may import; tests/unit/architecture holds them to it.
+FACE = ("catalogue", "events", "fields", "metrics", "traces", "types")

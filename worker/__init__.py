@@ -1,1 +1,4 @@
-"""Carries out one request: COPY out of PostgreSQL, through gzip, into one block blob."""
+"""Carries out one request: COPY out of PostgreSQL, through a codec or Parquet, into one block blob."""
+
+# What other rooms may import; tests/unit/architecture holds them to it.
+FACE = ("assemble", "container", "functions", "native.build", "native.library", "native.targets")

@@ -1,1 +1,1 @@
-"""The contenders, a module for each kind; importing one registers what it holds."""
+"""The contenders, a module for each kind; each module lists its own in CONTENDERS."""

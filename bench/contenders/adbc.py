@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from bench.contender import Contender, Steps, needs
 from bench.job import Job
-from bench.registry import Contender, Steps, needs, register
 
 
 def arrow(write: Any) -> Steps:
@@ -54,5 +54,7 @@ def _as_parquet(batches: Any, path: str) -> None:
 
 
 _NEEDED = needs("adbc_driver_postgresql", "pyarrow", "azure.storage.blob")
-register(Contender("ADBC + pyarrow, csv.gz", arrow(_as_csv), missing=_NEEDED))
-register(Contender("ADBC + pyarrow, Parquet zstd", arrow(_as_parquet), suffix=".parquet", missing=_NEEDED))
+CONTENDERS = (
+    Contender("ADBC + pyarrow, csv.gz", arrow(_as_csv), missing=_NEEDED),
+    Contender("ADBC + pyarrow, Parquet zstd", arrow(_as_parquet), suffix=".parquet", missing=_NEEDED),
+)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bench.contender import Contender, Steps
 from bench.job import Job
-from bench.registry import Contender, Steps, register
 
 _EXTENSIONS = ("postgres_scanner", "azure")
 
@@ -44,16 +44,14 @@ def _missing() -> str | None:
     return None
 
 
-register(
+CONTENDERS = (
     Contender(
         "DuckDB, csv.gz", copy_to_azure("FORMAT csv, HEADER, COMPRESSION gzip"), suffix=".csv.gz", missing=_missing
-    )
-)
-register(
+    ),
     Contender(
         "DuckDB, Parquet zstd",
         copy_to_azure("FORMAT parquet, COMPRESSION zstd"),
         suffix=".parquet",
         missing=_missing,
-    )
+    ),
 )

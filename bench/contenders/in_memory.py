@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from bench.contender import Contender, needs
 from bench.job import Job
-from bench.registry import Contender, needs, register
 
 SHARE = 0.25
 
@@ -30,7 +30,7 @@ def fetch_all(job: Job) -> Iterator[None]:
     connection.close()
 
 
-register(
+CONTENDERS = (
     Contender(
         "fetchall, csv.writer, zipfile in memory (a quarter of the rows; time x 4)",
         fetch_all,
@@ -38,5 +38,5 @@ register(
         share=SHARE,
         missing=needs("psycopg2", "azure.storage.blob"),
         full=False,
-    )
+    ),
 )

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from bench.contender import Contender, Steps
 from bench.job import Job
-from bench.registry import Contender, Steps, register
 
 if TYPE_CHECKING:
     from contracts.request import ExportRequest
@@ -80,20 +80,21 @@ def _parquet_missing() -> str | None:
     return missing_format(format="parquet")
 
 
-def _add(name: str, steps: Steps, **options: Any) -> None:
-    register(Contender(f"Tailrace, {name}", steps=steps, python="app", **options))
+def _named(name: str, steps: Steps, **options: Any) -> Contender:
+    return Contender(f"Tailrace, {name}", steps=steps, python="app", **options)
 
 
-_add("csv.gz, 1 stream", ours(streams=1), quick=True)
-_add("csv.gz, 2 streams", ours(streams=2), quick=True)
-_add("csv.gz, 1 stream, without the compiled loop", ours(streams=1, is_compiled=False))
-for _count in (4, 8):
-    _add(f"csv.gz, {_count} streams", ours(streams=_count), full=False)
-_add("csv.gz, as it decides", ours())
-_add("csv.gz, as it decides, second export of the process", ours(is_warm=True))
-_add("csv.gz level 1, as it decides", ours(level=1))
-_add("csv.gz level 5, as it decides", ours(level=5))
-_add("csv.zst, as it decides", ours(compression="zstd"), suffix=".csv.zst")
-_add("csv, as it decides", ours(compression="none"), suffix=".csv")
-_add("parquet, 1 stream", ours(format="parquet", streams=1), suffix=".parquet", missing=_parquet_missing)
-_add("parquet, as it decides", ours(format="parquet"), suffix=".parquet", missing=_parquet_missing)
+CONTENDERS = (
+    _named("csv.gz, 1 stream", ours(streams=1), quick=True),
+    _named("csv.gz, 2 streams", ours(streams=2), quick=True),
+    _named("csv.gz, 1 stream, without the compiled loop", ours(streams=1, is_compiled=False)),
+    *(_named(f"csv.gz, {count} streams", ours(streams=count), full=False) for count in (4, 8)),
+    _named("csv.gz, as it decides", ours()),
+    _named("csv.gz, as it decides, second export of the process", ours(is_warm=True)),
+    _named("csv.gz level 1, as it decides", ours(level=1)),
+    _named("csv.gz level 5, as it decides", ours(level=5)),
+    _named("csv.zst, as it decides", ours(compression="zstd"), suffix=".csv.zst"),
+    _named("csv, as it decides", ours(compression="none"), suffix=".csv"),
+    _named("parquet, 1 stream", ours(format="parquet", streams=1), suffix=".parquet", missing=_parquet_missing),
+    _named("parquet, as it decides", ours(format="parquet"), suffix=".parquet", missing=_parquet_missing),
+)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from bench.contender import Contender, needs
 from bench.job import Job
-from bench.registry import Contender, needs, register
 
 _SPOOL_BYTES = 64 << 20
 _PIPE_BYTES = 1 << 20
@@ -69,12 +69,10 @@ def psycopg3(job: Job) -> Iterator[None]:
         blob.upload_blob(spool)
 
 
-register(
+CONTENDERS = (
     Contender(
         "psycopg2 copy_expert, gzip 9, spooled", spooled, missing=needs("psycopg2", "azure.storage.blob"), quick=True
-    )
+    ),
+    Contender("psycopg2 copy_expert, pipe, isal 2", piped, missing=needs("psycopg2", "azure.storage.blob", "isal")),
+    Contender("psycopg 3 for data in copy, gzip 6", psycopg3, missing=needs("psycopg", "azure.storage.blob")),
 )
-register(
-    Contender("psycopg2 copy_expert, pipe, isal 2", piped, missing=needs("psycopg2", "azure.storage.blob", "isal"))
-)
-register(Contender("psycopg 3 for data in copy, gzip 6", psycopg3, missing=needs("psycopg", "azure.storage.blob")))

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from bench.contender import Contender, Steps, needs
 from bench.job import Job
 from bench.programs import psql
-from bench.registry import Contender, Steps, needs, register
 
 
 def pipeline(*compressor: str) -> Steps:
@@ -34,11 +34,11 @@ def _missing_gzip() -> str | None:
     return f"there is no {absent[0]} on PATH" if absent else needs("azure.storage.blob")()
 
 
-register(Contender("psql | gzip -6, then upload", pipeline("gzip", "-6"), missing=_missing_gzip))
-register(
+CONTENDERS = (
+    Contender("psql | gzip -6, then upload", pipeline("gzip", "-6"), missing=_missing_gzip),
     Contender(
         "psql | igzip -2 (python -m isal.igzip), then upload",
         pipeline("python", "-m", "isal.igzip", "-2", "--stdout"),
         missing=needs("isal", "azure.storage.blob"),
-    )
+    ),
 )

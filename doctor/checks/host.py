@@ -10,6 +10,7 @@ from typing import Any
 from doctor.finding import Check, Finding, failed, ok, skipped, warning
 from doctor.site import Site
 from worker.native.library import why_not
+from worker.native.targets import this_machine
 
 _SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})")
 _WRITE = "python -m deploy.capacity --write"
@@ -35,12 +36,12 @@ def host_json_fits(site: Site) -> Iterator[Finding]:
 
 
 def rows_are_read_in_c(_: Site) -> Iterator[Finding]:
-    """Whether exports have the loop in C, without which they are right and slower."""
+    """Whether exports have the compiled library, without which they are right and slower."""
     if (reason := why_not()) is None:
-        yield ok("reading rows", "by the loop in C")
+        yield ok("reading rows", f"by the compiled library for {this_machine()}")
     else:
         says = f"in Python: more CPU, larger files, and no Parquet: {reason}"
-        yield warning("reading rows", says, "make native, on a machine like the one that exports; then deploy")
+        yield warning("reading rows", says, f"python -m worker.native.build {this_machine()}, then deploy")
 
 
 def _locks(host: dict[str, Any], service_bus: dict[str, Any]) -> Iterator[Finding]:

@@ -1,1 +1,1 @@
-"""What is compiled for speed, out of the C beside it (`make native`), and by what of Python it is called."""
+"""C that is compiled for speed, and the Python that calls it. `python -m worker.native.build` compiles it."""

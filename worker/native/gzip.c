@@ -4,7 +4,9 @@
  * than by zlib's level 6; libdeflate makes it smaller, in three times the time. This is in between, and made for rows:
  * templates of repeated text around fields of random digits.
  */
-#include "gzip.h"
+#include "block.h"
+#include "huffman.h"
+#include "matches.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,7 @@
 /* Prefix codes of a limited length, as RFC 1951 wants them. */
-#include "gzip.h"
+#include "huffman.h"
+
+#include <string.h>
 
 enum { LENGTHS = 16 }; /* 0 to 15 */
 

@@ -1,24 +1,25 @@
-"""Edge: the compiled library, where it is built (`make native`) and psycopg is a compiled package, too."""
+"""Edge: the compiled library of this machine, if it was built and psycopg is a compiled package, too."""
 
 import ctypes
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from psycopg import pq
 
-PATH = Path(__file__).with_name("compiled.so")
+from worker.native.targets import library_of, signature, this_machine
+
+PATH = library_of(this_machine())
 
 
 class Libpq:
     """Addresses of libpq's functions that the library calls."""
 
     def __init__(self) -> None:
-        """Raises OSError, ImportError or AttributeError where they cannot be had."""
+        """Raises OSError, ImportError or AttributeError if they cannot be had."""
         if pq.__impl__ not in {"binary", "c"}:
             raise OSError("psycopg is not the package with the extra `binary` or `c`")
-        # What psycopg's own module has loaded: the same libpq, and no second one.
+        # The libpq that psycopg's own module has loaded, not a second one.
         module = import_module(f"psycopg_{pq.__impl__}.pq")
         libpq = ctypes.CDLL(str(module.__file__))
         self.get_copy_data, self.consume_input, self.free_row = (
@@ -31,9 +32,10 @@ class Native:
     """The library's functions, and libpq's for those that read rows."""
 
     def __init__(self) -> None:
-        """Raises OSError, ImportError or AttributeError where one is not there, or not for this machine."""
+        """Raises OSError, ImportError or AttributeError if one is not there, stale, or not for this machine."""
         self.libpq = Libpq()
         library = ctypes.CDLL(str(PATH))
+        _check(_declared(library.tailrace_build, ctypes.c_char_p)().decode())
         pointer, number, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
         self.copyout_fill = _declared(library.copyout_fill, size, pointer, pointer, size, number)
         self.copyout_close = _declared(library.copyout_close, None, pointer)
@@ -51,6 +53,13 @@ def _declared(function: Any, result: type | None, *arguments: type) -> Any:
     return function
 
 
+def _check(stamp: str) -> None:
+    """Refuses a library that was built from other sources, or for another version of this module."""
+    wanted = signature()
+    if not stamp.startswith(wanted):
+        raise OSError(f"{PATH.name} is stale: it was built as {stamp}, and the sources here are {wanted}")
+
+
 @cache
 def _loaded() -> "Native | str":
     try:
@@ -60,7 +69,7 @@ def _loaded() -> "Native | str":
 
 
 def native() -> Native | None:
-    """The library, or None where it cannot be used."""
+    """The library, or None if it cannot be used."""
     loaded = _loaded()
     return None if isinstance(loaded, str) else loaded
 

@@ -8,7 +8,7 @@
  * - A match is worth its length times the mean bits of a literal in the block before, less the bits of its distance. One
  *   that saves nothing is dropped: hexadecimal digits match by chance.
  */
-#include "gzip.h"
+#include "matches.h"
 
 enum {
     WINDOW = 32768,

@@ -82,4 +82,4 @@ def test_a_worker_without_its_compiled_loop_is_told(
     monkeypatch.setattr(library, "_loaded", lambda: "no such file")
     [finding] = doctor().of("reading rows", "warning")
     assert "no such file" in finding.says
-    assert finding.mend.startswith("make native")
+    assert finding.mend.startswith("python -m worker.native.build")

@@ -315,7 +315,7 @@ def test_a_worker_without_its_compiled_library_refuses(
 ) -> None:
     monkeypatch.setattr(library, "_loaded", lambda: "no such file")
     admin.execute("create table few as select 1 as id")
-    with pytest.raises(SourceRejected, match=r"make native.*no such file") as refused:
+    with pytest.raises(SourceRejected, match=r"compiled library.*no such file") as refused:
         exported(exporter, container, "few")
     assert refused.value.reason == "FormatNotInstalled"
 

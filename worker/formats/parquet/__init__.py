@@ -4,14 +4,17 @@ from importlib.util import find_spec
 
 from contracts.errors import SourceRejected
 from worker.native.library import why_not
+from worker.native.targets import this_machine
 
 
 def require_parquet() -> None:
-    """Raises SourceRejected where this worker cannot write Parquet; what else is here can only be imported after it."""
+    """Raises SourceRejected if this worker cannot write Parquet. The other modules import what it looks for."""
     if find_spec("pyarrow") is None:
-        lacks = "needs the package pyarrow, which this worker does not have; install the extra `parquet`"
+        lacks, advice = "the package pyarrow", "install the extra `parquet` (docs/formats.md), then replay"
     elif reason := why_not():
-        lacks = f"needs what `make native` compiles, which this worker does not have ({reason}); run it"
+        lacks = f"the compiled library ({reason})"
+        advice = f"run python -m worker.native.build {this_machine()} (docs/formats.md), deploy, then replay"
     else:
         return
-    raise SourceRejected(f'format = "parquet" {lacks} (docs/formats.md), then replay', reason="FormatNotInstalled")
+    says = f'format = "parquet" needs {lacks}, which this worker does not have'
+    raise SourceRejected(says, advice=advice, reason="FormatNotInstalled")

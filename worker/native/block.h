@@ -1,6 +1,6 @@
-/* What the parts of the gzip compressor share: matches.c finds sequences, huffman.c makes codes, gzip.c writes. */
-#ifndef GZIP_H
-#define GZIP_H
+/* The block that the gzip compressor works on: matches.c fills it with sequences, gzip.c writes them. */
+#ifndef BLOCK_H
+#define BLOCK_H
 
 #include <stdint.h>
 #include <string.h>
@@ -13,8 +13,6 @@
 
 enum {
     LENGTH_MAX = 258, /* of a match */
-    LITERAL_CODES = 286,
-    DISTANCE_CODES = 30,
     BLOCK_MAX = 131072, /* bytes of input */
     SEQUENCES_MAX = 16384,
     HASH_BITS = 14,
@@ -49,11 +47,5 @@ INLINE uint64_t load64(const uint8_t *from)
     memcpy(&loaded, from, 8);
     return loaded;
 }
-
-/* Fills the block's sequences and literals from `start` on; gives its end, which is `stop` if the input ends there. */
-const uint8_t *matches_find(Block *block);
-
-/* A prefix code whose lengths are at most `limit`, for the symbols that occur and for two at the least. */
-void huffman_code(const uint32_t *frequencies, int symbols, int limit, uint8_t *lengths, uint16_t *codes);
 
 #endif
