@@ -5,10 +5,12 @@
     ├── Permanent                 trying again cannot help: dead-lettered at the first attempt
     │   ├── RequestInvalid          the message is no request that this version understands
     │   ├── SourceRejected          PostgreSQL refuses: no such table or column, no privilege
+    │   ├── WindowLeftOpen          transactions stayed open for longer than the job waits
     │   └── SinkRejected            Blob Storage refuses: another request's blob, a policy, no right
     └── Transient                 another attempt may succeed: retried with backoff
         ├── SourceUnavailable       no connection, lock or time-out, serialization, server shutdown
         ├── SourceBusy              no free connection in this process; costs no attempt
+        ├── WindowOpen              a transaction can still add rows to the window; costs no attempt
         ├── SinkUnavailable         the account throttles, times out or cannot be reached
         ├── QueueUnavailable        Service Bus cannot be reached or refuses to take a message
         ├── IdentityUnavailable     no Entra token could be had
@@ -94,6 +96,10 @@ class SourceRejected(Permanent):
     """PostgreSQL refuses the statement for good."""
 
 
+class WindowLeftOpen(Permanent):
+    """The window did not close in time, and its job does not export it without proof."""
+
+
 class SinkRejected(Permanent):
     """Blob Storage refuses the blob for good."""
 
@@ -104,6 +110,12 @@ class SourceUnavailable(Transient):
 
 class SourceBusy(Transient):
     """All connections of this process serve other exports."""
+
+    costs_attempt = False
+
+
+class WindowOpen(Transient):
+    """Rows that belong to the window can still arrive; the export waits for them."""
 
     costs_attempt = False
 

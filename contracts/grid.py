@@ -83,7 +83,18 @@ class Step(Model):
         return timedelta(seconds=self.count * _SECONDS.get(self.unit, 28 * 86400))
 
 
-class TimeGrid(Model):
+class _Grid(Model):
+    """How each window is proven closed before its export: by `closed`, else as strongly as the role's rights allow.
+
+    What is open is waited for at most `closed_wait`, and then exported without proof, or left out, as `if_open` says.
+    """
+
+    closed: Literal["transactions", "writers", "delay"] | None = None
+    closed_wait: Duration = timedelta(hours=1)
+    if_open: Literal["export", "leave"] = "export"
+
+
+class TimeGrid(_Grid):
     """Windows of equal length side by side; a window is due once `delay` has passed after its end.
 
     `catch_up` is how far back a tick looks for windows without a blob; `start` is the first day of all.
@@ -113,7 +124,7 @@ class TimeGrid(Model):
         return self
 
 
-class IntegerGrid(Model):
+class IntegerGrid(_Grid):
     """Windows of `size` whole numbers, [k·size, (k+1)·size). They have no clock: backfill or submit asks for them."""
 
     column: Identifier

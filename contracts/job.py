@@ -11,7 +11,7 @@ from contracts.model import Identifier, JobName, Model
 from contracts.naming import check_template, sample_name, unit_between_runs
 from contracts.ncrontab import Ncrontab
 from contracts.output import Output
-from contracts.request import QuerySource, Source, Streams, TableSource
+from contracts.request import Closing, QuerySource, Source, Streams, TableSource
 
 # Where a query takes the bounds of its window.
 BOUND = re.compile(r"\{(window_start|window_end)\}")
@@ -41,6 +41,14 @@ class ExportJob(Model):
         assert self.schema_name is not None
         assert self.table is not None
         return TableSource(schema_name=self.schema_name, table=self.table, columns=self.columns)
+
+    @property
+    def closing(self) -> Closing:
+        """How the windows of this job are proven closed."""
+        if self.window is None:
+            return Closing(by="delay")
+        grid = self.window
+        return Closing(by=grid.closed, wait_seconds=grid.closed_wait.total_seconds(), otherwise=grid.if_open)
 
     @property
     def is_scheduled(self) -> bool:

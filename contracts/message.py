@@ -5,6 +5,7 @@ Properties and bodies come as the SDKs hand them over: names and texts may be by
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ type Carrier = Mapping[Any, str]
 type Properties = dict[str | bytes, int | float | bytes | bool | str | UUID]
 
 CONTENT_TYPE = "application/json"
-_ATTEMPT, _JOB = "attempt", "job"
+_ATTEMPT, _JOB, _WAITS_SINCE = "attempt", "job", "waits_since"
 # Service Bus takes 128 characters; a suffix needs less than the 48 that this leaves.
 _STEM_CHARACTERS = 80
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -55,13 +56,18 @@ def stem(message_id: str) -> str:
     return message_id.partition("#")[0][:_STEM_CHARACTERS]
 
 
-def properties(job: str | None, trace: Carrier, attempt: int = 1) -> Properties:
-    """The application properties of a message. A first attempt carries no number."""
+def properties(job: str | None, trace: Carrier, attempt: int = 1, waits_since: datetime | None = None) -> Properties:
+    """The application properties of a message. A first attempt carries no number.
+
+    `waits_since` is when the request began to wait by retries that cost no attempt.
+    """
     carried: Properties = {**trace}
     if job is not None:
         carried[_JOB] = job
     if attempt > 1:
         carried[_ATTEMPT] = attempt
+    if waits_since is not None:
+        carried[_WAITS_SINCE] = waits_since.isoformat()
     return carried
 
 
@@ -79,6 +85,20 @@ def job_of(properties: Mapping[Any, object] | None) -> str | None:
     """The job that the properties name; they name it even if the body cannot be read."""
     job = _decoded(properties).get(_JOB)
     return job if isinstance(job, str) else None
+
+
+def waits_since_of(properties: Mapping[Any, object] | None) -> datetime | None:
+    """Since when the request waits, if it does.
+
+    >>> waits_since_of({b"waits_since": b"2026-01-31T00:00:00+00:00"}).year, waits_since_of({"waits_since": "x"})
+    (2026, None)
+    """
+    carried = _decoded(properties).get(_WAITS_SINCE)
+    try:
+        moment = datetime.fromisoformat(carried) if isinstance(carried, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
 
 
 def trace_of(properties: Mapping[Any, object] | None) -> Carrier:

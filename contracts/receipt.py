@@ -1,32 +1,93 @@
 """The receipt: what was exported, recorded on the blob itself by the commit that makes it visible."""
 
 import json
-from collections.abc import Mapping
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import from_json
 
 from contracts.model import JobName, Model
+from contracts.output import Output
 from contracts.request import ExportRequest
 from contracts.window import Instant, Window
 
 _SNAPSHOT_LIMIT = 1024
+# Azure's 8 KB of keys and values. Names and types of columns get what the other fields leave.
+_METADATA_LIMIT = 8192
 
 
 class Part(Model):
-    """One run of the blob's bytes: rows of data, bytes of CSV before and after compression, SHA-256 of the latter."""
+    """One contiguous piece of the blob: its rows, bytes as PostgreSQL sent them, bytes in the blob, their SHA-256."""
 
     rows: int
     csv_bytes: int
     blob_bytes: int
     sha256: str
+    # Of the part's rows; the receipt has the sum.
+    row_hash: Annotated[int | None, Field(exclude=True)] = None
+
+
+def row_hash_of(parts: Iterable[Part]) -> int | None:
+    """The hash of the rows of all parts; None if one of them has none.
+
+    >>> row_hash_of([Part(rows=1, csv_bytes=1, blob_bytes=1, sha256="", row_hash=2**64 - 1)] * 2) == 2**64 - 2
+    True
+    """
+    total = 0
+    for part in parts:
+        if part.row_hash is None:
+            return None
+        total = (total + part.row_hash) % 2**64
+    return total
+
+
+class SourceColumn(Model):
+    """A column as PostgreSQL describes it: its name, and its type as format_type() writes it."""
+
+    name: str
+    type: str
+
+
+class Closed(Model):
+    """By what the window was proven closed, as of `at` on the server's clock.
+
+    `by` is transactions or writers; delay proves nothing. `open` says who could still add rows when the wait for them
+    ended: then the window is not proven closed.
+    """
+
+    by: Literal["transactions", "writers", "delay"]
+    at: Instant
+    open: Annotated[str, Field(max_length=500)] | None = None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether nothing could still arrive, as far as PostgreSQL can tell."""
+        return self.by != "delay" and self.open is None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What reading the source gave: the parts, the snapshot's id, the hash of all rows, the columns, the proof."""
+
+    parts: tuple[Part, ...]
+    snapshot: str
+    row_hash: int | None = None
+    columns: tuple[SourceColumn, ...] | None = None
+    closed: Closed | None = None
 
 
 class Receipt(Model):
-    """Proof of one export; lives in the blob's metadata (at most 8 KB, one field a key, ASCII values)."""
+    """Proof of one export; lives in the blob's metadata (at most 8 KB, one field a key, ASCII values).
+
+    `row_hash` is the order-independent hash of the rows, 16 hex digits; `output` the form in which they are written.
+    Fields that are None were not recorded by the version that made the export.
+    """
 
     request_id: UUID
     job: JobName
@@ -40,12 +101,15 @@ class Receipt(Model):
     started_at: Instant
     exported_at: Instant
     window: Window | None = None
+    row_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None = None
+    columns: tuple[SourceColumn, ...] | None = None
+    output: Output | None = None
+    closed: Closed | None = None
 
     @classmethod
-    def of(
-        cls, request: ExportRequest, parts: tuple[Part, ...], snapshot: str, span: tuple[datetime, datetime]
-    ) -> Self:
+    def of(cls, request: ExportRequest, read: Read, span: tuple[datetime, datetime]) -> Self:
         """The receipt of `request` done: totals are sums over the parts; `span` is its begin and its commit."""
+        parts = read.parts
         return cls(
             request_id=request.request_id,
             job=request.job,
@@ -53,30 +117,58 @@ class Receipt(Model):
             csv_bytes=sum(part.csv_bytes for part in parts),
             blob_bytes=sum(part.blob_bytes for part in parts),
             parts=parts,
-            snapshot=_shortened(snapshot),
+            snapshot=_shortened(read.snapshot),
             revision=request.revision,
             run=request.run,
             started_at=span[0],
             exported_at=span[1],
             window=request.window,
+            row_hash=None if read.row_hash is None else f"{read.row_hash:016x}",
+            columns=read.columns,
+            output=request.output,
+            closed=read.closed,
         )
 
     def to_metadata(self) -> dict[str, str]:
         """The blob metadata: keys are C# identifiers as Azure wants them, values ASCII."""
-        fields = self.model_dump(mode="json", exclude_none=True)
-        return {key: value if isinstance(value, str) else json.dumps(value) for key, value in fields.items()}
+        fields = self.model_dump(mode="json", exclude_none=True, exclude={"columns", "output"})
+        if self.output is not None:
+            fields["output"] = self.output.model_dump(mode="json", exclude_defaults=True)
+        written = {key: value if isinstance(value, str) else json.dumps(value) for key, value in fields.items()}
+        left = _METADATA_LIMIT - sum(len(key) + len(value) for key, value in written.items()) - len("columns")
+        if self.columns is not None and len(packed := _packed(self.columns)) <= left:
+            written["columns"] = packed
+        return written
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> Self | None:
-        """The receipt on a blob, or None where the blob was not written by Tailrace."""
+        """The receipt on a blob, or None if Tailrace did not write the blob."""
         fields: dict[str, object] = {key: metadata[key] for key in cls.model_fields if key in metadata}
         try:
-            for key in ("parts", "window"):
+            for key in ("parts", "window", "output", "closed"):
                 if key in fields:
                     fields[key] = from_json(metadata[key])
+            if "columns" in fields:
+                fields["columns"] = _unpacked(metadata["columns"])
             return cls.model_validate(fields)
         except (ValidationError, ValueError):
             return None
+
+
+def _packed(columns: tuple[SourceColumn, ...]) -> str:
+    """Columns as text: JSON pairs of name and type, deflated, in base 64."""
+    pairs = json.dumps([[column.name, column.type] for column in columns], ensure_ascii=False)
+    return b64encode(zlib.compress(pairs.encode(), 9)).decode()
+
+
+def _unpacked(text: str) -> list[dict[str, object]]:
+    """What _packed made of columns. Raises ValueError for anything else."""
+    decoder = zlib.decompressobj()
+    try:
+        pairs = from_json(decoder.decompress(b64decode(text, validate=True), 1 << 20))
+        return [{"name": name, "type": type_} for name, type_ in pairs]
+    except (zlib.error, TypeError) as error:
+        raise ValueError("no columns") from error
 
 
 def _shortened(snapshot: str) -> str:

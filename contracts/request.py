@@ -21,6 +21,18 @@ MAX_BODY_BYTES = 192 * 1024
 Streams = Annotated[int | None, Field(ge=1, le=32, validation_alias=AliasChoices("streams", "parts"))]
 
 
+class Closing(Model):
+    """How a window is proven closed before its export, and what happens if it is not.
+
+    `by` None is the strongest means that the role's rights allow. After `wait_seconds` the window is exported with the
+    remark that it is not proven, or left to be asked for again.
+    """
+
+    by: Literal["transactions", "writers", "delay"] | None = None
+    wait_seconds: Annotated[float, Field(ge=0, le=7 * 86400)] = 3600.0
+    otherwise: Literal["export", "leave"] = "export"
+
+
 class TableSource(Model):
     """A table, view, materialized view, partitioned or foreign table; columns in this order, or all."""
 
@@ -59,6 +71,7 @@ class ExportRequest(Model):
     if_exists: Literal["refuse", "replace"] = "refuse"
     output: Output = Output()
     streams: Streams = None
+    closing: Closing = Closing()
 
     def to_body(self) -> bytes:
         """The message body, UTF-8."""

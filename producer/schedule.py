@@ -74,6 +74,7 @@ def request_for_cut(job: ExportJob, cut: Cut, now: datetime) -> ExportRequest:
         if_exists=job.if_exists,
         output=job.output,
         streams=job.streams,
+        closing=job.closing,
     )
 
 
@@ -90,6 +91,7 @@ def request_for_run(job: ExportJob, run: datetime) -> ExportRequest:
         if_exists=job.if_exists,
         output=job.output,
         streams=job.streams,
+        closing=job.closing,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from connections.service_bus import service_bus_client, service_bus_errors
 from contracts.errors import ConfigurationError
-from contracts.message import attempt_of, body_of, job_of, trace_of
+from contracts.message import attempt_of, body_of, job_of, trace_of, waits_since_of
 from settings import Settings
 from telemetry.events import event
 from worker.cancellation import Cancellation
@@ -179,6 +179,7 @@ def _delivery_of(message: "ServiceBusReceivedMessage") -> Delivery:
         enqueued_at=message.enqueued_time_utc,
         trace=trace_of(properties),
         job=job_of(properties),
+        waits_since=waits_since_of(properties),
     )
 
 

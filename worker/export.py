@@ -8,7 +8,7 @@ from psycopg import sql
 
 from contracts.errors import SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
-from contracts.receipt import Part, Receipt
+from contracts.receipt import Closed, Part, Read, Receipt, row_hash_of
 from contracts.request import ExportRequest, QuerySource, TableSource
 from telemetry.events import event
 from telemetry.traces import span
@@ -17,6 +17,8 @@ from worker.blob.sink import BlobChangedError, Found, Sink, Upload
 from worker.cancellation import Cancellation
 from worker.formats.csv import write_csv
 from worker.formats.parquet import require_parquet
+from worker.source.catalogue import column_types
+from worker.source.closing import prove_closed
 from worker.source.pool import Source
 from worker.source.readers import Selects, open_readers
 from worker.source.snapshot import Snapshot
@@ -44,8 +46,12 @@ class Exported:
     receipt: Receipt
 
 
-def run_export(request: ExportRequest, exporter: Exporter, cancelled: Cancellation) -> Exported:
+def run_export(
+    request: ExportRequest, exporter: Exporter, cancelled: Cancellation, waits_since: datetime | None = None
+) -> Exported:
     """Exports `request` unless its blob is there; nothing is visible before the commit.
+
+    `waits_since` is when it began to wait for its window to close, if it does.
 
     Raises one of contracts.errors' Permanent or Transient errors; then nothing has changed.
     """
@@ -58,9 +64,13 @@ def run_export(request: ExportRequest, exporter: Exporter, cancelled: Cancellati
     event(_log, logging.INFO, "export started", blob=request.blob)
     try:
         with sink.upload(request.blob, found) as upload:
-            with span("read"), source.snapshot(selected, subject, _relation_of(request)) as snapshot:
-                parts = _write(request, exporter, snapshot, selected, upload, cancelled)
-            receipt = Receipt.of(request, parts, snapshot.id, (started_at, datetime.now(UTC)))
+            with span("read"), source.connection(subject) as connection:
+                closed = prove_closed(connection, request, subject, waits_since)
+                with source.snapshot(connection, selected, _relation_of(request)) as snapshot:
+                    columns = column_types(connection, snapshot.columns)
+                    parts = _write(request, exporter, snapshot, selected, upload, cancelled)
+            read = Read(parts, snapshot.id, row_hash_of(parts), columns, closed)
+            receipt = Receipt.of(request, read, (started_at, datetime.now(UTC)))
             with span("commit"):
                 upload.commit(receipt, request.output.content_type)
     except BlobChangedError as error:
@@ -97,7 +107,7 @@ def _write(  # what one export has at hand
 
         if len(readers) < len(selects):
             selects = plan.parts(len(readers), len(readers))
-        return (write_parquet(readers[: len(selects)], selects, upload.part(0), subject, cancelled),)
+        return (write_parquet(readers[: len(selects)], selects, snapshot.columns, upload.part(0), subject, cancelled),)
 
 
 def subject_of(request: ExportRequest) -> str:
@@ -162,4 +172,9 @@ def _report(request: ExportRequest, receipt: Receipt) -> None:
         blob_bytes=receipt.blob_bytes,
         parts=len(receipt.parts),
         seconds=(receipt.exported_at - receipt.started_at).total_seconds(),
+        closed=_said_of(receipt.closed),
     )
+
+
+def _said_of(closed: Closed | None) -> str | None:
+    return None if closed is None else closed.by if closed.is_proven else "not proven"

@@ -100,12 +100,13 @@ class PartUpload:
             if self._filled == len(self._buffer):
                 self._stage()
 
-    def finished(self, rows: int, csv_bytes: int) -> Part:
+    def finished(self, rows: int, csv_bytes: int, row_hash: int | None) -> Part:
         """What the receipt says of this part; nothing is written to it after this."""
         if self.block_ids:
             # Or its buffer would wait for the commit while other parts are written.
             self.stage_rest()
-        return Part(rows=rows, csv_bytes=csv_bytes, blob_bytes=self._bytes, sha256=self._digest.hexdigest())
+        sha256 = self._digest.hexdigest()
+        return Part(rows=rows, csv_bytes=csv_bytes, blob_bytes=self._bytes, sha256=sha256, row_hash=row_hash)
 
     def stage_rest(self) -> None:
         """Stages what is left."""

@@ -86,4 +86,4 @@ class _Team:
         with copy_out(connection, statement, header=header, cancelled=self._cancelled) as copy:
             for data in compressed(copy.chunks(), output.compression, output.effective_level):
                 part.write(data)
-        return part.finished(copy.rows, copy.bytes)
+        return part.finished(copy.rows, copy.bytes, copy.row_hash)

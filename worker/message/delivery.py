@@ -22,7 +22,8 @@ class Delivery:
     """One message as it was delivered. `attempt` counts from 1 over redeliveries and scheduled retries alike.
 
     `trace` is the W3C context of its sender, `enqueued_at` when the queue took it; both are for telemetry only.
-    `job` is the one that its properties name.
+    `job` is the one that its properties name; `waits_since` is when the request began to wait by retries that cost no
+    attempt.
     """
 
     body: bytes
@@ -32,6 +33,7 @@ class Delivery:
     enqueued_at: datetime | None = None
     trace: Carrier = field(default_factory=dict, hash=False)
     job: str | None = None
+    waits_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def handle_message(delivery: Delivery, worker: Worker, cancelled: Cancellation) 
         request = parse_request(delivery.body)
         job = request.job
         with report.began(request, delivery.attempt, delivery.enqueued_at) as export:
-            done = run_export(request, worker.exporter, cancelled)
+            done = run_export(request, worker.exporter, cancelled, delivery.waits_since)
             export.done(done)
     except Exception as error:  # noqa: BLE001  # whatever it is, the message must be settled and the worker stay up
         settlement = settlement_for(error, delivery.attempt, worker.retry, spread=random.random())  # noqa: S311

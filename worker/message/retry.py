@@ -24,11 +24,13 @@ class RetryQueue:
         """
         from azure.servicebus import ServiceBusMessage
 
+        waits = attempt == delivery.attempt
+        waits_since = (delivery.waits_since or datetime.now(UTC)) if waits else None
         clone = ServiceBusMessage(
             delivery.body,
             message_id=retry_id(delivery.message_id, attempt, delivery.sequence_number),
             content_type=CONTENT_TYPE,
-            application_properties=properties(delivery.job, delivery.trace, attempt),
+            application_properties=properties(delivery.job, delivery.trace, attempt, waits_since),
         )
         with (
             self._lock,

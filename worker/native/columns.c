@@ -4,6 +4,7 @@
  * functions in src/backend/utils/adt. Nothing of a message is believed before its size was checked.
  */
 #include "copyout.h"
+#include "xxh3.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -328,6 +329,7 @@ static int take_message(Table *table, const uint8_t *from, const uint8_t *end)
     }
     if (table->is_ended || end - from < 2)
         return MALFORMED;
+    table->copy->row_hash += (int16_t)get16(from) == -1 ? 0 : xxh3(from, (size_t)(end - from));
     int fields = (int16_t)get16(from);
     from += 2;
     if (fields == -1) {

@@ -1,5 +1,6 @@
 /* Messages of a COPY, and their bytes joined in a buffer. */
 #include "copyout.h"
+#include "xxh3.h"
 
 #include <poll.h>
 #include <string.h>
@@ -69,6 +70,8 @@ int64_t copyout_fill(Copy *copy, char *out, int64_t room, int timeout_ms)
 {
     int64_t filled = 0, deadline = copyout_deadline(timeout_ms);
     while (copy->row || copyout_next(copy, deadline)) {
+        if (copy->row_done == 0 && copy->messages > copy->unhashed)
+            copy->row_hash += xxh3(copy->row, (size_t)copy->row_size);
         int64_t size = copy->row_size - copy->row_done;
         if (size > room - filled)
             size = room - filled;

@@ -23,6 +23,8 @@ typedef struct {
     int64_t row_size; /* bytes of it */
     int64_t row_done; /* bytes of it that are taken */
     int64_t messages; /* so far, a header's included */
+    int64_t unhashed; /* messages that precede the rows: a header */
+    uint64_t row_hash; /* of the rows so far: rowhash.c says how */
 } Copy;
 
 /* A point in time that is so many milliseconds away, for copyout_next. */

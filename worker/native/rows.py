@@ -26,13 +26,16 @@ class Copy(ctypes.Structure):
         ("row_size", ctypes.c_int64),
         ("row_done", ctypes.c_int64),
         ("messages", ctypes.c_int64),
+        ("unhashed", ctypes.c_int64),
+        ("row_hash", ctypes.c_uint64),
     )
 
 
 class Rows:
     """The rows of one COPY. `messages` counts them, `is_ended` says that there are no more."""
 
-    def __init__(self, pgconn: pq.abc.PGconn, library: Native) -> None:
+    def __init__(self, pgconn: pq.abc.PGconn, library: Native, unhashed: int = 0) -> None:
+        """`unhashed` messages precede the rows."""
         self._pgconn = pgconn
         self._library = library
         libpq = library.libpq
@@ -42,12 +45,18 @@ class Rows:
             libpq.consume_input,
             libpq.free_row,
             pgconn.socket,
+            unhashed=unhashed,
         )
 
     @property
     def messages(self) -> int:
         """So far, a header's included."""
         return int(self.copy.messages)
+
+    @property
+    def row_hash(self) -> int:
+        """The order-independent hash of the rows so far: the sum of their XXH3-64, modulo 2**64."""
+        return int(self.copy.row_hash)
 
     @property
     def is_ended(self) -> bool:
@@ -77,9 +86,9 @@ class Rows:
 
 
 @contextmanager
-def open_rows(pgconn: pq.abc.PGconn, library: Native) -> Iterator[Rows]:
-    """The rows of the COPY that is under way."""
-    rows = Rows(pgconn, library)
+def open_rows(pgconn: pq.abc.PGconn, library: Native, unhashed: int = 0) -> Iterator[Rows]:
+    """The rows of the COPY that this connection runs; `unhashed` messages precede them."""
+    rows = Rows(pgconn, library, unhashed)
     try:
         yield rows
     finally:

@@ -1,10 +1,13 @@
 """Edge: looks up in PostgreSQL's catalogue how a table is stored."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
+from contracts.receipt import SourceColumn
 from worker.source.layout import Layout, Leaf
+from worker.source.snapshot import Described
 
 # Leaves of a partitioned table, and whether the role may read all of each by its own name: policies of a leaf do not
 # apply to those who read through the parent. A plain table, of which pg_partition_tree says nothing, is its own leaf.
@@ -24,10 +27,29 @@ _TABLE = """
     WHERE n.nspname = %s AND c.relname = %s"""
 
 
+_TYPES = """
+    SELECT oid, modifier, format_type(oid, modifier)
+    FROM unnest(%s::oid[], %s::int[]) AS asked (oid, modifier)"""
+
 # The planner's quantiles of a column, as text, since their array has the column's type.
 _QUANTILES = """
     SELECT unnest(histogram_bounds::text::text[]) FROM pg_stats
     WHERE schemaname = %s AND tablename = %s AND attname = %s ORDER BY inherited DESC LIMIT 1000"""
+
+
+# Type and modifier → what format_type() says of them; the same for all tables of a server, and for all exports.
+_type_names: dict[tuple[int, int], str] = {}
+
+
+def column_types(connection: psycopg.Connection[Any], columns: Sequence[Described]) -> tuple[SourceColumn, ...]:
+    """Columns with their types as PostgreSQL writes them; asks only for types that this process has not seen."""
+    asked = [(column.oid, column.modifier) for column in columns]
+    unknown = sorted(set(asked) - _type_names.keys())
+    if unknown:
+        oids, modifiers = zip(*unknown, strict=True)
+        found = connection.execute(_TYPES, (list(oids), list(modifiers))).fetchall()
+        _type_names.update({(oid, modifier): name for oid, modifier, name in found})
+    return tuple(SourceColumn(name=column.name, type=_type_names[column.oid, column.modifier]) for column in columns)
 
 
 def layout_of(connection: psycopg.Connection[Any], schema: str, table: str) -> Layout:

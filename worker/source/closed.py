@@ -1,4 +1,4 @@
-"""Edge: whether rows that belong to a window can still arrive, as far as PostgreSQL can see.
+"""Edge: what PostgreSQL knows of transactions that can still add rows to a window.
 
 A row stamped with `now()` carries its transaction's start, and arrives when the transaction commits. So a window is
 closed once every transaction that began before its end has ended; docs/explanation/proof.md says what that proves.

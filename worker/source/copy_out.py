@@ -55,7 +55,10 @@ def _cancel_if(cancelled: Cancellation, connection: psycopg.Connection[Any], has
 
 
 class CopyOut:
-    """The rows of one COPY. `rows` and `bytes` count those that have arrived; PostgreSQL sends one message a row."""
+    """The rows of one COPY. `rows` and `bytes` count those that have arrived; PostgreSQL sends one message a row.
+
+    `row_hash` is the sum of the XXH3-64 of their bytes, modulo 2**64; None without the compiled library.
+    """
 
     def __init__(self, pgconn: pq.abc.PGconn, *, header: bool, cancelled: Cancellation) -> None:
         self._pgconn = pgconn
@@ -63,6 +66,7 @@ class CopyOut:
         self._header = int(header)
         self.rows = 0
         self.bytes = 0
+        self.row_hash: int | None = None
 
     def chunks(self) -> Iterator[memoryview]:
         """Chunks of CHUNK_BYTES, but for the last; each is valid until the next one is taken.
@@ -89,7 +93,7 @@ class CopyOut:
             columns = Columns(library, rows, schema, types, subject)
             while not rows.is_ended:
                 is_full = columns.fill(GROUP_BYTES, _LOOK_UP_MS)
-                self.rows, self.bytes = columns.rows, columns.bytes
+                self.rows, self.bytes, self.row_hash = columns.rows, columns.bytes, rows.row_hash
                 if not rows.is_ended:
                     self._cancelled.raise_if_set()
                 if is_full:
@@ -102,10 +106,10 @@ class CopyOut:
 
     def _joined_in_c(self, library: Native) -> Iterator[memoryview]:
         chunk, filled = bytearray(CHUNK_BYTES), 0
-        with open_rows(self._pgconn, library) as rows:
+        with open_rows(self._pgconn, library, unhashed=self._header) as rows:
             while not rows.is_ended:
                 filled += rows.fill(chunk, filled, _LOOK_UP_MS)
-                self.rows = max(0, rows.messages - self._header)
+                self.rows, self.row_hash = max(0, rows.messages - self._header), rows.row_hash
                 if not rows.is_ended:  # else its result must be taken, or the connection cannot be used again
                     self._cancelled.raise_if_set()
                 if filled == len(chunk) or rows.is_ended:

@@ -61,10 +61,8 @@ class Source:
             pass
 
     @contextmanager
-    def snapshot(
-        self, selected: sql.Composable, subject: str, relation: sql.Identifier | None = None
-    ) -> Iterator[Snapshot]:
-        """A snapshot on a connection of its own. Raises SourceBusy if the pool has no place for another export."""
+    def connection(self, subject: str) -> Iterator[psycopg.Connection[Any]]:
+        """An export's first connection, in autocommit. Raises SourceBusy if the pool has no place for it."""
         timeout = self._settings.connect_timeout_seconds
         if not self._first.acquire(timeout=timeout):
             raise SourceBusy(
@@ -74,10 +72,17 @@ class Source:
             )
         try:
             with self._connection(subject, timeout) as connection:
-                with open_snapshot(connection, self._begin(), selected, relation) as snapshot:
-                    yield snapshot
+                yield connection
         finally:
             self._first.release()
+
+    @contextmanager
+    def snapshot(
+        self, connection: psycopg.Connection[Any], selected: sql.Composable, relation: sql.Identifier | None = None
+    ) -> Iterator[Snapshot]:
+        """A snapshot on a connection, for the block; `relation` is the table behind `selected`, if it is one."""
+        with open_snapshot(connection, self._begin(), selected, relation) as snapshot:
+            yield snapshot
 
     @contextmanager
     def sharing(self, shared: str, subject: str) -> Iterator[psycopg.Connection[Any] | None]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -25,13 +25,27 @@ SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 1""")
 
 
-class Snapshot:
-    """One read-only repeatable-read transaction; `id` is its pg_current_snapshot(), `estimated_bytes` the planner's."""
+class Described(NamedTuple):
+    """A column of a SELECT: the oid of its type, and the type's modifier or -1."""
 
-    def __init__(self, connection: psycopg.Connection[Any], id_: str, estimated_bytes: int) -> None:
+    name: str
+    oid: int
+    modifier: int
+
+
+class Snapshot:
+    """One read-only repeatable-read transaction, and what it knows of a SELECT.
+
+    `id` is its pg_current_snapshot(); `estimated_bytes` is the planner's estimate; `columns` are those of the SELECT.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], id_: str, estimated_bytes: int, columns: tuple[Described, ...]
+    ) -> None:
         self.connection = connection
         self.id = id_
         self.estimated_bytes = estimated_bytes
+        self.columns = columns
 
     def export(self) -> str:
         """The name by which other connections share the snapshot, for as long as this transaction is open."""
@@ -49,17 +63,28 @@ def begin_statement(statement_ms: int, lock_ms: int, shared: str | None = None) 
 def open_snapshot(
     connection: psycopg.Connection[Any], begin: sql.Composed, selected: sql.Composable, relation: sql.Identifier | None
 ) -> Iterator[Snapshot]:
-    """Begins with `begin` and estimates the bytes that `selected` gives; commits at the end of the block.
+    """Begins with `begin`, describes `selected` and estimates its bytes; commits at the end of the block.
 
     `relation` is the table behind it, if it is one: the planner does not count values stored out of line (TOAST).
     """
     # One round trip: small exports are many.
-    first = sql.SQL("{};\nSELECT pg_current_snapshot()::text, {};\nEXPLAIN (FORMAT JSON) {}")
-    cursor = connection.execute(first.format(begin, _table_to_heap(relation), selected))
-    id_, factor = cursor.set_result(-2).fetchone() or ("", 1)
-    (plan,) = cursor.set_result(-1).fetchone() or ([],)
-    yield Snapshot(connection, str(id_), int(_planned_bytes(plan) * float(factor)))
+    first = sql.SQL(
+        "{};\nSELECT pg_current_snapshot()::text, {};\nEXPLAIN (FORMAT JSON) {};\nSELECT * FROM ({}) AS source LIMIT 0"
+    )
+    cursor = connection.execute(first.format(begin, _table_to_heap(relation), selected, selected))
+    id_, factor = cursor.set_result(-3).fetchone() or ("", 1)
+    (plan,) = cursor.set_result(-2).fetchone() or ([],)
+    columns = tuple(_described(cursor.set_result(-1)))
+    yield Snapshot(connection, str(id_), int(_planned_bytes(plan) * float(factor)), columns)
     connection.execute("COMMIT")
+
+
+def _described(cursor: psycopg.Cursor[Any]) -> Iterator[Described]:
+    result, encoding = cursor.pgresult, cursor.connection.info.encoding
+    assert result is not None
+    for index in range(result.nfields):
+        name = (result.fname(index) or b"").decode(encoding)
+        yield Described(name, result.ftype(index), result.fmod(index))
 
 
 def _table_to_heap(relation: sql.Identifier | None) -> sql.Composable:

@@ -284,8 +284,8 @@ def test_a_table_of_large_values_counts_by_what_they_take(
         "create table wide as select i as id, string_agg(md5((i * 1000 + n)::text), '') as body"
         " from generate_series(1, 300) i, generate_series(1, 1000) n group by i; analyze wide"
     )
-    selected = sql.SQL("SELECT * FROM wide")
-    with exporter.source.snapshot(selected, "wide", sql.Identifier("public", "wide")) as snapshot:
+    selected, wide = sql.SQL("SELECT * FROM wide"), sql.Identifier("public", "wide")
+    with exporter.source.connection("wide") as one, exporter.source.snapshot(one, selected, wide) as snapshot:
         assert 4_000_000 < snapshot.estimated_bytes < 40_000_000
     monkeypatch.setattr("worker.source.split.PART_BYTES", 1 << 20)
     request = request_of(("public", "wide"), 1).model_copy(update={"streams": None})
@@ -318,14 +318,14 @@ def test_a_connection_that_is_lost_while_it_waits_gives_its_place_back(
     selected = sql.SQL("SELECT 1")
 
     def lose() -> None:
-        with exporter.source.snapshot(selected, "t") as snapshot:
+        with exporter.source.connection("t") as one, exporter.source.snapshot(one, selected) as snapshot:
             admin.execute("select pg_terminate_backend(%s, 5000)", (snapshot.connection.info.backend_pid,))
             raise SinkUnavailable("what struck meanwhile")
 
     for _ in range(10):
         with pytest.raises(SinkUnavailable):
             lose()
-    with exporter.source.snapshot(selected, "t") as snapshot:
+    with exporter.source.connection("t") as one, exporter.source.snapshot(one, selected) as snapshot:
         assert snapshot.id
 
 

@@ -9,12 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.receipt import Part, Receipt
+from contracts.receipt import Closed, Part, Read, Receipt, SourceColumn
 from contracts.request import ExportRequest, TableSource
 from contracts.window import IntegerWindow
 
 BEGAN = datetime(2026, 2, 1, 0, 0, 1, 234567, UTC)
 PART = Part(rows=3, csv_bytes=40, blob_bytes=30, sha256="ab" * 32)
+
+
+COLUMNS = (
+    SourceColumn(name='Größe "x"', type="numeric(6,2)"),
+    SourceColumn(name="at", type="date"),
+)
+CLOSED = Closed(by="transactions", at=BEGAN)
 
 
 def receipt(*, snapshot: str = "10:20:11,12", **more: Any) -> Receipt:
@@ -25,7 +32,8 @@ def receipt(*, snapshot: str = "10:20:11,12", **more: Any) -> Receipt:
         run=BEGAN,
         **{"job": "clicks", **more},
     )
-    return Receipt.of(request, (PART,), snapshot, (BEGAN, BEGAN + timedelta(seconds=2)))
+    read = Read((PART,), snapshot, 2**63 + 7, COLUMNS, CLOSED)
+    return Receipt.of(request, read, (BEGAN, BEGAN + timedelta(seconds=2)))
 
 
 def in_azure(metadata: dict[str, str]) -> None:
@@ -82,6 +90,11 @@ def test_keys_that_others_put_on_the_blob_do_no_harm() -> None:
         {"window": "null "},
         {"window": '{"type": "integer"}'},
         {"job": "../x"},
+        {"columns": "not base 64"},
+        {"columns": "eJwDAAAAAAE="},
+        {"output": '{"format": "xls"}'},
+        {"closed": '{"by": "magic"}'},
+        {"row_hash": "7"},
     ],
 )
 def test_metadata_that_only_looks_like_a_receipt_is_none(change: dict[str, str]) -> None:
@@ -99,5 +112,39 @@ def test_totals_are_the_sums_of_the_parts() -> None:
     request = ExportRequest(
         request_id=UUID(int=1), job="j", source=TableSource(schema_name="s", table="t"), blob="b", run=BEGAN
     )
-    made = Receipt.of(request, (PART, PART), "1:1:", (BEGAN, BEGAN))
+    made = Receipt.of(request, Read((PART, PART), "1:1:"), (BEGAN, BEGAN))
     assert (made.rows, made.csv_bytes, made.blob_bytes) == (6, 80, 60)
+
+
+def test_columns_that_do_not_fit_are_left_out_and_everything_else_stays() -> None:
+    names = [f"{number * 7919 % 10007:05d}{number**9 % 10**40}" for number in range(1600)]
+    columns = tuple(SourceColumn(name=name, type="text") for name in names)
+    request = ExportRequest(
+        request_id=UUID(int=1), job="j", source=TableSource(schema_name="s", table="t"), blob="b", run=BEGAN
+    )
+    made = Receipt.of(request, Read((PART,), "1:1:", 7, columns), (BEGAN, BEGAN))
+    found = Receipt.from_metadata(made.to_metadata())
+    assert found == made.model_copy(update={"columns": None})
+    in_azure(made.to_metadata())
+
+
+def test_a_receipt_of_an_earlier_version_is_read() -> None:
+    """It has neither hash nor columns, and does not say in what form the rows are written."""
+    recent = receipt().to_metadata()
+    older = {key: value for key, value in recent.items() if key not in {"row_hash", "columns", "output", "closed"}}
+    found = Receipt.from_metadata(older)
+    assert found is not None
+    assert (found.rows, found.row_hash, found.columns, found.output, found.closed) == (3, None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("closed", "is_proven"),
+    [
+        (Closed(by="transactions", at=BEGAN), True),
+        (Closed(by="writers", at=BEGAN), True),
+        (Closed(by="delay", at=BEGAN), False),
+        (Closed(by="transactions", at=BEGAN, open="pid 7"), False),
+    ],
+)
+def test_only_what_postgresql_was_asked_is_proven(closed: Closed, *, is_proven: bool) -> None:
+    assert closed.is_proven is is_proven

@@ -12,24 +12,30 @@ from contracts.errors import ExportIncomplete, SourceRejected
 from contracts.receipt import Part
 from worker.blob.blocks import PartUpload
 from worker.cancellation import Cancellation
-from worker.formats.parquet.types import SelectedColumn, binary_copy, described, schema_of
+from worker.formats.parquet.types import SelectedColumn, binary_copy, schema_of, selected_column
 from worker.formats.parquet.writer import write_groups
 from worker.formats.prefetch import prefetch
 from worker.native.library import native
 from worker.source.copy_out import CopyOut, copy_out
 from worker.source.readers import Reader
+from worker.source.snapshot import Described
 
 
 def write_parquet(
-    readers: Sequence[Reader], selects: Sequence[sql.Composed], part: PartUpload, subject: str, cancelled: Cancellation
+    readers: Sequence[Reader],
+    selects: Sequence[sql.Composed],
+    described: Sequence[Described],
+    part: PartUpload,
+    subject: str,
+    cancelled: Cancellation,
 ) -> Part:
-    """Writes the rows of `selects`, which have the same columns, each read by one of the readers.
+    """Writes the rows of `selects`, which have the columns `described`, each read by one of the readers.
 
     Raises SourceRejected for what Parquet cannot hold, ExportInterrupted if `cancelled` is set, and psycopg's errors.
     """
     with ExitStack() as opened:
         connections = [opened.enter_context(reader) for reader in readers]
-        columns = described(connections[0], selects[0])
+        columns = list(map(selected_column, described))
         if not columns:
             says = f"export of {subject} was refused: a Parquet file has at least one column"
             raise SourceRejected(says, advice="export it as csv", reason="NotSupported")
@@ -44,7 +50,8 @@ def write_parquet(
     rows = sum(copy.rows for copy in copies)
     if written != rows:
         raise ExportIncomplete(f"the export is incomplete: {written} rows were written of the {rows} that arrived")
-    return part.finished(rows, sum(copy.bytes for copy in copies))
+    row_hash = sum(copy.row_hash or 0 for copy in copies) % 2**64
+    return part.finished(rows, sum(copy.bytes for copy in copies), row_hash)
 
 
 def _groups(

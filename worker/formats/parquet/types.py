@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
-import psycopg
 import pyarrow as pa
 from psycopg import postgres, sql
 
 from worker.native.columns import ColumnType, Kind
+from worker.source.snapshot import Described
 
 # PostgreSQL's types that Arrow has too, but for numeric and arrays; every other one is written as its text.
 _KEPT: dict[str, tuple[Kind, Callable[[], pa.DataType]]] = {
@@ -44,19 +44,6 @@ class SelectedColumn:
     cast: str | None
 
 
-def described(connection: psycopg.Connection[object], selected: sql.Composable) -> list[SelectedColumn]:
-    """The columns of a SELECT."""
-    # Not prepared, as psycopg does with what comes often: PostgreSQL refuses a plan after a table got a column.
-    cursor = connection.execute(sql.SQL("SELECT * FROM ({}) AS source LIMIT 0").format(selected), prepare=False)
-    result = cursor.pgresult
-    assert result is not None
-    encoding = connection.info.encoding
-    return [
-        _selected((result.fname(index) or b"").decode(encoding), result.ftype(index), result.fmod(index))
-        for index in range(result.nfields)
-    ]
-
-
 def schema_of(columns: list[SelectedColumn]) -> pa.Schema:
     """The file's."""
     return pa.schema([pa.field(column.name, column.type.arrow) for column in columns])
@@ -65,7 +52,7 @@ def schema_of(columns: list[SelectedColumn]) -> pa.Schema:
 def binary_copy(selected: sql.Composable, columns: list[SelectedColumn]) -> sql.Composed:
     """The binary COPY of a SELECT, in which every column has a type that Arrow keeps.
 
-    >>> columns = [_selected("id", 20, -1), _selected("at", 869, -1), _selected("n", 26, -1)]
+    >>> columns = [selected_column(Described(*one)) for one in (("id", 20, -1), ("at", 869, -1), ("n", 26, -1))]
     >>> print(binary_copy(sql.SQL("SELECT 1"), columns).as_string())
     COPY (SELECT "id", "at"::text AS "at", "n"::int8 AS "n" FROM (SELECT 1) AS source) TO STDOUT (FORMAT binary)
     """
@@ -79,7 +66,9 @@ def _expression(column: SelectedColumn) -> sql.Composable:
     return sql.SQL("{0}::{1} AS {0}").format(name, sql.SQL(column.cast)) if column.cast else name
 
 
-def _selected(name: str, oid: int, modifier: int) -> SelectedColumn:
+def selected_column(described: Described) -> SelectedColumn:
+    """What the file holds of a column."""
+    name, oid, modifier = described
     if type_ := _type_of(oid, modifier):
         return SelectedColumn(name, type_, None)
     known = postgres.types.get(oid)
