@@ -1,4 +1,4 @@
-"""The container worker's loop: receive, keep the lock, handle, settle; drain when told to stop."""
+"""The container worker's loop: receive, hold the lock, handle, settle; drain when it is stopped."""
 
 import logging
 import time

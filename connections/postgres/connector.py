@@ -12,7 +12,7 @@ from settings import Settings
 
 
 class Connector:
-    """libpq's parameters with a fresh password each time, and the last failure, which the pool would only log."""
+    """libpq's parameters with a fresh password each time. Holds the last failure, which the pool would only log."""
 
     def __init__(self, settings: Settings, password: Callable[[], str | None]) -> None:
         self._settings = settings
@@ -29,7 +29,7 @@ class Connector:
     def parameters(self) -> dict[str, Any]:
         """For psycopg.connect. The keepalives notice within a minute that a server is gone.
 
-        Raises IdentityUnavailable where there is no token.
+        Raises IdentityUnavailable if no token can be had.
         """
         settings = self._settings
         parameters: dict[str, Any] = {
@@ -57,11 +57,12 @@ class Connector:
         return parameters
 
     def failure(self, subject: str, timeout: Exception) -> TailraceError:
-        """Why there is no connection for an export of `subject`, as far as it is known."""
+        """The error of an export of `subject` that got no connection: the last failure, else only the time-out."""
         match self._last_failure:
             case psycopg.Error() as error:
                 known = translated(Trouble.of(error), subject)
-                return SourceUnavailable(f"no connection to {self.target}: {known}", reason=known.reason)
+                says = f"no connection to {self.target}: {known}"
+                return SourceUnavailable(says, advice=known.advice, reason=known.reason)
             case TailraceError() as error:
                 return error
         return SourceUnavailable(f"export of {subject} failed: no connection to {self.target} ({timeout})")

@@ -30,7 +30,7 @@ _PAUSE_SECONDS = 10.0
 
 
 def postgres_scope(host: str, authority: str = "") -> str:
-    """What a token for a server must be asked for: its cloud is told by its name, else by AZURE_AUTHORITY_HOST.
+    """The scope of a token for a server. Its name decides the cloud, else AZURE_AUTHORITY_HOST does.
 
     >>> postgres_scope("a.postgres.database.usgovcloudapi.net")
     'https://ossrdbms-aad.database.usgovcloudapi.net/.default'
@@ -58,8 +58,8 @@ class _Held(NamedTuple):
 class TokenPassword:
     """Callable that gives the current token, safe for threads.
 
-    One caller at a time refreshes it. While the old one is valid nobody else waits for that, and it serves on where
-    the refresh fails.
+    One caller at a time refreshes it. While the old token is valid, nobody else waits for the refresh, and the old one
+    serves on if it fails.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class TokenPassword:
         self._failure: Exception | None = None
 
     def __call__(self) -> str:
-        """The token. Raises IdentityUnavailable where there is none that is still valid."""
+        """The token. Raises IdentityUnavailable if none is valid any more."""
         held, now, failures = self._held, self._clock(), self._failures
         if held is not None and now < held.refresh_at:
             return held.token
@@ -89,7 +89,7 @@ class TokenPassword:
             self._lock.release()
 
     def _refreshed(self, seen: _Held | None, failures: int) -> str:
-        """The new token; that, or the failure, of whoever was here while this caller waited."""
+        """The new token. A caller that waited for another one's refresh gets its token, or its failure."""
         if self._held is not None and self._held is not seen:
             return self._held.token
         if self._failures != failures and self._failure is not None:
@@ -111,7 +111,7 @@ class TokenPassword:
 
 
 def password_source(settings: Settings, environ: Mapping[str, str] = os.environ) -> Callable[[], str | None]:
-    """What the pool calls for each new connection."""
+    """A callable for each new connection's password: the configured one, or a fresh token."""
     if settings.postgres_auth == "entra":
         scope = postgres_scope(settings.pg_host, environ.get("AZURE_AUTHORITY_HOST", ""))
         return TokenPassword(credential_for(settings), scope=scope)

@@ -50,7 +50,7 @@ class Sink:
             try:
                 properties = self._container.get_blob_client(name).get_blob_properties()
             except ResourceNotFoundError as error:
-                # HEAD has no body: the container's own absence is told apart by the header alone.
+                # HEAD has no body: only a header says that it is the container that is missing.
                 if error_code(error) == "ContainerNotFound":
                     raise
                 return None

@@ -61,7 +61,7 @@ def within(window: Window | None) -> sql.Composed | None:
 
 
 def _select_from_query(query: str, window: Window | None) -> sql.Composed:
-    """With {window_start} and {window_end} in the text they are filled in; without, its rows are filtered."""
+    """Fills in {window_start} and {window_end} if the text has them; else filters the rows of the query."""
     text = query.strip().rstrip(";").rstrip()
     pieces = BOUND.split(text)
     if len(pieces) == 1:
@@ -69,8 +69,8 @@ def _select_from_query(query: str, window: Window | None) -> sql.Composed:
         return select_from(sql.SQL("(\n{}\n) AS query").format(_verbatim(text)), None, within(window))
     if window is None:
         raise SourceRejected(
-            "the query of this worker's jobs.toml asks for {window_start} or {window_end}, and the request has no "
-            "window; deploy the jobs.toml that the producer has, then replay",
+            "the query of this worker's jobs.toml has {window_start} or {window_end}, but the request has no window",
+            advice="deploy the jobs.toml that the producer has, then replay",
             reason="WindowMissing",
         )
     bounds = {"window_start": window.start, "window_end": window.end}

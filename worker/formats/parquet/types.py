@@ -77,7 +77,7 @@ def selected_column(described: Described) -> SelectedColumn:
 
 
 def _type_of(oid: int, modifier: int) -> ColumnType | None:
-    """What a column is kept as; None where that is its text. The modifier is numeric's, or that of its arrays."""
+    """A column's type in the file; None if it is written as text. `modifier` is that of numeric or of its arrays."""
     known = postgres.types.get(oid)
     if known is None:
         return None

@@ -1,0 +1,68 @@
+"""The pool's connections: every export has one, and what is left makes large ones faster."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from support.asking import ask
+from support.exports import OpenExports
+
+from contracts.errors import IdentityUnavailable
+from settings import Settings
+from worker.blob.sink import Sink
+from worker.cancellation import Cancellation
+from worker.export import Exporter, run_export
+from worker.message.settlement import Complete
+from worker.source.pool import Source
+from worker.source.readers import open_readers
+
+
+def test_a_large_export_leaves_every_other_export_a_connection(
+    open_exports: OpenExports, admin: psycopg.Connection
+) -> None:
+    admin.execute("create table t as select 1 as id")
+    exports = open_exports(
+        TAILRACE_POOL_SIZE="4", TAILRACE_CONCURRENCY="2", TAILRACE_MAX_STREAMS="8", TAILRACE_CONNECT_TIMEOUT_SECONDS="2"
+    )
+    source = exports.worker.exporter.source
+    with source.snapshot(sql.SQL("SELECT 1"), "t") as snapshot, open_readers(source, snapshot, 8, "t") as readers:
+        assert len(readers) == 3
+        assert exports.handle(ask()) == Complete("exported")
+
+
+def test_a_stream_that_is_done_gives_its_connection_to_other_exports(open_exports: OpenExports) -> None:
+    exports = open_exports(TAILRACE_POOL_SIZE="4", TAILRACE_CONCURRENCY="2")
+    source = exports.worker.exporter.source
+    selected = sql.SQL("SELECT 1")
+    with source.snapshot(selected, "t") as snapshot, open_readers(source, snapshot, 3, "t") as readers:
+        for reader in readers[1:]:
+            with reader as connection:
+                connection.execute("SELECT 1")
+        with source.snapshot(selected, "t") as other, open_readers(source, other, 3, "t") as others:
+            assert len(others) == 3
+
+
+@pytest.fixture
+def first_token_only(environ: dict[str, str]) -> Any:
+    """The password for one connection; then there is none."""
+    passwords = [environ["PGPASSWORD"]]
+
+    def password() -> str:
+        if not passwords:
+            raise IdentityUnavailable("no Entra token for PostgreSQL: the endpoint is away")
+        return passwords.pop()
+
+    return password
+
+
+def test_an_export_whose_further_streams_get_no_token_is_read_by_one(
+    environ: dict[str, str], admin: psycopg.Connection, container: Any, first_token_only: Any, tmp_path: Path
+) -> None:
+    admin.execute("create table many as select i, repeat(md5(i::text), 5) as filler from generate_series(1, 20000) i")
+    settings = Settings.from_env({**environ, "TAILRACE_MAX_STREAMS": "2", "TAILRACE_CONNECT_TIMEOUT_SECONDS": "1"})
+    request = ask("many", streams=2)
+    with Source(settings, first_token_only) as source:
+        receipt = run_export(request, Exporter(source, Sink(settings), {}, 2), Cancellation()).receipt
+    assert receipt.rows == 20000
