@@ -45,8 +45,8 @@ class Native:
         self.gzip_begin = _declared(library.gzip_begin, size, pointer)
         self.gzip_chunk = _declared(library.gzip_chunk, size, pointer, pointer, size, pointer)
         self.gzip_end = _declared(library.gzip_end, size, pointer, ctypes.c_uint32, size, pointer)
-        self.rowhash_csv = _declared(library.rowhash_csv, size, pointer, size, pointer, pointer, pointer, pointer)
-        self.rowhash_one = _declared(library.rowhash_one, ctypes.c_uint64, pointer, size)
+        self.rowhash_csv = _declared(library.rowhash_csv, size, pointer, ctypes.c_char_p, size)
+        self.rowhash_one = _declared(library.rowhash_one, ctypes.c_uint64, ctypes.c_char_p, size)
         self.columns_empty = _declared(library.columns_empty, size, pointer, ctypes.c_int32, size)
 
 

@@ -4,19 +4,26 @@
 
 #include <string.h>
 
-/* Adds the rows of CSV that end in `data` to `*sum` and counts them. Returns the bytes that they take: the caller gives
- * the rest again, before what follows it. `*scanned` is how far the rest was looked through without finding its end, and
- * `*quoted` whether that place is inside quotes, so that a row of any size is scanned once. */
-int64_t rowhash_csv(const char *data, int64_t size, uint64_t *sum, int64_t *rows, int64_t *scanned, int32_t *quoted)
+typedef struct {
+    uint64_t sum;
+    int64_t rows;    /* so far, skipped ones included */
+    int64_t skip;    /* how many rows at the beginning are not hashed: a header */
+    int64_t scanned; /* how far the unfinished row was looked through */
+    int32_t quoted;  /* whether that place is inside quotes */
+} CsvRows;
+
+/* Adds the rows that end in `data`. Returns the bytes that they take: the caller gives the rest again, before what
+ * follows it. A row of any size is scanned once. */
+int64_t rowhash_csv(CsvRows *state, const char *data, int64_t size)
 {
-    int64_t begin = 0, at = *scanned;
+    int64_t begin = 0, at = state->scanned;
     while (at < size) {
-        if (*quoted) {
+        if (state->quoted) {
             const char *quote = memchr(data + at, '"', (size_t)(size - at));
             if (!quote)
                 break;
             at = quote - data + 1;
-            *quoted = 0;
+            state->quoted = 0;
             continue;
         }
         const char *end = memchr(data + at, '\n', (size_t)(size - at));
@@ -24,16 +31,16 @@ int64_t rowhash_csv(const char *data, int64_t size, uint64_t *sum, int64_t *rows
         const char *quote = memchr(data + at, '"', (size_t)(stop - at));
         if (quote) {
             at = quote - data + 1;
-            *quoted = 1;
+            state->quoted = 1;
             continue;
         }
         if (!end)
             break;
-        *sum += xxh3(data + begin, (size_t)(stop + 1 - begin));
-        ++*rows;
+        if (state->rows++ >= state->skip)
+            state->sum += xxh3(data + begin, (size_t)(stop + 1 - begin));
         begin = at = stop + 1;
     }
-    *scanned = size - begin;
+    state->scanned = size - begin;
     return begin;
 }
 
