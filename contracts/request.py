@@ -57,7 +57,8 @@ class ExportRequest(Model):
 
     `request_id` is the same for the same job, window, revision and, without a window, run; it is also
     the MessageId of the first delivery. `run` is the time the export was due or asked for. `if_exists`
-    says what happens to another request's blob of this name: refuse (dead-letter), or replace it.
+    says what happens to another request's blob of this name: refuse (dead-letter), or replace it. `replaces` is the
+    entity tag of a blob that is to be exported again, whoever wrote it.
     """
 
     version: Literal[1] = 1
@@ -72,6 +73,7 @@ class ExportRequest(Model):
     output: Output = Output()
     streams: Streams = None
     closing: Closing = Closing()
+    replaces: Annotated[str, Field(max_length=64)] | None = None
 
     def to_body(self) -> bytes:
         """The message body, UTF-8."""

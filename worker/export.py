@@ -140,6 +140,8 @@ def _query_text(request: ExportRequest, jobs: Jobs) -> str | None:
 def _outcome_of(found: Found, request: ExportRequest) -> Exported | None:
     """What the blob that is there means for a request: already done, superseded by a newer one, or None: replace it."""
     receipt = found.receipt
+    if request.replaces is not None and request.replaces == found.etag.strip('"'):
+        return None
     if receipt is not None and receipt.request_id == request.request_id:
         return Exported("already-there", receipt)
     if request.if_exists == "refuse":

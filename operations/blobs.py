@@ -1,0 +1,110 @@
+"""Edge: the blobs of a job, and the bytes of one, read in order and decoded."""
+
+import io
+from collections.abc import Buffer, Iterable, Iterator
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, cast, override
+
+from connections.storage import container_client, storage_errors
+from contracts.receipt import Receipt
+from settings import Settings
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+_RANGE_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob that is there; `receipt` is None if Tailrace did not write it."""
+
+    name: str
+    etag: str
+    size: int
+    receipt: Receipt | None
+
+
+class Blobs:
+    """The export container, for reading; safe for threads."""
+
+    def __init__(self, settings: Settings, connections: int = 4) -> None:
+        self._container: ContainerClient = container_client(settings, connections)
+
+    def named(self, names: Iterable[str], prefix: str) -> dict[str, Blob]:
+        """Those of the names that are there; all of them begin with `prefix`. 5,000 blobs a round trip."""
+        wanted, found = set(names), dict[str, Blob]()
+        with storage_errors("listing", self._subject(prefix)):
+            for blob in self._container.list_blobs(name_starts_with=prefix, include=["metadata"]):
+                if blob.name in wanted:
+                    receipt = Receipt.from_metadata(blob.metadata or {})
+                    found[blob.name] = Blob(blob.name, str(blob.etag).strip('"'), int(blob.size or 0), receipt)
+        return found
+
+    def find(self, name: str) -> Blob | None:
+        """The blob of this name, or None."""
+        return self.named([name], name).get(name)
+
+    def blocks(self, name: str) -> list[int]:
+        """The sizes of the committed blocks; none of a blob that was put in one piece."""
+        with storage_errors("look-up", self._subject(name)):
+            committed, _ = self._container.get_blob_client(name).get_block_list("committed")
+        return [int(block.size) for block in committed]
+
+    def read(self, blob: Blob) -> Iterator[bytes]:
+        """The bytes of a blob, in ranges of 4 MiB. Raises SinkUnavailable if the blob is replaced meanwhile."""
+        from azure.core import MatchConditions
+
+        client = self._container.get_blob_client(blob.name)
+        with storage_errors("download", self._subject(blob.name)):
+            for offset in range(0, blob.size, _RANGE_BYTES):
+                length = min(_RANGE_BYTES, blob.size - offset)
+                condition: dict[str, Any] = {"etag": f'"{blob.etag}"', "match_condition": MatchConditions.IfNotModified}
+                yield client.download_blob(offset=offset, length=length, **condition).readall()
+
+    def _subject(self, name: str) -> str:
+        return f"{self._container.container_name}/{name}"
+
+
+class Stream(io.RawIOBase):
+    """Pieces of bytes as a file that can be read once."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def readinto(self, buffer: Buffer, /) -> int:
+        target = memoryview(buffer).cast("B")
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        taken = min(len(target), len(self._rest))
+        target[:taken] = self._rest[:taken]
+        self._rest = self._rest[taken:]
+        return taken
+
+
+def decoded(pieces: Iterator[bytes], compression: str) -> IO[bytes]:
+    """What was compressed, as a file. Reading raises EOFError, OSError or zstandard.ZstdError for damaged data.
+
+    >>> import gzip
+    >>> decoded(iter([gzip.compress(b"a,b\\n")[:9], gzip.compress(b"a,b\\n")[9:]]), "gzip").read()
+    b'a,b\\n'
+    """
+    raw = io.BufferedReader(Stream(pieces), _RANGE_BYTES)
+    if compression == "gzip":
+        from isal import igzip
+
+        return cast("IO[bytes]", igzip.GzipFile(fileobj=raw, mode="rb"))  # type: ignore[no-untyped-call]
+    if compression == "zstd":
+        from zstandard import ZstdDecompressor
+
+        return io.BufferedReader(ZstdDecompressor().stream_reader(raw, read_across_frames=True), _RANGE_BYTES)
+    return raw
