@@ -14,8 +14,10 @@ from cli.dlq import dlq
 from cli.doctor import doctor
 from cli.grants import grants
 from cli.jobs import jobs
+from cli.restore import restore
 from cli.submit import submit
 from cli.terminal import complain, say
+from cli.verify import verify
 from cli.work import work
 from contracts.errors import ConfigurationError, TailraceError
 from producer.ask import AskRefused
@@ -65,6 +67,8 @@ app.command()(jobs)
 app.command()(submit)
 app.command()(backfill)
 app.add_typer(dlq, name="dlq")
+app.command()(verify)
+app.command()(restore)
 app.command()(work)
 app.command()(grants)
 app.command()(doctor)

@@ -107,6 +107,22 @@ def render(template: str, values: Mapping[str, object]) -> str:
     return blob_name(template.format_map(filled))
 
 
+def prefix_of(template: str, values: Mapping[str, str]) -> str:
+    """What all names of a template begin with: its text up to the first placeholder without a value.
+
+    >>> prefix_of("{job}/{{x}}/{window_start:%Y/%m/%d}.csv.gz", {"job": "clicks"})
+    'clicks/{x}/'
+    """
+    prefix = ""
+    for literal, name, _, _ in Formatter().parse(template):
+        prefix += literal
+        if name is not None:
+            if name not in values:
+                break
+            prefix += values[name]
+    return prefix
+
+
 class _Basic:
     """A date or time that knows how to write itself where the template gives no format."""
 

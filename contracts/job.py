@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.blob_name import TemplateError, render
+from contracts.blob_name import TemplateError, prefix_of, render
 from contracts.grid import Grid, IntegerGrid, TimeGrid
 from contracts.model import Identifier, JobName, Model
 from contracts.naming import check_template, sample_name, unit_between_runs
@@ -58,6 +58,11 @@ class ExportJob(Model):
     def blob_for(self, **times: object) -> str:
         """The blob name with window_start and window_end, or run, filled in."""
         return render(self.blob, {**self._fixed_names(), **times})
+
+    @property
+    def blob_prefix(self) -> str:
+        """What the names of all blobs of this job begin with."""
+        return prefix_of(self.blob, self._fixed_names())
 
     @property
     def sample_blob(self) -> str:

@@ -1,7 +1,9 @@
 """What people do with exports. The command, HTTP and pages call it; it stands on producer and worker.
 
-`dead_letters` reads the dead-letter queue and sends its messages again.
+`windows` finds the blobs of a job's windows; `verify` reads blobs again, `restore` and `restoring` put their rows back
+into a table, `drill` proves that it can be done; `dead_letters` reads the dead-letter queue and sends its messages
+again.
 """
 
 # What other rooms may import; tests/unit/architecture holds them to it.
-FACE = ("dead_letters",)
+FACE = ("blobs", "dead_letters", "drill", "restore", "restoring", "verify", "windows")

@@ -33,13 +33,15 @@ class Blobs:
 
     def named(self, names: Iterable[str], prefix: str) -> dict[str, Blob]:
         """Those of the names that are there; all of them begin with `prefix`. 5,000 blobs a round trip."""
-        wanted, found = set(names), dict[str, Blob]()
+        wanted = set(names)
+        return {blob.name: blob for blob in self.under(prefix) if blob.name in wanted}
+
+    def under(self, prefix: str) -> Iterator[Blob]:
+        """All blobs whose names begin with `prefix`, by name."""
         with storage_errors("listing", self._subject(prefix)):
             for blob in self._container.list_blobs(name_starts_with=prefix, include=["metadata"]):
-                if blob.name in wanted:
-                    receipt = Receipt.from_metadata(blob.metadata or {})
-                    found[blob.name] = Blob(blob.name, str(blob.etag).strip('"'), int(blob.size or 0), receipt)
-        return found
+                receipt = Receipt.from_metadata(blob.metadata or {})
+                yield Blob(blob.name, str(blob.etag).strip('"'), int(blob.size or 0), receipt)
 
     def find(self, name: str) -> Blob | None:
         """The blob of this name, or None."""

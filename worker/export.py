@@ -56,7 +56,7 @@ def run_export(
     Raises one of contracts.errors' Permanent or Transient errors; then nothing has changed.
     """
     source, sink = exporter.source, exporter.sink
-    selected = select_statement(request, _query_text(request, exporter.jobs))
+    selected = select_of(request, exporter.jobs)
     found = sink.find(request.blob)
     if found and (done := _outcome_of(found, request)):
         return done
@@ -122,6 +122,11 @@ def subject_of(request: ExportRequest) -> str:
 def _relation_of(request: ExportRequest) -> sql.Identifier | None:
     source = request.source
     return sql.Identifier(source.schema_name, source.table) if isinstance(source, TableSource) else None
+
+
+def select_of(request: ExportRequest, jobs: Jobs) -> sql.Composed:
+    """The SELECT of all rows of a request. Raises SourceRejected if its query is in no job."""
+    return select_statement(request, _query_text(request, jobs))
 
 
 def _query_text(request: ExportRequest, jobs: Jobs) -> str | None:

@@ -1,0 +1,225 @@
+"""Exports go back into a table, whole and unchanged, by one command; and a drill proves it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from azure.storage.blob import ContainerClient
+
+from contracts.jobs_file import load_jobs
+from producer.ask import requests_between
+from settings import Settings
+from worker.assemble import open_exporter
+from worker.cancellation import Cancellation
+from worker.export import run_export
+
+ROOT = Path(__file__).parents[3]
+JOBS = """
+[[job]]
+name = "events"
+schema = "public"
+table = "events"
+blob = "events/{window_start:%Y/%m/%d}SUFFIX"
+[job.window]
+column = "at"
+type = "timestamptz"
+every = "1 day"
+closed = "delay"
+[job.output]
+OUTPUT
+"""
+# 23 and 25 hour days, NULL against empty, quotes and line ends, every kind of value.
+TABLE = """
+    create type mood as enum ('sad', 'happy');
+    create table events (id bigint, at timestamptz not null, word text, price numeric(9,2), ratio float8, ok boolean,
+        tags text[], js jsonb, raw bytea, day date, span interval, who uuid, how mood, name varchar(30));
+    insert into events select i, '2026-03-28 00:00Z'::timestamptz + i * interval '7 minutes',
+        case i % 4 when 0 then null when 1 then '' when 2 then E'a "q", \\n ü' || i else '\\N' end, i / 7.0,
+        case i % 5 when 0 then 'NaN'::float8 else i / 3.0 end, i % 2 = 0, array['a,b', null, i::text],
+        jsonb_build_object('i', i), decode(md5(i::text), 'hex'), '2026-03-28'::date + i % 9, i * interval '1 minute',
+        md5(i::text)::uuid, (array['sad', 'happy'])[1 + i % 2]::mood, 'n' || i
+    from generate_series(0, 615) as i"""
+OUTPUTS = {
+    "csv": (".csv.gz", ""),
+    "options": (".csv.gz", 'header = false\ndelimiter = ";"\nnull = "NULL"'),
+    "zstd": (".csv.zst", 'compression = "zstd"'),
+    "plain": (".csv", 'compression = "none"'),
+    "parquet": (".parquet", 'format = "parquet"'),
+}
+type Tailrace = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(params=OUTPUTS)
+def form(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def exported(environ: dict[str, str], admin: psycopg.Connection, tmp_path: Path, form: str) -> dict[str, str]:
+    """The settings of a job whose three days have been exported."""
+    suffix, output = OUTPUTS[form]
+    file = tmp_path / "jobs.toml"
+    file.write_text(JOBS.replace("SUFFIX", suffix).replace("OUTPUT", output))
+    admin.execute(TABLE)
+    configured = {**environ, "TAILRACE_JOBS": str(file)}
+    settings = Settings.from_env(configured)
+    job = load_jobs(file)["events"]
+    with open_exporter(settings) as exporter:
+        for request in requests_between(job, "2026-03-28", "2026-03-31", datetime.now(UTC)):
+            run_export(request, exporter, Cancellation())
+    return configured
+
+
+@pytest.fixture
+def tailrace(admin: psycopg.Connection) -> Callable[[dict[str, str]], Tailrace]:
+    """The command as a person types it, for a server where the administrator may write."""
+
+    def of(configured: dict[str, str]) -> Tailrace:
+        dsn = f"{admin.info.dsn} password={admin.info.password}"
+
+        def run(*arguments: str, writes: bool = True) -> subprocess.CompletedProcess[str]:
+            server = ["--server", dsn] if writes else []
+            days = [] if "--from" in arguments else ["--from", "2026-03-28", "--to", "2026-03-31"]
+            argv = [sys.executable, "-m", "cli", *arguments, *days, *server]
+            return subprocess.run(argv, cwd=ROOT, env=configured, capture_output=True, text=True, check=False)
+
+        return run
+
+    return of
+
+
+@pytest.fixture
+def csv_export(
+    environ: dict[str, str], admin: psycopg.Connection, tmp_path: Path, tailrace: Callable[[dict[str, str]], Tailrace]
+) -> Tailrace:
+    return tailrace(exported(environ, admin, tmp_path, "csv"))
+
+
+def difference(admin: psycopg.Connection, table: str) -> int:
+    """Rows that are in one of the tables only, among those of the three days."""
+    days = "at >= '2026-03-28Z' and at < '2026-03-31Z'"
+    row = admin.execute(
+        f"select count(*) from ((select * from events where {days} except all select * from {table})"
+        f" union all (select * from {table} except all select * from events where {days})) as d"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_every_form_comes_back_as_it_was(
+    environ: dict[str, str],
+    admin: psycopg.Connection,
+    tmp_path: Path,
+    form: str,
+    tailrace: Callable[[dict[str, str]], Tailrace],
+) -> None:
+    run = tailrace(exported(environ, admin, tmp_path, form))
+    done = run("restore", "events", "--into", "public.again", "--create")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "616 rows restored, 3 windows\n"
+    assert difference(admin, "again") == 0
+
+
+def test_a_second_run_passes_over_what_is_there(csv_export: Tailrace, admin: psycopg.Connection) -> None:
+    csv_export("restore", "events", "--into", "again", "--create")
+    admin.execute("delete from again where at >= '2026-03-29Z' and at < '2026-03-30Z'")
+    again = csv_export("restore", "events", "--into", "again")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout.endswith("3 windows, 2 windows there already\n")
+    assert difference(admin, "again") == 0
+
+
+def test_rows_of_a_window_are_neither_doubled_nor_lost_without_being_asked(
+    csv_export: Tailrace, admin: psycopg.Connection
+) -> None:
+    csv_export("restore", "events", "--into", "again", "--create")
+    admin.execute("delete from again where id = 300")
+    refused = csv_export("restore", "events", "--into", "again")
+    assert refused.returncode == 1
+    assert "rows of the window of events/2026/03/29.csv.gz" in refused.stderr
+    assert "--replace-window deletes them first" in refused.stderr
+    assert difference(admin, "again") == 1
+    assert csv_export("restore", "events", "--into", "again", "--replace-window").returncode == 0
+    assert difference(admin, "again") == 0
+
+
+def test_a_damaged_blob_changes_no_table(
+    csv_export: Tailrace, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    client = container.get_blob_client("events/2026/03/29.csv.gz")
+    data = bytearray(client.download_blob().readall())
+    data[len(data) // 2] ^= 1
+    client.upload_blob(bytes(data), metadata=client.get_blob_properties().metadata, overwrite=True)
+    refused = csv_export("restore", "events", "--into", "again", "--create", "--one-transaction")
+    assert refused.returncode == 1
+    assert "events/2026/03/29.csv.gz is damaged" in refused.stderr
+    assert admin.execute("select count(*) from again").fetchone() == (0,)
+    verified = csv_export("verify", "events", writes=False)
+    assert verified.returncode == 1
+    assert "damaged  events/2026/03/29.csv.gz: " in verified.stdout
+    assert verified.stdout.endswith("3 windows, 2 intact, 1 damaged\n")
+
+
+def test_a_table_of_other_columns_is_refused_with_what_differs(csv_export: Tailrace, admin: psycopg.Connection) -> None:
+    admin.execute("create table again (like events); alter table again alter price type float8, drop who")
+    refused = csv_export("restore", "events", "--into", "again")
+    assert refused.returncode == 1
+    assert "does not have the columns of events/2026/03/28.csv.gz: price numeric(9,2), who uuid" in refused.stderr
+
+
+def test_the_role_that_exports_may_not_restore_and_is_said_so(csv_export: Tailrace) -> None:
+    refused = csv_export("restore", "events", "--into", "again", "--create", writes=False)
+    assert refused.returncode == 1
+    assert "permission denied" in refused.stderr
+    assert "name one that may by --server" in refused.stderr
+
+
+def test_the_drill_proves_windows_restorable_and_leaves_nothing_behind(
+    csv_export: Tailrace, admin: psycopg.Connection
+) -> None:
+    done = csv_export("restore", "events", "--check", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == 3
+    assert all(one["problems"] == [] and one["source"] == "same" for one in found)
+    admin.execute("update events set word = 'x' where id = 3; delete from events where at >= '2026-03-30Z'")
+    changed = csv_export("restore", "events", "--check")
+    assert changed.returncode == 0
+    assert "3 of 3 windows proven restorable" in changed.stdout
+    assert "changed" in changed.stdout
+    assert "gone" in changed.stdout
+    assert admin.execute("select count(*) from pg_namespace where nspname like 'tailrace_drill%'").fetchone() == (0,)
+
+
+def test_a_receipt_cannot_smuggle_a_statement_into_the_server(
+    csv_export: Tailrace, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    from contracts.receipt import Receipt
+
+    for name in container.list_blob_names():
+        client = container.get_blob_client(name)
+        receipt = Receipt.from_metadata(client.get_blob_properties().metadata)
+        assert receipt is not None
+        assert receipt.columns is not None
+        first = receipt.columns[0].model_copy(update={"type": "int default pg_sleep(60)"})
+        changed = receipt.model_copy(update={"columns": (first, *receipt.columns[1:])})
+        client.set_blob_metadata(changed.to_metadata())
+    refused = csv_export("restore", "events", "--into", "again", "--create")
+    assert refused.returncode == 1
+    assert "the receipt's type of column 'id' is no type: 'int default pg_sleep(60)'" in refused.stderr
+
+
+def test_missing_and_foreign_windows_are_named(csv_export: Tailrace, container: ContainerClient) -> None:
+    container.delete_blob("events/2026/03/28.csv.gz")
+    container.upload_blob("events/2026/03/30.csv.gz", b"", overwrite=True)
+    verified = csv_export("verify", "events", "--from", "2026-03-28", "--to", "2026-03-31", "--quick", writes=False)
+    assert verified.returncode == 1
+    assert verified.stdout == (
+        "missing  2026-03-28T00:00:00Z: there is no blob for this window\n"
+        "foreign  2026-03-30T00:00:00Z: events/2026/03/30.csv.gz was not written for this window\n"
+        "3 windows, 1 intact, 1 missing, 1 foreign\n"
+    )
