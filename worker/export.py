@@ -3,10 +3,11 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from psycopg import sql
 
-from contracts.errors import SinkRejected, SinkUnavailable, SourceRejected
+from contracts.errors import CompressionWrong, SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
 from contracts.receipt import Part, Receipt
 from contracts.request import ExportRequest, QuerySource, TableSource
@@ -15,6 +16,7 @@ from telemetry.traces import span
 from worker.blob.buffers import MAX_PARTS, PARQUET_STREAMS
 from worker.blob.sink import BlobChangedError, Found, Sink, Upload
 from worker.cancellation import Cancellation
+from worker.formats.codecs import Trust
 from worker.formats.csv import write_csv
 from worker.formats.parquet import require_parquet
 from worker.source.pool import Source
@@ -49,35 +51,57 @@ def run_export(request: ExportRequest, exporter: Exporter, cancelled: Cancellati
 
     Raises one of contracts.errors' Permanent or Transient errors; then nothing has changed.
     """
-    source, sink = exporter.source, exporter.sink
     selected = select_statement(request, _query_text(request, exporter.jobs))
-    found = sink.find(request.blob)
+    found = exporter.sink.find(request.blob)
     if found and (done := _outcome_of(found, request)):
         return done
-    started_at, subject = datetime.now(UTC), subject_of(request)
     event(_log, logging.INFO, "export started", blob=request.blob)
+    export = partial(_upload, request, exporter, selected, found, cancelled)
     try:
-        with sink.upload(request.blob, found) as upload:
-            with span("read"), source.snapshot(selected, subject, _relation_of(request)) as snapshot:
-                parts = _write(request, exporter, snapshot, selected, upload, cancelled)
-            receipt = Receipt.of(request, parts, snapshot.id, (started_at, datetime.now(UTC)))
-            with span("commit"):
-                upload.commit(receipt, request.output.content_type)
+        try:
+            receipt = export(Trust.VERIFIED if request.output.is_verified else Trust.FULL)
+        except CompressionWrong as error:
+            # Nothing of it is visible. ISA-L compresses the same rows to a larger blob.
+            event(_log, logging.ERROR, "compression wrong", blob=request.blob, error=str(error))
+            receipt = export(Trust.NONE)
     except BlobChangedError as error:
-        return _after_change(request, sink, error)
+        return _after_change(request, exporter.sink, error)
     _report(request, receipt)
     return Exported("exported", receipt)
 
 
-def _write(  # what one export has at hand
+def _upload(
+    request: ExportRequest,
+    exporter: Exporter,
+    selected: sql.Composed,
+    replacing: Found | None,
+    cancelled: Cancellation,
+    trust: Trust,
+) -> Receipt:
+    """Reads, writes and commits. Raises BlobChangedError if another writer was first, CompressionWrong if it was."""
+    started_at = datetime.now(UTC)
+    with exporter.sink.upload(request.blob, replacing) as upload:
+        with (
+            span("read"),
+            exporter.source.snapshot(selected, subject_of(request), _relation_of(request)) as snapshot,
+        ):
+            parts = _write(request, exporter, snapshot, selected, (upload, trust), cancelled)
+        receipt = Receipt.of(request, parts, snapshot.id, (started_at, datetime.now(UTC)))
+        with span("commit"):
+            upload.commit(receipt, request.output.content_type)
+    return receipt
+
+
+def _write(
     request: ExportRequest,
     exporter: Exporter,
     snapshot: Snapshot,
     selected: sql.Composed,
-    upload: Upload,
+    target: tuple[Upload, Trust],
     cancelled: Cancellation,
 ) -> tuple[Part, ...]:
     """Reads all rows and writes them to the upload; returns what each part holds, in the order of the blob."""
+    upload, trust = target
     is_parquet, subject = request.output.format == "parquet", subject_of(request)
     if is_parquet:
         require_parquet()
@@ -91,7 +115,7 @@ def _write(  # what one export has at hand
     )
     with open_readers(exporter.source, snapshot, min(wanted, len(selects)), subject) as readers:
         if not is_parquet:
-            return write_csv(readers, selects, request.output, upload, cancelled)
+            return write_csv(readers, selects, request.output, trust, upload, cancelled)
         # Imports pyarrow, which exports to CSV do without.
         from worker.formats.parquet.export import write_parquet
 

@@ -27,7 +27,7 @@ class Connector:
         return f"{settings.pg_user}@{settings.pg_host}:{settings.pg_port}/{settings.pg_database}"
 
     def parameters(self) -> dict[str, Any]:
-        """For psycopg.connect. Keepalives, and the time-out of what is not acknowledged, notice within a minute that a server is gone.
+        """For psycopg.connect. The keepalives and tcp_user_timeout notice within a minute that a server is gone.
 
         Raises IdentityUnavailable if no token can be had.
         """
