@@ -25,6 +25,11 @@ SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 1""")
 
 
+_SCHEMA = (
+    "SELECT name, to_regnamespace(quote_ident(name)) IS NOT NULL FROM (SELECT (parse_ident(%s))[1]) AS schema (name)"
+)
+
+
 class Snapshot:
     """One read-only repeatable-read transaction; `id` is its pg_current_snapshot(), `estimated_bytes` the planner's."""
 
@@ -55,11 +60,25 @@ def open_snapshot(
     """
     # One round trip: small exports are many.
     first = sql.SQL("{};\nSELECT pg_current_snapshot()::text, {};\nEXPLAIN (FORMAT JSON) {}")
-    cursor = connection.execute(first.format(begin, _table_to_heap(relation), selected))
+    try:
+        cursor = connection.execute(first.format(begin, _table_to_heap(relation), selected))
+    except psycopg.errors.UndefinedTable:
+        _raise_if_schema_is_missing(connection, relation)
+        raise
     id_, factor = cursor.set_result(-2).fetchone() or ("", 1)
     (plan,) = cursor.set_result(-1).fetchone() or ([],)
     yield Snapshot(connection, str(id_), int(_planned_bytes(plan) * float(factor)))
     connection.execute("COMMIT")
+
+
+def _raise_if_schema_is_missing(connection: psycopg.Connection[Any], relation: sql.Identifier | None) -> None:
+    """Raises InvalidSchemaName if that is why a relation is missing: PostgreSQL says the same of both."""
+    if relation is None:
+        return
+    connection.rollback()
+    found = connection.execute(_SCHEMA, [relation.as_string()]).fetchone()
+    if found and not found[1]:
+        raise psycopg.errors.InvalidSchemaName(f'schema "{found[0]}" does not exist')
 
 
 def _table_to_heap(relation: sql.Identifier | None) -> sql.Composable:

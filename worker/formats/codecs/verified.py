@@ -45,7 +45,7 @@ class Verified:
                 self._inflater = isal_zlib.decompressobj(_GZIP)
             try:
                 data = self._inflater.decompress(left)
-            except isal_zlib.IsalError as error:
+            except isal_zlib.IsalError as error:  # type: ignore[misc]  # isal's stub does not say that it is a class
                 raise CompressionWrong(f"the compressor wrote gzip that does not inflate: {error}") from error
             self._out += len(data)
             self._crc_out = isal_zlib.crc32(data, self._crc_out)
