@@ -24,6 +24,7 @@ _PLAIN = {
     "TAILRACE_JOBS": "jobs",
     "TAILRACE_TICK": "tick",
     "TAILRACE_MAX_ATTEMPTS": "max_attempts",
+    "TAILRACE_QUEUE_LIMIT": "queue_limit",
     "TAILRACE_RETRY_BASE_SECONDS": "retry_base_seconds",
     "TAILRACE_CONCURRENCY": "concurrency",
     "TAILRACE_POOL_SIZE": "pool_size",
@@ -70,6 +71,8 @@ class Settings(Model):
     tick: Ncrontab = "0 * * * * *"
     # With the base of 15 s, doubled up to 15 minutes, ten attempts last for an hour.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 10
+    # Messages that a tick looks at, of the queue and of the dead letters: 250 a round trip.
+    queue_limit: Annotated[int, Field(ge=250, le=1_000_000)] = 5_000
     retry_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     pool_size: Annotated[int, Field(ge=1, le=256)] = 4

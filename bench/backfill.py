@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from contracts.jobs_file import load_jobs
 from producer.ask import job_named, requests_between
-from producer.enqueue import without_blob
+from producer.enqueue import ask, send_asked
 from producer.queue import ExportQueue
 from producer.store import BlobIndex
 from settings import Settings
@@ -16,12 +16,14 @@ from settings import Settings
 
 def main(since: str, until: str) -> None:
     settings = Settings.from_env(os.environ)
-    job = job_named(load_jobs(settings.jobs), "windows")
+    jobs, now = load_jobs(settings.jobs), datetime.now(UTC)
+    job = job_named(jobs, "windows")
     index = BlobIndex(settings)
     times = os.times()
     began_at, began = time.time(), time.perf_counter()
     with ExportQueue(settings) as queue:
-        sent = queue.send(without_blob(list(requests_between(job, since, until, datetime.now(UTC))), index))
+        asked = ask(list(requests_between(job, since, until, now)), jobs, index, queue, now)
+        sent = send_asked(asked, queue, now)
     wall = time.perf_counter() - began
     told = {"wall_s": wall, "began_at": began_at, "sent": sent, "cpu_before_s": times.user + times.system}
     print(json.dumps(told))

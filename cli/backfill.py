@@ -1,7 +1,7 @@
 """`tailrace backfill`: the requests of a range of windows."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import record, say
+from cli.terminal import record, remark, say
 from contracts.job import ExportJob
 from contracts.jobs_file import load_jobs
 from contracts.request import ExportRequest
 from producer.ask import AskRefused, bound, job_named, one_request, requests_between
-from producer.enqueue import without_blob
+from producer.asking import Asked, counts_of
+from producer.enqueue import ask
 from producer.queue import ExportQueue
 from producer.store import BlobIndex
 from settings import Settings
@@ -32,25 +33,42 @@ def backfill(
     until: Annotated[str, typer.Option("--to", metavar="Y", show_default=False, help="Windows that begin before Y.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Also windows whose blob is there.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Even what the queue took lately and would drop.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also what is on the queue or dead.")] = False,
 ) -> None:
-    """Send requests for the windows of a range that have no blob.
+    """Send requests for the windows of a range that have no blob and no message on the queue.
 
     X and Y are days (2026-01-31), times (2026-01-31T13:00, in the job's time zone unless they carry one) or, for
     windows of numbers, numbers. Windows that are still open are left out. After a failure simply run it again.
     """
-    settings = Settings.from_env(os.environ)
-    wanted = Range(job_named(load_jobs(settings.jobs), job), since, until)
-    asked = wanted.requests(datetime.now(UTC))
-    lacking = asked if every else without_blob(asked, BlobIndex(settings))
-    counts = {"windows": f"{len(asked):,}", "present": None if every else f"{len(asked) - len(lacking):,}"}
-    if dry_run:
-        record("", {**counts, "to send": f"{len(lacking):,}"})
-        say(*_ends_of(lacking))
-    else:
-        record("", {**counts, "sent": f"{_send(lacking, settings, again=force):,}"})
-    if open_from := wanted.left_open(asked):
+    settings, now = Settings.from_env(os.environ), datetime.now(UTC)
+    jobs = load_jobs(settings.jobs)
+    wanted = Range(job_named(jobs, job), since, until)
+    requests = wanted.requests(now)
+    with ExportQueue(settings) as queue:
+        index = BlobIndex(settings)
+        asked = [Asked(one, "send") for one in requests] if every else ask(requests, jobs, index, queue, now)
+        chosen = [one for one in asked if one.state == "send" or (force and one.state != "there")]
+        counts = {"windows": len(asked), **_shown(asked, every=every)}
+        if dry_run:
+            record("", {**_grouped(counts), "to send": f"{len(chosen):,}"})
+            say(*_ends_of([one.request for one in chosen]))
+        else:
+            record("", {**_grouped(counts), "sent": f"{_send(chosen, queue, None if force or every else now):,}"})
+    if open_from := wanted.left_open(requests):
         say(f"windows from {open_from} on are still open and were left out")
+
+
+def _shown(asked: Sequence[Asked], *, every: bool) -> dict[str, int]:
+    """Counts of the states, as a person calls them; those that are always of interest, and others if there are any."""
+    if every:
+        return {}
+    found = counts_of(asked)
+    names = {"alive": "under way", "dead": "dead", "paused": "dead, asked for again later", "foreign": "foreign blobs"}
+    return {"present": found.get("there", 0), **{name: found[state] for state, name in names.items() if state in found}}
+
+
+def _grouped(counts: Mapping[str, int]) -> dict[str, str]:
+    return {name: f"{count:,}" for name, count in counts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +99,22 @@ class Range:
         return end.isoformat(timespec="minutes") if is_open else None
 
 
-def _send(requests: list[ExportRequest], settings: Settings, *, again: bool) -> int:
-    if not requests:
+def _send(chosen: Sequence[Asked], queue: ExportQueue, asked_at: datetime | None) -> int:
+    """Sends; if that is broken off, says how many were sent."""
+    if not chosen:
         return 0
-    with ExportQueue(settings) as queue:
-        return queue.send(requests, again=again)
+    sent = 0
+
+    def count(so_far: int) -> None:
+        nonlocal sent
+        sent = so_far
+
+    lineages = {one.request.request_id: one.lineage for one in chosen}
+    try:
+        return queue.send([one.request for one in chosen], asked_at, lineages, count)
+    except BaseException:
+        remark(f"{sent:,} of {len(chosen):,} requests were sent; run it again: what is on the queue is not sent twice")
+        raise
 
 
 def _ends_of(requests: Sequence[ExportRequest]) -> list[str]:

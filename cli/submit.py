@@ -3,18 +3,25 @@
 import os
 from datetime import UTC, datetime
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
 from cli.terminal import record, say
 from contracts.jobs_file import load_jobs
-from contracts.request import ExportRequest
 from producer.ask import job_named, one_request
+from producer.asking import Asked
+from producer.enqueue import ask, send_asked
 from producer.queue import ExportQueue
-from producer.schedule import missing
 from producer.store import BlobIndex
 from settings import Settings
+
+_NOT_SENT = {
+    "there": "its blob is there already; nothing was sent",
+    "foreign": "a blob of this name that was not written for this window is there already; nothing was sent",
+    "alive": "it is on the queue already; nothing was sent",
+    "dead": "it is a dead letter; nothing was sent: correct its cause, then `tailrace dlq replay`",
+    "paused": "it is a dead letter that a tick asks for again later; nothing was sent",
+}
 
 
 def submit(
@@ -25,35 +32,32 @@ def submit(
         typer.Option(metavar="X", show_default=False, help="The window that begins at X; none for a job without."),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Send it even if its blob is there or the queue took it lately.")
+        bool, typer.Option("--force", help="Send it even if its blob or a message of it is there already.")
     ] = False,
 ) -> None:
-    """Send the request of one export, unless its blob is there.
+    """Send the request of one export, unless its blob or a message of it is there.
 
     X is a day (2026-01-31), a time (2026-01-31T13:00, in the job's time zone unless it carries one) or, for windows
     of numbers, a number.
 
-    --force gives the message an id of its own, so that the queue does not drop it. It overwrites nothing: the worker
-    finds the blob and ends the request. To export a window anew, set if_exists = "replace" for the job and raise its
-    revision; to repeat what has failed, use `tailrace dlq replay`.
+    --force overwrites nothing: the worker finds the blob and ends the request. To export a window anew, set
+    if_exists = "replace" for the job and raise its revision; to repeat what has failed, use `tailrace dlq replay`.
+
+    Example: tailrace submit clicks --window-start 2026-01-31
     """
-    settings = Settings.from_env(os.environ)
-    request = one_request(job_named(load_jobs(settings.jobs), job), window_start, datetime.now(UTC))
+    settings, now = Settings.from_env(os.environ), datetime.now(UTC)
+    jobs = load_jobs(settings.jobs)
+    request = one_request(job_named(jobs, job), window_start, now)
     record("", {"request": request.request_id, "blob": request.blob})
-    found = BlobIndex(settings).present([request.blob])
-    if not any(missing([request], found)):
-        say(f"{_what_is_there(request, found[request.blob])}{'' if force else '; nothing was sent'}")
-        if not force:
-            return
     with ExportQueue(settings) as queue:
-        queue.send([request], again=force)
-    unless = "" if force else ", which drops it if it took the same request within its duplicate detection window"
-    say(f"sent to queue {settings.queue!r}{unless}")
+        (found,) = ask([request], jobs, BlobIndex(settings), queue, now)
+        if force:
+            queue.send([request])
+        elif not send_asked([found], queue, now):
+            say(_why_not(found))
+            return
+    say(f"sent to queue {settings.queue!r}")
 
 
-def _what_is_there(request: ExportRequest, owner: UUID | None) -> str:
-    """What a blob of the request's name means for it; `owner` is the request that wrote the blob."""
-    if owner == request.request_id:
-        return "its blob is there already, so a worker completes the request without an export"
-    by = f"request {owner}" if owner else "something other than Tailrace"
-    return f"a blob of this name by {by} is there already, so a worker dead-letters the request as BlobExists"
+def _why_not(found: Asked) -> str:
+    return _NOT_SENT[found.state] + (f" (reason {found.reason})" if found.reason else "")

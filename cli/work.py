@@ -2,11 +2,13 @@
 
 import os
 import sys
+from collections import Counter
 from typing import Annotated
 
 import typer
 
 from cli.signals import at_first_signal
+from cli.terminal import say
 from settings import Settings
 from telemetry.events import log_to_stderr
 
@@ -25,6 +27,8 @@ def work(
     SIGTERM and Ctrl-C stop it. TAILRACE_CONCURRENCY exports run at once; when it is stopped they have
     TAILRACE_DRAIN_SECONDS to finish, and what is still running then goes back to the queue. A second
     signal ends the worker at once. Settings come from the environment, see docs/settings.md.
+
+    With --until-empty the exit status is 1 if a message was dead-lettered; totals are printed.
     """
     # A container's first process ignores signals that it has no handler for.
     with at_first_signal(lambda: sys.exit(0)):
@@ -36,4 +40,17 @@ def work(
         with open_worker(settings) as worker:
             consumer = Consumer(settings, worker, until_empty=until_empty)
             with at_first_signal(consumer.stop):
-                consumer.run()
+                totals = consumer.run()
+        if until_empty:
+            say(_summary(totals))
+            raise typer.Exit(1 if totals["dead_lettered"] else 0)
+
+
+def _summary(totals: Counter[str]) -> str:
+    """One line about all messages.
+
+    >>> _summary(Counter(completed=3, dead_lettered=1))
+    '3 completed, 0 retried later, 1 dead-lettered, 0 given back'
+    """
+    words = {"completed": "completed", "retried": "retried later", "dead_lettered": "dead-lettered"}
+    return ", ".join(f"{totals[key]} {word}" for key, word in {**words, "abandoned": "given back"}.items())

@@ -1,15 +1,22 @@
-"""The Service Bus client, and what its errors mean for us."""
+"""The Service Bus client, and what its errors mean."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connections.credential import credential_for
 from contracts.errors import ConfigurationError, QueueUnavailable, TailraceError
 from settings import Settings
 
 if TYPE_CHECKING:
-    from azure.servicebus import ServiceBusClient, ServiceBusSender
+    from azure.servicebus import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
+
+
+# A frozen broker is noticed within a minute. The SDK by default waits for ever until a link is open, and for some eight
+# minutes until a message is settled.
+_DEADLINES: dict[str, Any] = {"try_timeout": 15, "retry_total": 1}
+# Undocumented: how long a receiver waits for the outcome of a settlement before it asks over another link.
+_OUTCOME: dict[str, Any] = {"timeout": 10}
 
 
 def service_bus_client(settings: Settings) -> "ServiceBusClient":
@@ -17,12 +24,18 @@ def service_bus_client(settings: Settings) -> "ServiceBusClient":
     from azure.servicebus import ServiceBusClient
 
     if settings.service_bus_connection_string is not None:
+        secret = settings.service_bus_connection_string.get_secret_value()
         try:
-            return ServiceBusClient.from_connection_string(settings.service_bus_connection_string.get_secret_value())
+            return ServiceBusClient.from_connection_string(secret, **_DEADLINES)
         except ValueError as error:
             raise ConfigurationError(f"settings: ServiceBusConnection is no connection string: {error}") from None
     assert settings.service_bus_namespace is not None
-    return ServiceBusClient(settings.service_bus_namespace, credential_for(settings))
+    return ServiceBusClient(settings.service_bus_namespace, credential_for(settings), **_DEADLINES)
+
+
+def queue_receiver(client: "ServiceBusClient", queue: str) -> "ServiceBusReceiver":
+    """A receiver whose calls all have a deadline, so that a settlement on a silent link ends within a minute."""
+    return client.get_queue_receiver(queue, **_OUTCOME)
 
 
 def queue_sender(client: "ServiceBusClient", queue: str) -> "ServiceBusSender":
@@ -41,14 +54,12 @@ def service_bus_errors(operation: str, queue: str) -> Iterator[None]:
     except TailraceError:
         raise
     except sb.MessagingEntityNotFoundError as error:
-        raise ConfigurationError(
-            f"{operation} on queue {queue!r} failed: there is no such queue in this namespace; "
-            f"create it, or set TAILRACE_QUEUE ({_first_line(error)})"
-        ) from error
+        says = f"{operation} on queue {queue!r} failed: there is no such queue in this namespace"
+        raise ConfigurationError(says, advice="create it, or set TAILRACE_QUEUE") from error
     except (sb.ServiceBusAuthenticationError, sb.ServiceBusAuthorizationError, ClientAuthenticationError) as error:
         raise QueueUnavailable(
-            f"{operation} on queue {queue!r} was refused: grant this identity the role Azure Service Bus Data Owner "
-            f"on the namespace; a new grant takes minutes to work ({_first_line(error)})",
+            f"{operation} on queue {queue!r} was refused ({_first_line(error)})",
+            advice="grant this identity the role Azure Service Bus Data Owner on the namespace; it works after minutes",
             reason="QueueUnauthorized",
         ) from error
     except sb.ServiceBusError as error:

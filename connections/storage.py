@@ -1,5 +1,6 @@
-"""The blob container's client, and what its errors mean for us."""
+"""The blob container's client, and what its errors mean."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,24 +13,39 @@ if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
     from azure.storage.blob import ContainerClient
 
-_REFUSED = {
-    "AuthorizationFailure": "the network rules or the role of this identity forbid it",
-    "AuthorizationPermissionMismatch": "grant this identity the role Storage Blob Data Contributor on the container",
-    "AuthorizationSourceIPMismatch": "the account's network rules forbid this address",
-    "AuthenticationFailed": "the key or token is not accepted; check ExportStorage and this machine's clock",
-    "BlobImmutableDueToPolicy": "an immutability policy protects the blob",
-    "BlobImmutableDueToLegalHold": "a legal hold protects the blob",
-    "ContainerNotFound": "there is no such container; create it, or set TAILRACE_CONTAINER",
-    "InvalidAuthenticationInfo": "the token or the connection string belongs to another account or tenant",
-    "KeyBasedAuthenticationNotPermitted": "the account takes no keys; set ExportStorage__serviceUri and an identity",
-    "BlobArchived": "a blob of this name is archived",
-    "LeaseIdMissing": "a blob of this name is leased",
-    "InvalidBlobOrBlock": "others have staged blocks of this name, which vanish after a week; use another name",
-    "InvalidBlobType": "a blob of this name is no block blob",
-    "InvalidResourceName": "the account does not take this name",
-    "PathConflict": "the name is that of a folder, or a part of it is that of a file",
-    "ResourceTypeMismatch": "the name is that of a folder",
+# The service's name of an error → (why, what to do next).
+_REFUSED: dict[str, tuple[str, str | None]] = {
+    "AuthorizationFailure": (
+        "the network rules or the role of this identity forbid it",
+        "allow this network, and grant the role Storage Blob Data Contributor",
+    ),
+    "AuthorizationPermissionMismatch": (
+        "this identity lacks the role",
+        "grant this identity the role Storage Blob Data Contributor on the container",
+    ),
+    "AuthorizationSourceIPMismatch": ("the account's network rules forbid this address", "allow this network"),
+    "AuthenticationFailed": ("the key or token is not accepted", "check ExportStorage and this machine's clock"),
+    "BlobImmutableDueToPolicy": ("an immutability policy protects the blob", None),
+    "BlobImmutableDueToLegalHold": ("a legal hold protects the blob", None),
+    "ContainerNotFound": ("there is no such container", "create it, or set TAILRACE_CONTAINER"),
+    "InvalidAuthenticationInfo": ("the token or the connection string belongs to another account or tenant", None),
+    "KeyBasedAuthenticationNotPermitted": (
+        "the account takes no keys",
+        "set ExportStorage__serviceUri and an identity",
+    ),
+    "BlobArchived": ("a blob of this name is archived", "rehydrate or remove it"),
+    "LeaseIdMissing": ("a blob of this name is leased", "break the lease"),
+    "InvalidBlobOrBlock": (
+        "others have staged blocks of this name, which vanish after a week",
+        "use another name",
+    ),
+    "InvalidBlobType": ("a blob of this name is no block blob", "remove it"),
+    "InvalidResourceName": ("the account does not take this name", None),
+    "PathConflict": ("the name is that of a folder, or a part of it is that of a file", "use another name"),
+    "ResourceTypeMismatch": ("the name is that of a folder", "use another name"),
 }
+# A shared access signature travels in the query of an address, which the SDK's errors quote.
+_QUERY = re.compile(r"\?[^\s'\")>]*")
 # After 1, 3, 5, 9 and 17 s, and after 9 s in all where there is no connection: the SDK itself waits 15 s even for a
 # connection that was cut, and gives up after 80 s, for which a snapshot stays open. An outage is for the queue to wait.
 _RETRIES: dict[str, Any] = {
@@ -86,9 +102,10 @@ def storage_errors(operation: str, subject: str) -> Iterator[None]:
 def _translated(error: "AzureError", operation: str, subject: str) -> SinkRejected | SinkUnavailable:
     code = error_code(error)
     if code in _REFUSED:
-        return SinkRejected(f"{operation} of {subject!r} was refused: {_REFUSED[code]} ({code})", reason=code)
+        why, advice = _REFUSED[code]
+        return SinkRejected(f"{operation} of {subject!r} was refused: {why} ({code})", advice=advice, reason=code)
     return SinkUnavailable(f"{operation} of {subject!r} failed: {_first_line(error)} ({code})")
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]
+    return _QUERY.sub("?…", str(error).strip().partition("\n")[0])[:300]

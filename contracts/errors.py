@@ -15,6 +15,7 @@
         ├── QueueUnavailable        Service Bus cannot be reached or refuses to take a message
         ├── IdentityUnavailable     no Entra token could be had
         ├── ExportIncomplete        the counted rows are not those PostgreSQL reports
+        ├── CompressionWrong        the compressed bytes do not inflate to those that went in
         └── ExportInterrupted       this process stops before the export is done
 
 `reason` is a stable CamelCase word: it is the dead letter's reason and what alerts are keyed on.
@@ -134,6 +135,10 @@ class IdentityUnavailable(Transient):
 
 class ExportIncomplete(Transient):
     """The rows that arrived are not the rows that PostgreSQL says it sent."""
+
+
+class CompressionWrong(Transient):
+    """The compressed bytes do not inflate to the bytes that were compressed."""
 
 
 class ExportInterrupted(Transient):

@@ -1,6 +1,7 @@
 """One [[job]] of jobs.toml: what is exported, by which windows, when, and to which blob names."""
 
 import re
+from hashlib import sha256
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -49,6 +50,12 @@ class ExportJob(Model):
             return Closing(by="delay")
         grid = self.window
         return Closing(by=grid.closed, wait_seconds=grid.closed_wait.total_seconds(), otherwise=grid.if_open)
+
+    @property
+    def version(self) -> str:
+        """Changes with what an export of this job depends on: dead letters of another version are asked for again."""
+        content = self.model_dump_json(exclude={"schedule", "if_exists"})
+        return sha256(content.encode()).hexdigest()[:12]
 
     @property
     def is_scheduled(self) -> bool:

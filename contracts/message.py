@@ -5,6 +5,8 @@ Properties and bodies come as the SDKs hand them over: names and texts may be by
 
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,16 +18,34 @@ type Carrier = Mapping[Any, str]
 type Properties = dict[str | bytes, int | float | bytes | bool | str | UUID]
 
 CONTENT_TYPE = "application/json"
-_ATTEMPT, _JOB, _WAITS_SINCE = "attempt", "job", "waits_since"
+_ATTEMPT, _JOB, _WAITS_SINCE, _VERSION, _HEALS = "attempt", "job", "waits_since", "job_version", "heals"
 # Service Bus takes 128 characters; a suffix needs less than the 48 that this leaves.
 _STEM_CHARACTERS = 80
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _LONGEST_TRACESTATE = 512
 
 
-def first_id(request_id: UUID) -> str:
-    """The MessageId of a request: the same each time, so that duplicate detection drops a repeat."""
-    return str(request_id)
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What a message and its retries carry on.
+
+    `version` is the job's, None if the sender gave none; `heals` counts how often a dead letter was asked for again.
+    """
+
+    version: str | None = None
+    heals: int = 0
+
+
+NO_LINEAGE = Lineage()
+
+
+def ask_id(request_id: UUID, asked_at: datetime) -> str:
+    """The MessageId of a request that is asked for in this minute: asking twice in it sends one message.
+
+    >>> ask_id(UUID(int=7), datetime.fromisoformat("2026-01-31T13:05:59+00:00"))
+    '00000000-0000-0000-0000-000000000007#20260131T1305'
+    """
+    return f"{request_id}#{asked_at:%Y%m%dT%H%M}"
 
 
 def unique_id(request_id: UUID) -> str:
@@ -56,7 +76,13 @@ def stem(message_id: str) -> str:
     return message_id.partition("#")[0][:_STEM_CHARACTERS]
 
 
-def properties(job: str | None, trace: Carrier, attempt: int = 1, waits_since: datetime | None = None) -> Properties:
+def properties(
+    job: str | None,
+    trace: Carrier,
+    attempt: int = 1,
+    waits_since: datetime | None = None,
+    lineage: Lineage = NO_LINEAGE,
+) -> Properties:
     """The application properties of a message. A first attempt carries no number.
 
     `waits_since` is when the request began to wait by retries that cost no attempt.
@@ -68,6 +94,10 @@ def properties(job: str | None, trace: Carrier, attempt: int = 1, waits_since: d
         carried[_ATTEMPT] = attempt
     if waits_since is not None:
         carried[_WAITS_SINCE] = waits_since.isoformat()
+    if lineage.version is not None:
+        carried[_VERSION] = lineage.version
+    if lineage.heals:
+        carried[_HEALS] = lineage.heals
     return carried
 
 
@@ -85,6 +115,33 @@ def job_of(properties: Mapping[Any, object] | None) -> str | None:
     """The job that the properties name; they name it even if the body cannot be read."""
     job = _decoded(properties).get(_JOB)
     return job if isinstance(job, str) else None
+
+
+def lineage_of(properties: Mapping[Any, object] | None) -> Lineage:
+    """What a message carries of its past.
+
+    >>> lineage_of({b"job_version": b"1f", b"heals": 2}), lineage_of({"heals": -1})
+    (Lineage(version='1f', heals=2), Lineage(version=None, heals=0))
+    """
+    decoded = _decoded(properties)
+    version, heals = decoded.get(_VERSION), decoded.get(_HEALS)
+    return Lineage(
+        version if isinstance(version, str) else None, heals if isinstance(heals, int) and 0 < heals < 1000 else 0
+    )
+
+
+def request_id_of(message_id: object, body: object) -> UUID | None:
+    """The request that a message is about: by its MessageId, else by its body; None if it is about none.
+
+    >>> request_id_of("00000000-0000-0000-0000-000000000007#3.30", b"")
+    UUID('00000000-0000-0000-0000-000000000007')
+    """
+    with suppress(ValueError):
+        return UUID(stem(str(message_id or "")))
+    found = re.search(rb'"request_id"\s*:\s*"([0-9a-fA-F-]{36})"', body_of(body)[:4096])
+    with suppress(ValueError):
+        return UUID(found[1].decode()) if found else None
+    return None
 
 
 def waits_since_of(properties: Mapping[Any, object] | None) -> datetime | None:

@@ -1,64 +1,116 @@
-"""Due requests → queue."""
+"""Due requests → queue: exactly those whose window has no blob and no live message."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
 from contracts.jobs_file import Jobs
+from contracts.message import Lineage
 from contracts.request import ExportRequest
-from producer.schedule import due_requests, missing
+from producer.asking import Asked, blob_state, counts_of, decide
+from producer.facts import Present, QueueView
+from producer.schedule import due_requests
 from telemetry.catalogue import WINDOW_LAG
 from telemetry.events import event
 from telemetry.metrics import record
 from telemetry.traces import annotate
 
 _log = logging.getLogger(__name__)
+_NAMED = 5  # foreign blobs that a tick names in the log
+_EMPTY = QueueView()
 
 
 class Index(Protocol):
     """Where blobs are looked up."""
 
-    def present(self, names: Iterable[str]) -> Mapping[str, UUID | None]:
-        """Those of the names that are there, with the request id on each."""
+    def present(self, groups: Iterable[Collection[str]]) -> Mapping[str, Present]:
+        """Those of the names that are there; the names of one job are a group."""
 
 
-class Outbox(Protocol):
-    """Where requests go."""
+class Queue(Protocol):
+    """Where requests go, and where those before them are."""
 
-    def send(self, requests: Iterable[ExportRequest]) -> int:
+    def look(self, limit: int | None) -> QueueView:
+        """What is on the queue and among the dead letters, at most `limit` messages of each."""
+
+    def send(
+        self, requests: Iterable[ExportRequest], asked_at: datetime | None, lineages: Mapping[UUID, Lineage]
+    ) -> int:
         """Sends each request; returns how many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What one tick, backfill or submit found and did, in requests."""
+    """What one tick found and did, in requests. `asking.State` says what the words mean."""
 
     asked: int
     present: int
     sent: int
+    alive: int = 0
+    dead: int = 0
+    paused: int = 0
+    held: int = 0
+    foreign: int = 0
 
 
-def enqueue_due(jobs: Jobs, index: Index, outbox: Outbox, now: datetime) -> Enqueued:
-    """Sends a request for every due export without a blob.
+def enqueue_due(jobs: Jobs, index: Index, queue: Queue, now: datetime, limit: int | None = None) -> Enqueued:
+    """Sends a request for every due export that has neither a blob nor a live message.
 
-    A request that is still under way is sent again and dropped by the queue's duplicate detection.
+    With more than `limit` messages on the queue, or among the dead letters, nothing that cannot be told apart from
+    them is asked for.
     """
     due = [request for job in jobs.values() for request in due_requests(job, now)]
-    lacking = without_blob(due, index)
+    asked = ask(due, jobs, index, queue, now, limit)
+    lacking = [one.request for one in asked if one.state != "there"]
     for job, seconds in lags(jobs, lacking, now).items():
         record(WINDOW_LAG, seconds, job=job)
-    sent = outbox.send(lacking) if lacking else 0
-    done = Enqueued(asked=len(due), present=len(due) - len(lacking), sent=sent)
+    sent = send_asked(asked, queue, now)
+    found = counts_of(asked)
+    states = {state: found.get(state, 0) for state in ("alive", "dead", "paused", "held", "foreign")}
+    done = Enqueued(asked=len(due), present=found.get("there", 0), sent=sent, **states)
     event(_log, logging.INFO, "enqueued", **asdict(done))
     annotate(**asdict(done))
+    _warn(asked, limit)
     return done
 
 
+def ask(  # where things are looked up
+    requests: Sequence[ExportRequest],
+    jobs: Jobs,
+    index: Index,
+    queue: Queue,
+    now: datetime,
+    limit: int | None = None,
+) -> list[Asked]:
+    """The state of each request. The queue is looked at only if a blob is missing.
+
+    Blobs are looked up again after the queue: an export that ended in between has left the queue for the container.
+    """
+    present = index.present(_names(requests))
+    lacking = [request for request in requests if blob_state(request, present) is None]
+    view = queue.look(limit) if lacking else _EMPTY
+    versions = {name: job.version for name, job in jobs.items()}
+    asked = decide(requests, present, view, versions, now)
+    wanted = [one.request for one in asked if one.state == "send"]
+    if not wanted or (not view.live and not view.dead and len(wanted) == len(requests)):
+        return asked
+    again = {**present, **index.present(_names(wanted))}
+    return decide(requests, again, view, versions, now)
+
+
+def send_asked(asked: Iterable[Asked], queue: Queue, now: datetime) -> int:
+    """Sends those that are to be sent; returns how many."""
+    wanted = [one for one in asked if one.state == "send"]
+    lineages = {one.request.request_id: one.lineage for one in wanted}
+    return queue.send([one.request for one in wanted], now, lineages) if wanted else 0
+
+
 def lags(jobs: Iterable[str], lacking: Iterable[ExportRequest], now: datetime) -> dict[str, float]:
-    """For each job, the seconds since the end of its oldest due window without a blob; 0.0 where none lacks one.
+    """For each job, the seconds since the end of its oldest due window without its blob; 0.0 if none lacks one.
 
     Of a job without windows: since its latest run was due, which has no blob.
     """
@@ -68,12 +120,17 @@ def lags(jobs: Iterable[str], lacking: Iterable[ExportRequest], now: datetime) -
     return {job: (now - run).total_seconds() for job, run in oldest.items()}
 
 
-def without_blob(requests: list[ExportRequest], index: Index) -> list[ExportRequest]:
-    """Those of the requests that have no blob; the names of one job are listed by their own prefix."""
-    by_job: dict[str, list[ExportRequest]] = {}
+def _names(requests: Iterable[ExportRequest]) -> list[list[str]]:
+    """The names of each job's blobs."""
+    by_job: dict[str, list[str]] = {}
     for request in requests:
-        by_job.setdefault(request.job, []).append(request)
-    lacking: list[ExportRequest] = []
-    for group in by_job.values():
-        lacking += missing(group, index.present(request.blob for request in group))
-    return lacking
+        by_job.setdefault(request.job, []).append(request.blob)
+    return list(by_job.values())
+
+
+def _warn(asked: Iterable[Asked], limit: int | None) -> None:
+    foreign = [one.request for one in asked if one.state == "foreign"]
+    for request in islice(foreign, _NAMED):
+        event(_log, logging.WARNING, "foreign blob", job=request.job, blob=request.blob, of=len(foreign))
+    if held := sum(one.state == "held" for one in asked):
+        event(_log, logging.WARNING, "queue too long to look at", limit=limit, held=held)

@@ -1,12 +1,16 @@
 """Edge: puts requests on the Service Bus queue."""
 
-from collections.abc import Iterable, Iterator
-from types import TracebackType
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
+from uuid import UUID
 
 from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
-from contracts.message import CONTENT_TYPE, first_id, properties, unique_id
+from contracts.message import CONTENT_TYPE, NO_LINEAGE, Lineage, ask_id, properties, unique_id
 from contracts.request import ExportRequest
+from producer.facts import QueueView
+from producer.queue_view import read_queue
 from settings import Settings
 from telemetry.traces import span
 
@@ -22,6 +26,7 @@ class ExportQueue:
 
     def __init__(self, settings: Settings) -> None:
         self._name = settings.queue
+        self._settings = settings
         self._client = service_bus_client(settings)
 
     def __enter__(self) -> Self:
@@ -32,16 +37,26 @@ class ExportQueue:
     ) -> None:
         self._client.close()
 
-    def send(self, requests: Iterable[ExportRequest], *, again: bool = False) -> int:
+    def look(self, limit: int | None) -> QueueView:
+        """What is on the queue and among the dead letters, at most `limit` messages of each."""
+        return read_queue(self._settings, limit)
+
+    def send(
+        self,
+        requests: Iterable[ExportRequest],
+        asked_at: datetime | None = None,
+        lineages: Mapping[UUID, Lineage] = MappingProxyType({}),
+        sent: Callable[[int], object] = lambda _: None,
+    ) -> int:
         """Sends each request once, in batches as large as the queue takes; returns how many.
 
-        Repeats inside the queue's duplicate detection window are taken and dropped by Service Bus, but with `again`:
-        then each message has a MessageId of its own.
+        Of a request that is sent twice in the minute `asked_at` Service Bus drops the second message; without it every
+        message has a MessageId of its own. `sent` is called with the number sent after each batch.
         Raises QueueUnavailable; what was sent before that stays sent, so simply call again.
         """
         from azure.servicebus import ServiceBusMessage
 
-        sent = 0
+        count = 0
         with (
             span("send", "producer", queue=self._name) as sending,
             service_bus_errors("send", self._name),
@@ -50,17 +65,20 @@ class ExportQueue:
             messages = (
                 ServiceBusMessage(
                     request.to_body(),
-                    message_id=unique_id(request.request_id) if again else first_id(request.request_id),
+                    message_id=ask_id(request.request_id, asked_at) if asked_at else unique_id(request.request_id),
                     content_type=CONTENT_TYPE,
-                    application_properties=properties(request.job, sending.carrier()),
+                    application_properties=properties(
+                        request.job, sending.carrier(), lineage=lineages.get(request.request_id, NO_LINEAGE)
+                    ),
                 )
                 for request in requests
             )
             for batch in _batches(sender, messages):
                 sender.send_messages(batch)
-                sent += len(batch)
-                sending.set(sent=sent)
-        return sent
+                count += len(batch)
+                sending.set(sent=count)
+                sent(count)
+        return count
 
 
 def _batches(sender: "ServiceBusSender", messages: Iterable["ServiceBusMessage"]) -> Iterator["ServiceBusMessageBatch"]:

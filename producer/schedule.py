@@ -1,6 +1,6 @@
-"""Pure: which exports of a job are due, and which of those have no blob yet."""
+"""Pure: which exports of a job are due."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
@@ -50,17 +50,6 @@ def due_cuts(grid: TimeGrid, schedule: str | None, now: datetime) -> Iterator[Cu
             yield cut
 
 
-def missing(requests: Iterable[ExportRequest], present: Mapping[str, UUID | None]) -> Iterator[ExportRequest]:
-    """Those requests whose blob is not there; `present` maps blob names to the request ids on them.
-
-    A blob of another request counts as there, unless the job replaces: then a new revision is exported over it.
-    """
-    for request in requests:
-        replaces = request.if_exists == "replace" and present.get(request.blob) != request.request_id
-        if request.blob not in present or replaces:
-            yield request
-
-
 def request_for_cut(job: ExportJob, cut: Cut, now: datetime) -> ExportRequest:
     """The request of one window; its run is the window's end, so that every tick builds the same body."""
     return ExportRequest(
@@ -96,6 +85,6 @@ def request_for_run(job: ExportJob, run: datetime) -> ExportRequest:
 
 
 def request_id(job: ExportJob, what: Window | datetime) -> UUID:
-    """The same for the same job, window or run, and revision: duplicate detection and receipts stand on it."""
+    """The same for the same job, window or run, and revision: receipts and messages are told apart by it."""
     name = what.isoformat() if isinstance(what, datetime) else what.model_dump_json()
     return uuid5(_NAMESPACE, f"{job.name}\n{job.revision}\n{name}")

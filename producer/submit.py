@@ -6,12 +6,26 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from contracts.errors import ConfigurationError, QueueUnavailable
+from contracts.errors import ConfigurationError, QueueUnavailable, SinkRejected, SinkUnavailable, TailraceError
 from contracts.jobs_file import load_jobs
 from contracts.model import JobName, Model, describe
 from producer.ask import AskRefused, job_named, one_request
+from producer.asking import State
+from producer.enqueue import ask, send_asked
 from producer.queue import ExportQueue
+from producer.store import BlobIndex
 from settings import Settings
+
+# What the answer calls a state.
+STATUS: dict[State, str] = {
+    "send": "sent",
+    "there": "already-there",
+    "foreign": "foreign-blob",
+    "alive": "under-way",
+    "dead": "dead",
+    "paused": "dead",
+    "held": "sent",
+}
 
 
 class Ask(Model):
@@ -29,18 +43,33 @@ class Answer(NamedTuple):
 
 
 def submit_over_http(body: bytes, settings: Settings, now: datetime) -> Answer:
-    """Sends the request that the body asks for. 202 with the request, 400 or 503 with `error`."""
+    """Sends the request that the body asks for, unless that is not needed.
+
+    202 if it was sent, 200 if it is under way or its blob is there, 409 if it is dead or another blob is in its place:
+    each with `status` and the request; 400 or 503 with `error`, and `advice` if there is any.
+    """
     try:
-        ask = Ask.model_validate_json(body)
-        request = one_request(job_named(load_jobs(settings.jobs), ask.job), ask.window_start, now)
+        asked = Ask.model_validate_json(body)
+        jobs = load_jobs(settings.jobs)
+        request = one_request(job_named(jobs, asked.job), asked.window_start, now)
         with ExportQueue(settings) as queue:
-            queue.send([request])
+            (found,) = ask([request], jobs, BlobIndex(settings), queue, now)
+            send_asked([found], queue, now)
     except ValidationError as error:
-        return Answer(
-            400, json.dumps({"error": f'the body must be {{"job": …, "window_start": …}}: {describe(error)}'})
-        )
+        return _answer(400, error=f'the body must be {{"job": …, "window_start": …}}: {describe(error)}')
     except AskRefused as error:
-        return Answer(400, json.dumps({"error": error.explained}))
-    except (QueueUnavailable, ConfigurationError) as error:
-        return Answer(503, json.dumps({"error": error.explained}))
-    return Answer(202, request.model_dump_json(exclude_none=True))
+        return _refusal(400, error)
+    except (QueueUnavailable, ConfigurationError, SinkRejected, SinkUnavailable) as error:
+        return _refusal(503, error)
+    status = STATUS[found.state]
+    code = {"sent": 202, "already-there": 200, "under-way": 200}.get(status, 409)
+    sent = request.model_dump(mode="json", exclude_none=True)
+    return _answer(code, status=status, **({"reason": found.reason} if found.reason else {}), **sent)
+
+
+def _refusal(code: int, error: TailraceError) -> Answer:
+    return _answer(code, error=str(error), **({"advice": error.advice} if error.advice else {}))
+
+
+def _answer(code: int, **fields: object) -> Answer:
+    return Answer(code, json.dumps(fields, ensure_ascii=False))

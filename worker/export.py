@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from psycopg import sql
 
-from contracts.errors import SinkRejected, SinkUnavailable, SourceRejected
+from contracts.errors import CompressionWrong, SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
 from contracts.receipt import Closed, Part, Read, Receipt, row_hash_of
 from contracts.request import ExportRequest, QuerySource, TableSource
@@ -15,6 +15,7 @@ from telemetry.traces import span
 from worker.blob.buffers import MAX_PARTS, PARQUET_STREAMS
 from worker.blob.sink import BlobChangedError, Found, Sink, Upload
 from worker.cancellation import Cancellation
+from worker.formats.codecs import Trust
 from worker.formats.csv import write_csv
 from worker.formats.parquet import require_parquet
 from worker.source.catalogue import column_types
@@ -55,45 +56,62 @@ def run_export(
 
     Raises one of contracts.errors' Permanent or Transient errors; then nothing has changed.
     """
-    source, sink = exporter.source, exporter.sink
     selected = select_of(request, exporter.jobs)
-    found = sink.find(request.blob)
+    found = exporter.sink.find(request.blob)
     if found and (done := _outcome_of(found, request)):
         return done
-    started_at, subject = datetime.now(UTC), subject_of(request)
     event(_log, logging.INFO, "export started", blob=request.blob)
+    task = _Task(request, exporter, selected, found, cancelled, waits_since)
     try:
-        with sink.upload(request.blob, found) as upload:
-            with span("read"), source.connection(subject) as connection:
-                closed = prove_closed(connection, request, subject, waits_since)
-                with source.snapshot(connection, selected, _relation_of(request)) as snapshot:
-                    columns = column_types(connection, snapshot.columns)
-                    parts = _write(request, exporter, snapshot, selected, upload, cancelled)
-            read = Read(parts, snapshot.id, row_hash_of(parts), columns, closed)
-            receipt = Receipt.of(request, read, (started_at, datetime.now(UTC)))
-            with span("commit"):
-                upload.commit(receipt, request.output.content_type)
+        try:
+            receipt = _upload(task, Trust.VERIFIED if request.output.is_verified else Trust.FULL)
+        except CompressionWrong as error:
+            # Nothing of it is visible. ISA-L compresses the same rows to a larger blob.
+            event(_log, logging.ERROR, "compression wrong", blob=request.blob, error=str(error))
+            receipt = _upload(task, Trust.NONE)
     except BlobChangedError as error:
-        return _after_change(request, sink, error)
+        return _after_change(request, exporter.sink, error)
     _report(request, receipt)
     return Exported("exported", receipt)
 
 
-def _write(  # what one export has at hand
-    request: ExportRequest,
-    exporter: Exporter,
-    snapshot: Snapshot,
-    selected: sql.Composed,
-    upload: Upload,
-    cancelled: Cancellation,
-) -> tuple[Part, ...]:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One export to be done: `replacing` is the blob that is there and is to be replaced, if any."""
+
+    request: ExportRequest
+    exporter: Exporter
+    selected: sql.Composed
+    replacing: Found | None
+    cancelled: Cancellation
+    waits_since: datetime | None
+
+
+def _upload(task: _Task, trust: Trust) -> Receipt:
+    """Reads, writes and commits. Raises BlobChangedError if another writer was first, CompressionWrong if it was."""
+    request, source, started_at = task.request, task.exporter.source, datetime.now(UTC)
+    with task.exporter.sink.upload(request.blob, task.replacing) as upload:
+        with span("read"), source.connection(subject_of(request)) as connection:
+            closed = prove_closed(connection, request, subject_of(request), task.waits_since)
+            with source.snapshot(connection, task.selected, _relation_of(request)) as snapshot:
+                columns = column_types(connection, snapshot.columns)
+                parts = _write(task, snapshot, upload, trust)
+        read = Read(parts, snapshot.id, row_hash_of(parts), columns, closed)
+        receipt = Receipt.of(request, read, (started_at, datetime.now(UTC)))
+        with span("commit"):
+            upload.commit(receipt, request.output.content_type)
+    return receipt
+
+
+def _write(task: _Task, snapshot: Snapshot, upload: Upload, trust: Trust) -> tuple[Part, ...]:
     """Reads all rows and writes them to the upload; returns what each part holds, in the order of the blob."""
+    request, exporter, cancelled = task.request, task.exporter, task.cancelled
     is_parquet, subject = request.output.format == "parquet", subject_of(request)
     if is_parquet:
         require_parquet()
     most = min(exporter.max_streams, PARQUET_STREAMS) if is_parquet else exporter.max_streams
     wanted = streams_wanted(request, snapshot.estimated_bytes, most)
-    plan = Selects(request, snapshot, selected)
+    plan = Selects(request, snapshot, task.selected)
     selects = (
         plan.parts(wanted, wanted)
         if is_parquet
@@ -101,7 +119,7 @@ def _write(  # what one export has at hand
     )
     with open_readers(exporter.source, snapshot, min(wanted, len(selects)), subject) as readers:
         if not is_parquet:
-            return write_csv(readers, selects, request.output, upload, cancelled)
+            return write_csv(readers, selects, request.output, trust, upload, cancelled)
         # Imports pyarrow, which exports to CSV do without.
         from worker.formats.parquet.export import write_parquet
 

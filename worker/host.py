@@ -9,7 +9,7 @@ from threading import Lock
 import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
 
-from contracts.message import attempt_of, job_of, trace_of, waits_since_of
+from contracts.message import attempt_of, job_of, lineage_of, trace_of, waits_since_of
 from settings import Settings
 from telemetry.events import name_deliveries
 from worker.assemble import open_worker
@@ -48,6 +48,7 @@ def deliver(message: func.ServiceBusMessage, actions: ServiceBusMessageActions, 
         trace=trace_of(message.application_properties),
         job=job_of(message.application_properties),
         waits_since=waits_since_of(message.application_properties),
+        lineage=lineage_of(message.application_properties),
     )
     call = context.trace_context
     with delivery_context(delivery, trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state})):

@@ -27,7 +27,7 @@ class Connector:
         return f"{settings.pg_user}@{settings.pg_host}:{settings.pg_port}/{settings.pg_database}"
 
     def parameters(self) -> dict[str, Any]:
-        """For psycopg.connect. The keepalives notice within a minute that a server is gone.
+        """For psycopg.connect. The keepalives and tcp_user_timeout notice within a minute that a server is gone.
 
         Raises IdentityUnavailable if no token can be had.
         """
@@ -44,6 +44,7 @@ class Connector:
             "keepalives_idle": 30,
             "keepalives_interval": 10,
             "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
         }
         if settings.postgres_sslmode in {"verify-ca", "verify-full"}:
             parameters["sslrootcert"] = root_certificates(settings.pg_sslrootcert)

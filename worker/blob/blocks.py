@@ -70,7 +70,9 @@ class Staging:
 class PartUpload:
     """One part of the blob, written by one thread."""
 
-    def __init__(self, staging: Staging, prefix: str) -> None:
+    def __init__(self, staging: Staging, prefix: str, *, is_alone: bool) -> None:
+        """`prefix` begins the ids of its blocks; `is_alone` is whether it may turn out to be the only part."""
+        self._is_alone = is_alone
         self._staging = staging
         self._prefix = prefix
         self._buffer = bytearray()
@@ -102,7 +104,7 @@ class PartUpload:
 
     def finished(self, rows: int, csv_bytes: int, row_hash: int | None) -> Part:
         """What the receipt says of this part; nothing is written to it after this."""
-        if self.block_ids:
+        if self.block_ids or not self._is_alone:
             # Or its buffer would wait for the commit while other parts are written.
             self.stage_rest()
         sha256 = self._digest.hexdigest()

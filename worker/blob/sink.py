@@ -82,7 +82,7 @@ class Upload:
 
     def part(self, index: int) -> "PartUpload":
         """The part of this number. One thread at a time writes a part; several write several parts."""
-        part = self._parts[index] = PartUpload(self._staging, f"{self._attempt}-{index:04d}")
+        part = self._parts[index] = PartUpload(self._staging, f"{self._attempt}-{index:04d}", is_alone=index == 0)
         return part
 
     def commit(self, receipt: Receipt, content_type: str) -> None:
@@ -94,8 +94,8 @@ class Upload:
         blob = self._staging.blob
         options = self._options(receipt, content_type)
         if not any(part.block_ids for part in parts):
-            # Put Blob is atomic too, takes the same conditions, and is one request instead of two. Only a single
-            # part gets here without a block, or parts that are small together.
+            # Put Blob is atomic too, takes the same conditions, and is one request instead of two. Only the first part
+            # gets here without a block, so that `data` is smaller than one.
             data = b"".join(part.rest for part in parts)
             with storage_errors("commit", self._staging.subject), _changes_noticed():
                 blob.upload_blob(data, length=len(data), **options)

@@ -14,21 +14,26 @@ from contracts.output import Output
 from contracts.receipt import Part
 from worker.blob.sink import Upload
 from worker.cancellation import Cancellation
-from worker.formats.codecs import compressed
+from worker.formats.codecs import Trust, compressed
 from worker.source.copy_out import copy_out
 from worker.source.readers import Reader
 from worker.source.statement import copy_statement
 
 
 def write_csv(
-    readers: Sequence[Reader], selects: Sequence[sql.Composed], output: Output, upload: Upload, cancelled: Cancellation
+    readers: Sequence[Reader],
+    selects: Sequence[sql.Composed],
+    output: Output,
+    trust: Trust,
+    upload: Upload,
+    cancelled: Cancellation,
 ) -> tuple[Part, ...]:
     """Writes what `selects` select and returns what each part holds, in their order.
 
     The calling thread reads by the first reader, and a thread more by each further one. Raises what the first failing
     part raised, once all threads have stopped; ExportInterrupted if `cancelled` is set.
     """
-    team = _Team(selects, output, upload, cancelled.child())
+    team = _Team(selects, output, trust, upload, cancelled.child())
     first, *others = readers
     with ThreadPoolExecutor(max(1, len(others)), thread_name_prefix="part") as threads:
         helping = [threads.submit(team.work, reader) for reader in others]
@@ -48,9 +53,10 @@ class _Team:
     """Takes parts until there are no more. One thread for each reader runs `work`."""
 
     def __init__(
-        self, selects: Sequence[sql.Composed], output: Output, upload: Upload, cancelled: Cancellation
+        self, selects: Sequence[sql.Composed], output: Output, trust: Trust, upload: Upload, cancelled: Cancellation
     ) -> None:
         self._output = output
+        self._trust = trust
         self._upload = upload
         # Set by the first thread that fails, read by all.
         self._cancelled = cancelled
@@ -84,6 +90,6 @@ class _Team:
         header = output.header and index == 0
         statement = copy_statement(selected, output, header=header)
         with copy_out(connection, statement, header=header, cancelled=self._cancelled) as copy:
-            for data in compressed(copy.chunks(), output.compression, output.effective_level):
+            for data in compressed(copy.chunks(), output.compression, output.effective_level, self._trust):
                 part.write(data)
         return part.finished(copy.rows, copy.bytes, copy.row_hash)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from contracts.message import Carrier
+from contracts.message import NO_LINEAGE, Carrier, Lineage
 from contracts.request import parse_request
 from telemetry.fields import context
 from telemetry.traces import NOWHERE, Origin, span
@@ -23,7 +23,7 @@ class Delivery:
 
     `trace` is the W3C context of its sender, `enqueued_at` when the queue took it; both are for telemetry only.
     `job` is the one that its properties name; `waits_since` is when the request began to wait by retries that cost no
-    attempt.
+    attempt, and `lineage` is what its retries carry on.
     """
 
     body: bytes
@@ -34,6 +34,7 @@ class Delivery:
     trace: Carrier = field(default_factory=dict, hash=False)
     job: str | None = None
     waits_since: datetime | None = None
+    lineage: Lineage = NO_LINEAGE
 
 
 @dataclass(frozen=True, slots=True)

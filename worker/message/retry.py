@@ -30,7 +30,7 @@ class RetryQueue:
             delivery.body,
             message_id=retry_id(delivery.message_id, attempt, delivery.sequence_number),
             content_type=CONTENT_TYPE,
-            application_properties=properties(delivery.job, delivery.trace, attempt, waits_since),
+            application_properties=properties(delivery.job, delivery.trace, attempt, waits_since, delivery.lineage),
         )
         with (
             self._lock,

@@ -13,7 +13,8 @@ from worker.source.snapshot import Described
 # apply to those who read through the parent. A plain table, of which pg_partition_tree says nothing, is its own leaf.
 _LEAVES = """
     SELECT n.nspname, c.relname, c.relkind::text, pg_relation_size(c.oid) / current_setting('block_size')::bigint,
-           has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid)
+           has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')
+               AND NOT row_security_active(c.oid)
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
     WHERE c.oid = %(oid)s AND c.relkind <> 'p'

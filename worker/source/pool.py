@@ -56,9 +56,11 @@ class Source:
         self._pool.close(timeout=5)
 
     def check(self) -> None:
-        """Connects once. Raises SourceUnavailable, or what a token or a setting is refused for."""
-        with self._connection("a first connection", self._settings.connect_timeout_seconds):
-            pass
+        """Connects once, without waiting as an export would. Raises SourceUnavailable or IdentityUnavailable."""
+        try:
+            self._connector.connection_class.connect(**self._connector.parameters()).close()
+        except psycopg.Error as error:
+            raise self._connector.failure("a first connection", error) from None
 
     @contextmanager
     def connection(self, subject: str) -> Iterator[psycopg.Connection[Any]]:

@@ -25,6 +25,11 @@ SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 1""")
 
 
+_SCHEMA = (
+    "SELECT name, to_regnamespace(quote_ident(name)) IS NOT NULL FROM (SELECT (parse_ident(%s))[1]) AS schema (name)"
+)
+
+
 class Described(NamedTuple):
     """A column of a SELECT: the oid of its type, and the type's modifier or -1."""
 
@@ -71,12 +76,26 @@ def open_snapshot(
     first = sql.SQL(
         "{};\nSELECT pg_current_snapshot()::text, {};\nEXPLAIN (FORMAT JSON) {};\nSELECT * FROM ({}) AS source LIMIT 0"
     )
-    cursor = connection.execute(first.format(begin, _table_to_heap(relation), selected, selected))
+    try:
+        cursor = connection.execute(first.format(begin, _table_to_heap(relation), selected, selected))
+    except psycopg.errors.UndefinedTable:
+        _raise_if_schema_is_missing(connection, relation)
+        raise
     id_, factor = cursor.set_result(-3).fetchone() or ("", 1)
     (plan,) = cursor.set_result(-2).fetchone() or ([],)
     columns = tuple(_described(cursor.set_result(-1)))
     yield Snapshot(connection, str(id_), int(_planned_bytes(plan) * float(factor)), columns)
     connection.execute("COMMIT")
+
+
+def _raise_if_schema_is_missing(connection: psycopg.Connection[Any], relation: sql.Identifier | None) -> None:
+    """Raises InvalidSchemaName if that is why a relation is missing: PostgreSQL says the same of both."""
+    if relation is None:
+        return
+    connection.rollback()
+    found = connection.execute(_SCHEMA, [relation.as_string()]).fetchone()
+    if found and not found[1]:
+        raise psycopg.errors.InvalidSchemaName(f'schema "{found[0]}" does not exist')
 
 
 def _described(cursor: psycopg.Cursor[Any]) -> Iterator[Described]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -81,15 +81,25 @@ def _even(window: Window, count: int) -> list[Any]:
 
 def _values_within(window: Window, texts: Iterable[str]) -> list[Any]:
     """The texts that are values of the window's type and lie inside it, ascending; infinity is none."""
-    parsers: dict[str, Callable[[str], Any]] = {"integer": int, "date": date.fromisoformat}
-    parse = parsers.get(window.type, datetime.fromisoformat)
+    parsers: dict[str, Callable[[str], Any]] = {"integer": int, "date": date.fromisoformat, "timestamptz": _in_utc}
+    parse = parsers.get(window.type, _without_zone)
     inner = []
     for text in texts:
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             value = parse(text)
             if window.start < value < window.end:
                 inner.append(value)
     return sorted(inner)
+
+
+def _in_utc(text: str) -> datetime:
+    """A time of a column of any type of times, as PostgreSQL compares it: the session's time zone is UTC."""
+    value = datetime.fromisoformat(text)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _without_zone(text: str) -> datetime:
+    return _in_utc(text).replace(tzinfo=None)
 
 
 type _Range = tuple[Leaf, int, int | None]

@@ -33,7 +33,7 @@ def test_submit_sends_one_request_and_says_its_id_and_its_blob(tailrace: Tailrac
     assert shown[:2] == [f"request {request().request_id}", "blob clicks/2026/01/03.csv.gz"]
     assert shown[2].startswith(f"sent to queue '{bus.queue}'")
     (queued,) = bus.queued()
-    assert queued.message_id == str(request().request_id)
+    assert str(queued.message_id).startswith(f"{request().request_id}#")
     assert str(queued) == request().to_body().decode()
 
 
@@ -48,9 +48,9 @@ def test_submit_of_a_job_without_windows_asks_for_a_run_now(tailrace: Tailrace, 
 @pytest.mark.parametrize(
     ("owner", "what"),
     [
-        (request().request_id, "its blob is there already, so a worker completes the request without an export"),
-        (None, "a blob of this name by something other than Tailrace is there already"),
-        (uuid4(), "a blob of this name by request"),
+        (request().request_id, "its blob is there already"),
+        (None, "a blob of this name that was not written for this window is there already"),
+        (uuid4(), "a blob of this name that was not written for this window is there already"),
     ],
     ids=["its own", "foreign", "of another request"],
 )
@@ -62,14 +62,14 @@ def test_submit_sends_nothing_where_the_blob_is_there_unless_it_is_forced(
     assert last.startswith(what)
     assert last.endswith("; nothing was sent")
     assert bus.queued() == []
-    assert said(tailrace(*SUBMIT, "--force"))[2].startswith(what)
+    assert said(tailrace(*SUBMIT, "--force"))[2].startswith("sent to queue")
     assert len(bus.queued()) == 1
 
 
 def test_backfill_sends_the_windows_that_have_no_blob(tailrace: Tailrace, bus: Bus, container: ContainerClient) -> None:
     put(container, "clicks/2026/01/03.csv.gz", request("2026-01-03").request_id)
     put(container, "clicks/2026/01/31.csv.gz")
-    assert said(tailrace(*JANUARY)) == ["windows 31", "present 2", "sent 29"]
+    assert said(tailrace(*JANUARY)) == ["windows 31", "present 1", "foreign blobs 1", "sent 29"]
     names = [parse_request(str(queued).encode()).blob for queued in bus.queued()]
     assert names == [f"clicks/2026/01/{day:02}.csv.gz" for day in range(1, 31) if day != 3]
 
@@ -86,7 +86,8 @@ def test_a_dry_run_shows_the_first_and_last_windows_and_sends_nothing(
     put(container, "clicks/2026/01/01.csv.gz")
     assert said(tailrace(*JANUARY, "--dry-run")) == [
         "windows 31",
-        "present 1",
+        "present 0",
+        "foreign blobs 1",
         "to send 30",
         "2026-01-02T00:00:00Z → clicks/2026/01/02.csv.gz",
         "2026-01-03T00:00:00Z → clicks/2026/01/03.csv.gz",
@@ -99,10 +100,27 @@ def test_a_dry_run_shows_the_first_and_last_windows_and_sends_nothing(
     assert bus.queued() == []
 
 
-def test_a_second_backfill_while_nothing_is_exported_yet_doubles_nothing(tailrace: Tailrace, bus: Bus) -> None:
-    for _ in range(2):
-        assert said(tailrace(*JANUARY)) == ["windows 31", "present 0", "sent 31"]
+def test_a_second_backfill_while_nothing_is_exported_yet_sends_nothing_and_says_why(
+    tailrace: Tailrace, bus: Bus
+) -> None:
+    assert said(tailrace(*JANUARY)) == ["windows 31", "present 0", "sent 31"]
+    assert said(tailrace(*JANUARY)) == ["windows 31", "present 0", "under way 31", "sent 0"]
     assert len(bus.queued()) == 31
+
+
+def test_dead_windows_are_counted_and_sent_only_if_forced(tailrace: Tailrace, bus: Bus) -> None:
+    said(tailrace(*SUBMIT))
+    bus.bury_queued(1)
+    assert said(tailrace(*SUBMIT))[-1] == (
+        "it is a dead letter; nothing was sent: correct its cause, then `tailrace dlq replay` (reason TableMissing)"
+    )
+    assert said(tailrace(*JANUARY)) == ["windows 31", "present 0", "dead 1", "sent 30"]
+    assert said(tailrace(*JANUARY, "--force", "--dry-run"))[:4] == [
+        "windows 31",
+        "present 0",
+        "under way 30",
+        "dead 1",
+    ]
 
 
 def test_ten_thousand_windows_are_asked_for_in_moments_and_sent_without_a_line_for_each(
@@ -124,5 +142,8 @@ def test_a_container_that_is_not_there_is_a_failure_that_says_what_to_set(
 ) -> None:
     result = tailrace(*command, TAILRACE_CONTAINER="nowhere")
     assert result.exit_code == 1
-    assert re.search("was refused: there is no such container; create it, or set TAILRACE_CONTAINER", result.stderr)
+    assert re.search(
+        r"was refused: there is no such container \(ContainerNotFound\); create it, or set TAILRACE_CONTAINER",
+        result.stderr,
+    )
     assert len(result.stderr.splitlines()) == 1

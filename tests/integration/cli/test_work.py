@@ -68,3 +68,24 @@ def test_a_worker_without_a_queue_says_what_to_set_and_ends_with_2(starting: Sta
     assert running.wait(30) == 2
     said = re.compile("^error: receive on queue 'nowhere' failed: there is no such queue", re.MULTILINE)
     assert said.search(running.output())
+    assert "receiver failed" in running.output()
+
+
+@pytest.mark.usefixtures("clicks")
+def test_a_worker_until_empty_ends_with_1_if_something_was_dead_lettered_and_counts_all(
+    starting: Starting, tailrace: Tailrace, admin: psycopg.Connection
+) -> None:
+    assert tailrace(*SUBMIT).exit_code == 0
+    admin.execute("drop table clicks")
+    running = starting("work", "--until-empty", "--text-logs", ready="worker ready")
+    assert running.wait(60) == 1
+    assert "0 completed, 0 retried later, 1 dead-lettered, 0 given back" in running.output()
+    assert "dead_lettered=1" in running.output()
+
+
+def test_a_worker_with_a_wrong_password_says_so_before_it_is_ready_and_ends_with_2(starting: Starting) -> None:
+    running = starting("work", "--text-logs", ready="^error", PGPASSWORD="wrong")
+    assert running.wait(30) == 2
+    assert "password authentication failed" in running.output()
+    assert "check PGUSER, PGPASSWORD and PGDATABASE" in running.output()
+    assert "worker ready" not in running.output()

@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+from azure.storage.blob import ContainerClient
 from support.bus import Bus, body_of
 
 from contracts.request import parse_request
@@ -16,15 +17,31 @@ def test_a_window_asked_for_is_answered_with_the_request_on_the_queue(settings: 
     answer = submit_over_http(b'{"job": "clicks", "window_start": "2026-01-31"}', settings, NOW)
     (message,) = bus.messages()
     assert answer.status == 202
-    assert parse_request(answer.body.encode()) == parse_request(body_of(message))
-    assert json.loads(answer.body)["blob"] == "clicks/2026/01/31.csv.gz"
-    assert message.message_id == json.loads(answer.body)["request_id"]
+    told = json.loads(answer.body)
+    assert told.pop("status") == "sent"
+    assert parse_request(json.dumps(told).encode()) == parse_request(body_of(message))
+    assert told["blob"] == "clicks/2026/01/31.csv.gz"
+    assert str(message.message_id).startswith(told["request_id"])
 
 
-def test_the_same_window_asked_for_again_is_the_same_request(settings: Settings, bus: Bus) -> None:
-    answers = {submit_over_http(b'{"job": "numbers", "window_start": "5000"}', settings, NOW) for _ in range(3)}
-    assert len(answers) == 1
+def test_the_same_window_asked_for_again_is_under_way_until_its_blob_is_there(
+    settings: Settings, bus: Bus, container: ContainerClient
+) -> None:
+    body = b'{"job": "numbers", "window_start": "5000"}'
+    first, second = (submit_over_http(body, settings, NOW) for _ in range(2))
+    assert (first.status, second.status) == (202, 200)
+    told = json.loads(second.body)
+    assert told["status"] == "under-way"
     assert len(bus.messages()) == 1
+    container.upload_blob(told["blob"], b"", metadata={"request_id": told["request_id"]})
+    third = submit_over_http(body, settings, NOW)
+    assert (third.status, json.loads(third.body)["status"]) == (200, "already-there")
+
+
+def test_a_foreign_blob_in_its_place_is_a_conflict(settings: Settings, container: ContainerClient) -> None:
+    container.upload_blob("clicks/2026/01/31.csv.gz", b"")
+    answer = submit_over_http(b'{"job": "clicks", "window_start": "2026-01-31"}', settings, NOW)
+    assert (answer.status, json.loads(answer.body)["status"]) == (409, "foreign-blob")
 
 
 def test_a_job_without_windows_is_asked_for_by_name(settings: Settings, bus: Bus) -> None:
@@ -37,7 +54,7 @@ def test_a_broken_deployment_is_not_the_callers_mistake(settings: Settings, envi
     body = b'{"job": "clicks", "window_start": "2026-01-31"}'
     answer = submit_over_http(body, settings.model_copy(update={"queue": "nowhere"}), NOW)
     assert answer.status == 503
-    assert "TAILRACE_QUEUE" in json.loads(answer.body)["error"]
+    assert "TAILRACE_QUEUE" in json.loads(answer.body)["advice"]
     settings.jobs.write_text("[[job]]\n")
     answer = submit_over_http(body, settings, NOW)
     assert answer.status == 503

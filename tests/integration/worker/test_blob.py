@@ -1,5 +1,6 @@
 """One name, one blob: whole or not there, never another request's, and by one commit only."""
 
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -13,6 +14,7 @@ from support.asking import RUN, ask
 from support.exports import NO_JOBS, Exports, OpenExports
 from support.gate import Gate
 
+from contracts.receipt import Receipt
 from settings import Settings
 from worker.assemble import open_worker
 from worker.cancellation import Cancellation
@@ -242,3 +244,22 @@ def test_storage_that_cannot_be_reached_is_tried_again_and_the_database_is_left_
     assert settlement.reason == "SinkUnavailable"
     assert "127.0.0.1" in settlement.description
     assert "UzNjcmV0S2V5" not in settlement.description
+
+
+def test_parts_that_are_smaller_than_a_block_give_their_buffers_back(exports: Exports) -> None:
+    """Before the commit, and whatever their number: 32 of them would take 128 MiB, and as much again to be joined."""
+    parts = [bytes([number]) * (1 << 20) for number in range(32)]
+    tracemalloc.start()
+    try:
+        with exports.worker.exporter.sink.upload("parts", None) as upload:
+            lines = []
+            for number, data in enumerate(parts):
+                part = upload.part(number)
+                part.write(data)
+                lines.append(part.finished(1, 1))
+            upload.commit(Receipt.of(ask(blob="parts"), tuple(lines), "1", (RUN, RUN)), "text/csv")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 48 << 20
+    assert exports.container.download_blob("parts").readall() == b"".join(parts)

@@ -2,6 +2,7 @@
 
 import gzip
 import subprocess
+import zlib
 from typing import Any
 
 import psycopg
@@ -10,7 +11,9 @@ from psycopg import sql
 from support.asking import ask
 from support.exports import Exports
 
+from worker.formats.codecs import native_gzip
 from worker.message.settlement import Complete
+from worker.native.gzip import GzipStream
 
 ODD = 'Größe "x"; drop table t; --'
 VALUES = r"""
@@ -168,3 +171,24 @@ def test_the_servers_own_settings_leave_the_bytes_alone(
     assert exports.csv() == copied(admin, odd)
     exports.handle(ask(blob="t"))
     assert exports.csv("t") == b"i,d,f\n1 day 02:03:04,2026-01-31,0.1\n"
+
+
+def test_wrongly_compressed_bytes_are_never_published_and_another_compressor_writes_the_blob(
+    exports: Exports, admin: psycopg.Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class OneBitOff(GzipStream):
+        def compress(self, chunk: memoryview) -> memoryview:
+            data = super().compress(chunk)
+            if len(data) > 1000:
+                data[999] ^= 1
+            return data
+
+    monkeypatch.setattr(native_gzip, "GzipStream", OneBitOff)
+    admin.execute("create table t as select n as id, md5(n::text) as words from generate_series(1, 9999) as n")
+    assert exports.handle(ask()) == Complete("exported")
+    assert exports.csv().count(b"\n") == 10_000
+    assert "compression wrong" in caplog.text
+    unverified = exports.handle(ask(blob="unverified", output={"verify": False}))
+    assert unverified == Complete("exported")
+    with pytest.raises((zlib.error, gzip.BadGzipFile)):
+        exports.csv("unverified")

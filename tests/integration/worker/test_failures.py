@@ -19,7 +19,7 @@ from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater
     ("asked", "reason", "told"),
     [
         ({"table": "missing"}, "TableMissing", 'relation "public.missing" does not exist (SQLSTATE 42P01); create it'),
-        ({"schema": "missing"}, "TableMissing", 'relation "missing.t" does not exist'),
+        ({"schema": "missing"}, "SchemaMissing", 'schema "missing" does not exist (SQLSTATE 3F000); create it'),
         ({"columns": ["id", "gone"]}, "ColumnMissing", 'column "gone" does not exist'),
         ({"columns": ["ID"]}, "ColumnMissing", 'column "ID" does not exist'),
         ({"window": window("integer", "gone", 0, 1)}, "ColumnMissing", 'column "gone" does not exist'),

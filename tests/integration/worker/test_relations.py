@@ -146,3 +146,37 @@ def test_an_export_sees_one_moment_of_a_table_that_changes(exports: Exports, adm
         gate.open()
         assert exporting.result(30) == Complete("exported")
     assert sorted(exports.csv().splitlines()) == [b"1,", b"2,", b"3,", b"4,", b'5,""', b"id,gate"]
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+def test_leaves_in_a_schema_that_is_closed_to_the_role_are_read_through_their_parent(
+    open_exports: OpenExports, admin: psycopg.Connection, streams: int
+) -> None:
+    admin.execute(PARTITIONED)
+    admin.execute(
+        "create schema closed; alter table t_1 set schema closed;"
+        " grant select on all tables in schema closed to exporter"
+    )
+    admin.execute("revoke all on schema closed from exporter")
+    exports = open_exports(TAILRACE_MAX_STREAMS="3", TAILRACE_POOL_SIZE="6")
+    assert exports.handle(ask(streams=streams)) == Complete("exported")
+    assert exports.receipt().rows == 58
+
+
+@pytest.mark.parametrize("streams", [1, 3])
+@pytest.mark.parametrize("made_of", ["timestamptz", "timestamp", "date"])
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+def test_a_window_of_another_type_of_times_than_its_column_takes_the_same_rows_at_every_size(
+    open_exports: OpenExports, admin: psycopg.Connection, kind: str, made_of: str, streams: int
+) -> None:
+    """With statistics, by which a large table is split."""
+    admin.execute(
+        f"create table t as select (timestamp '2026-03-20' + n * interval '1 hour')::{made_of} as c"
+        " from generate_series(0, 999) n; analyze t"
+    )
+    zone = {"timestamptz": "T00:00:00Z", "timestamp": "T00:00:00", "date": ""}[kind]
+    exports = open_exports(TAILRACE_MAX_STREAMS="3", TAILRACE_POOL_SIZE="6")
+    asked = window(kind, "c", f"2026-03-25{zone}", f"2026-04-04{zone}")
+    assert exports.handle(ask(window=asked, streams=streams)) == Complete("exported")
+    receipt = exports.receipt()
+    assert (receipt.rows, len(receipt.parts) > 1) == (240, streams > 1)

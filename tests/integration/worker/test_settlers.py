@@ -21,10 +21,10 @@ from support.waiting import until
 from contracts.message import attempt_of
 from devstack.process import Launch, start
 from settings import Settings
-from worker.container import ReceiverSettler
 from worker.message.delivery import Delivery
 from worker.message.retry import RetryQueue
 from worker.message.settle import settle
+from worker.slot import ReceiverSettler
 
 ROOT = Path(__file__).parents[3]
 APP = Path(__file__).with_name("settling_app")

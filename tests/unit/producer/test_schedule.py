@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.job import ExportJob
-from producer.schedule import due_requests, missing, request_for_run, request_id
+from producer.schedule import due_requests, request_for_run, request_id
 
 DAILY = {"column": "at", "type": "date", "every": "1 day", "catch_up": "3 days"}
 
@@ -195,18 +195,3 @@ def test_a_run_asked_for_twice_in_one_second_is_one_request() -> None:
 
 def due(**more: Any) -> Iterator[Any]:
     return due_requests(job(**more), at("2026-02-01 12:00:00"))
-
-
-def test_only_what_has_no_blob_is_missing() -> None:
-    first, second, third = due()
-    assert list(missing([first, second, third], {second.blob: second.request_id})) == [first, third]
-
-
-def test_a_blob_of_somebody_else_counts_as_there_unless_the_job_replaces() -> None:
-    (first, *_), other = due(), UUID(int=1)
-    assert list(missing([first], {first.blob: other})) == []
-    assert list(missing([first], {first.blob: None})) == []
-    (replacing, *_) = due(if_exists="replace")
-    assert list(missing([replacing], {replacing.blob: other})) == [replacing]
-    assert list(missing([replacing], {replacing.blob: None})) == [replacing]
-    assert list(missing([replacing], {replacing.blob: replacing.request_id})) == []

@@ -8,7 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.unpack import UNPACK
 
-from worker.formats.codecs import compressed
+from contracts.errors import CompressionWrong
+from worker.formats.codecs import Trust, begin, compressed
+from worker.formats.codecs.stream import Stream
+from worker.formats.codecs.verified import Verified
 from worker.native import library
 
 RUNS = st.lists(st.lists(st.binary(max_size=200), max_size=5), min_size=1, max_size=4)
@@ -46,3 +49,57 @@ def test_without_the_compiled_library_there_is_a_valid_file_too(monkeypatch: pyt
     rows = b"".join(b"%d,some words\n" % n for n in range(9999))
     data = b"".join(map(bytes, compressed([memoryview(rows)], "gzip", 2)))
     assert gzip.decompress(data) == rows
+
+
+class Wrong:
+    """A compressor that flips one bit of its `n`th byte, or drops its end."""
+
+    def __init__(self, stream: Stream, flipped: int | None) -> None:
+        self._stream, self._flipped = stream, flipped
+        self._done = 0
+
+    def compress(self, data: memoryview, /) -> bytes:
+        return self._wrong(bytes(self._stream.compress(data)))
+
+    def flush(self) -> bytes:
+        end = bytes(self._stream.flush())
+        return self._wrong(end) if self._flipped is not None else end[:-9]
+
+    def _wrong(self, data: bytes) -> bytes:
+        wrong = bytearray(data)
+        if self._flipped is not None and 0 <= self._flipped - self._done < len(wrong):
+            wrong[self._flipped - self._done] ^= 4
+        self._done += len(data)
+        return bytes(wrong)
+
+
+ROWS = [b"".join(b"%d,some words,%d\n" % (n, n * n) for n in range(k, k + 300)) for k in range(0, 1500, 300)]
+
+
+def written(stream: Stream) -> bytes:
+    return b"".join([*(bytes(stream.compress(memoryview(rows))) for rows in ROWS), bytes(stream.flush())])
+
+
+@pytest.mark.parametrize("level", [2, 6])
+def test_a_wrong_byte_of_a_compressor_is_noticed_or_harmless(level: int) -> None:
+    """Harmless are those of gzip's headers that say nothing about the rows."""
+    whole, caught = written(begin("gzip", level, Trust.VERIFIED)), 0
+    assert gzip.decompress(whole) == b"".join(ROWS)
+    wrong = [None, *range(0, len(whole), 7)]
+    for flipped in wrong:
+        try:
+            data = written(Verified(Wrong(begin("gzip", level), flipped)))
+        except CompressionWrong:
+            caught += 1
+        else:
+            assert gzip.decompress(data) == b"".join(ROWS)
+    assert caught > 0.98 * len(wrong)
+
+
+def test_a_compressor_that_leaves_a_member_out_is_noticed() -> None:
+    class Forgetful(Wrong):
+        def compress(self, data: memoryview, /) -> bytes:
+            return b"" if bytes(data) == ROWS[1] else super().compress(data)
+
+    with pytest.raises(CompressionWrong):
+        written(Verified(Forgetful(begin("gzip", 6), 10**9)))

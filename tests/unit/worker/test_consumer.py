@@ -46,5 +46,5 @@ def test_a_message_that_comes_after_the_signal_to_stop_goes_back_at_once(consume
     receiver: Any = Receiver()
     message: Any = object()
     consumer.stop()
-    consumer._take(receiver, message)
+    consumer._slots[0]._take(receiver, message)
     assert receiver.abandoned == [message]

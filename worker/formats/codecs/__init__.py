@@ -4,6 +4,7 @@ Whatever the codec, runs joined end to end are one valid file, and the same chun
 """
 
 from collections.abc import Buffer, Iterable, Iterator
+from enum import Enum
 from importlib import import_module
 
 from worker.formats.codecs.stream import Codec, Stream
@@ -19,23 +20,40 @@ TABLE: dict[str, dict[int, str]] = {
 }
 
 
-def begin(compression: str, level: int) -> Stream:
+class Trust(Enum):
+    """How far a compressor other than ISA-L is trusted."""
+
+    FULL = 0
+    VERIFIED = 1  # what it writes is inflated again
+    NONE = 2  # ISA-L compresses instead
+
+
+def begin(compression: str, level: int, trust: Trust = Trust.FULL) -> Stream:
     """A stream of the codec that compresses at this level; ISA-L instead of our own if that is not compiled here."""
     name = TABLE[compression][level]
-    if name == _NATIVE and native() is None:
+    if (name in {_NATIVE, _LIBDEFLATE} and trust is Trust.NONE) or (name == _NATIVE and native() is None):
         name = _ISAL
     codec: Codec = import_module(f"{__name__}.{name}")
-    return codec.begin(level)
+    stream = codec.begin(level)
+    if name not in {_NATIVE, _LIBDEFLATE} or trust is not Trust.VERIFIED:
+        return stream
+    from worker.formats.codecs.verified import Verified
+
+    return Verified(stream)
 
 
-def compressed(chunks: Iterable[memoryview], compression: str, level: int) -> Iterator[Buffer]:
+def compressed(
+    chunks: Iterable[memoryview], compression: str, level: int, trust: Trust = Trust.FULL
+) -> Iterator[Buffer]:
     r"""The compressed bytes of all chunks. Each item is valid until the next is taken; the GIL is free meanwhile.
+
+    Raises CompressionWrong if `trust` asks for a verification and that fails.
 
     >>> import gzip
     >>> [gzip.decompress(b"".join(compressed([memoryview(b"a,b\n"), memoryview(b"1,2\n")], "gzip", n))) for n in (1, 6)]
     [b'a,b\n1,2\n', b'a,b\n1,2\n']
     """
-    stream = begin(compression, level)
+    stream = begin(compression, level, trust)
     for chunk in chunks:
         if data := stream.compress(chunk):
             yield data

@@ -1,0 +1,88 @@
+"""Pure: what becomes of each request that is asked for, by what is there, alive and dead."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from contracts.message import NO_LINEAGE, Lineage
+from contracts.reasons import is_permanent
+from contracts.request import ExportRequest
+from producer.facts import Dead, Present, QueueView
+
+# there: its blob is there. foreign: another blob is in its place. alive: a message of it is on the queue. dead: it is a
+# dead letter until something changes. paused: it is a dead letter, and is asked for again later. held: too much of the
+# queue could not be seen. send: it is sent.
+type State = Literal["there", "foreign", "alive", "dead", "paused", "held", "send"]
+
+# After a dead letter of a transient reason: 15 minutes, then twice as long each time.
+_FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=15), timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request and its state. `reason` is that of its dead letter; `lineage` is what its message carries."""
+
+    request: ExportRequest
+    state: State
+    reason: str | None = None
+    lineage: Lineage = NO_LINEAGE
+
+
+def blob_state(request: ExportRequest, present: Mapping[str, Present]) -> Literal["there", "foreign"] | None:
+    """What the blob of a request's name means for it; None if there is none, or if the request replaces it."""
+    blob = present.get(request.blob)
+    if blob is None:
+        return None
+    if blob.request_id == request.request_id:
+        return "there"
+    if request.if_exists == "refuse":
+        return "foreign"
+    is_newer = blob.run is not None and (blob.revision or 0, blob.run) > (request.revision, request.run)
+    return "there" if is_newer else None
+
+
+def decide(
+    requests: Iterable[ExportRequest],
+    present: Mapping[str, Present],
+    queue: QueueView,
+    versions: Mapping[str, str],
+    now: datetime,
+) -> list[Asked]:
+    """The state of each request. `versions` are those of the jobs as they are today."""
+    return [_decided(request, present, queue, versions.get(request.job), now) for request in requests]
+
+
+def _decided(
+    request: ExportRequest, present: Mapping[str, Present], queue: QueueView, version: str | None, now: datetime
+) -> Asked:
+    if state := blob_state(request, present):
+        return Asked(request, state)
+    if request.request_id in queue.live:
+        return Asked(request, "alive")
+    if dead := queue.dead.get(request.request_id):
+        return _of_dead(request, dead, version, now)
+    return Asked(request, "send" if queue.is_whole else "held", lineage=Lineage(version))
+
+
+def _of_dead(request: ExportRequest, dead: Dead, version: str | None, now: datetime) -> Asked:
+    """A dead letter is asked for again if its job has changed, or if its reason may have passed by now."""
+    if None not in (version, dead.lineage.version) and version != dead.lineage.version:
+        return Asked(request, "send", dead.reason, Lineage(version))
+    if is_permanent(dead.reason):
+        return Asked(request, "dead", dead.reason)
+    if now < _healed_from(dead, now):
+        return Asked(request, "paused", dead.reason)
+    return Asked(request, "send", dead.reason, Lineage(version, dead.lineage.heals + 1))
+
+
+def _healed_from(dead: Dead, now: datetime) -> datetime:
+    """When a dead letter of a transient reason is asked for again."""
+    pause: timedelta = min(_FIRST_PAUSE * 2 ** min(dead.lineage.heals, 10), _LONGEST_PAUSE)
+    return (dead.enqueued_at or now) + pause
+
+
+def counts_of(asked: Iterable[Asked]) -> dict[str, int]:
+    """How many there are of each state."""
+    return dict(Counter(one.state for one in asked))

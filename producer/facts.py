@@ -1,0 +1,58 @@
+"""Pure: what was found of requests: blobs that are there, messages that are alive, dead letters."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from contracts.message import Lineage
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A blob that is there, by its receipt: who wrote it. All None if Tailrace did not."""
+
+    request_id: UUID | None = None
+    revision: int | None = None
+    run: datetime | None = None
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, str]) -> "Present":
+        """What the metadata of a blob says."""
+        try:
+            revision, run = metadata.get("revision"), metadata.get("run")
+            return cls(
+                UUID(metadata["request_id"]),
+                int(revision) if revision else None,
+                datetime.fromisoformat(run) if run else None,
+            )
+        except (KeyError, ValueError):
+            return cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A request that has a message on the queue; `scheduled_for` is when its retry is due."""
+
+    attempt: int
+    scheduled_for: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """The latest dead letter of a request."""
+
+    sequence_number: int
+    reason: str | None
+    description: str | None
+    enqueued_at: datetime | None
+    lineage: Lineage
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """What the queue held when it was looked at; `is_whole` is False if there was more than was looked at."""
+
+    live: Mapping[UUID, Live] = field(default_factory=dict)
+    dead: Mapping[UUID, Dead] = field(default_factory=dict)
+    is_whole: bool = True

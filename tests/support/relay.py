@@ -1,0 +1,55 @@
+"""A network that goes silent: a TCP relay which can stop passing bytes on without closing anything."""
+
+import socket
+from threading import Event, Thread
+from typing import Self
+
+
+class Relay:
+    """Listens on `port` and passes bytes to and from a server on this machine; after `fall_silent` it drops them."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._silent = Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._listener]
+        self.port = int(self._listener.getsockname()[1])
+        Thread(target=self._accept, daemon=True).start()
+
+    def fall_silent(self) -> None:
+        """Drops all bytes of the connections that are open now, in both directions; new ones pass theirs on."""
+        self._silent.set()
+        self._silent = Event()
+
+    def close(self) -> None:
+        """Closes all connections."""
+        for one in self._sockets:
+            one.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._target))
+            except OSError:
+                return
+            self._sockets += [client, server]
+            for source, sink in ((client, server), (server, client)):
+                Thread(target=_pass_on, args=(source, sink, self._silent), daemon=True).start()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket, silent: Event) -> None:
+    try:
+        while data := source.recv(65536):
+            if not silent.is_set():
+                sink.sendall(data)
+        if not silent.is_set():
+            sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        return
