@@ -54,6 +54,11 @@ class Rows:
         """Whether the COPY has sent its last row, or failed: its result tells."""
         return bool(self.copy.state)
 
+    @property
+    def row_bytes(self) -> int:
+        """Of the row that was received last, which may not be wholly taken yet."""
+        return int(self.copy.row_size)
+
     def fill(self, buffer: bytearray, begin: int, timeout_ms: int) -> int:
         """Writes rows from `begin` on until the buffer is full, and gives how many bytes; fewer at the end or in time.
 

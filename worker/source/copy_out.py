@@ -15,6 +15,7 @@ from worker.cancellation import Cancellation
 from worker.native.columns import Columns, ColumnType
 from worker.native.library import Native, native
 from worker.native.rows import open_rows
+from worker.source.large_rows import note_row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +38,7 @@ def copy_out(
     try:
         with connection.cursor() as cursor, cursor.copy(statement):
             has_begun.set()
-            yield CopyOut(connection.pgconn, header=header, cancelled=cancelled)
+            yield CopyOut(connection, header=header, cancelled=cancelled)
     except psycopg.errors.QueryCanceled:
         cancelled.raise_if_set()
         raise
@@ -57,8 +58,9 @@ def _cancel_if(cancelled: Cancellation, connection: psycopg.Connection[Any], has
 class CopyOut:
     """The rows of one COPY. `rows` and `bytes` count those that have arrived; PostgreSQL sends one message a row."""
 
-    def __init__(self, pgconn: pq.abc.PGconn, *, header: bool, cancelled: Cancellation) -> None:
-        self._pgconn = pgconn
+    def __init__(self, connection: psycopg.Connection[Any], *, header: bool, cancelled: Cancellation) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
         self._cancelled = cancelled
         self._header = int(header)
         self.rows = 0
@@ -90,6 +92,7 @@ class CopyOut:
             while not rows.is_ended:
                 is_full = columns.fill(GROUP_BYTES, _LOOK_UP_MS)
                 self.rows, self.bytes = columns.rows, columns.bytes
+                note_row(self._connection, rows.row_bytes)
                 if not rows.is_ended:
                     self._cancelled.raise_if_set()
                 if is_full:
@@ -106,6 +109,7 @@ class CopyOut:
             while not rows.is_ended:
                 filled += rows.fill(chunk, filled, _LOOK_UP_MS)
                 self.rows = max(0, rows.messages - self._header)
+                note_row(self._connection, rows.row_bytes)
                 if not rows.is_ended:  # else its result must be taken, or the connection cannot be used again
                     self._cancelled.raise_if_set()
                 if filled == len(chunk) or rows.is_ended:
@@ -130,6 +134,7 @@ class CopyOut:
                 size, data = get(1)
             total += messages
             self.rows = max(0, total - self._header)
+            note_row(self._connection, len(joined))
             begin = 0
             while len(joined) - begin >= CHUNK_BYTES:
                 yield memoryview(joined)[begin : begin + CHUNK_BYTES]

@@ -66,3 +66,21 @@ def test_an_export_whose_further_streams_get_no_token_is_read_by_one(
     with Source(settings, first_token_only) as source:
         receipt = run_export(request, Exporter(source, Sink(settings), {}, 2), Cancellation()).receipt
     assert receipt.rows == 20000
+
+
+@pytest.mark.parametrize(("size", "is_pooled"), [(15 << 20, True), (17 << 20, False)])
+def test_a_connection_that_received_a_large_row_is_not_used_again(
+    open_exports: OpenExports, admin: psycopg.Connection, size: int, is_pooled: bool
+) -> None:
+    """libpq's buffer would stay as large as that row."""
+    admin.execute(f"create view t as select repeat('x', {size}) as v")
+    exports = open_exports(TAILRACE_POOL_SIZE="1", TAILRACE_CONCURRENCY="1")
+    source = exports.worker.exporter.source
+
+    def backend() -> int:
+        with source.snapshot(sql.SQL("SELECT 1"), "t") as snapshot:
+            return snapshot.connection.info.backend_pid
+
+    before = backend()
+    assert exports.handle(ask()) == Complete("exported")
+    assert (backend() == before) is is_pooled
