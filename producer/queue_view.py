@@ -28,14 +28,14 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
 
     name, live, dead, is_whole = settings.queue, dict[UUID, Live](), dict[UUID, Dead](), True
     with service_bus_errors("peek", name), service_bus_client(settings) as client:
-        with client.get_queue_receiver(name) as receiver:
+        with client.get_queue_receiver(name, keep_alive=0) as receiver:
             for count, message in enumerate(peeked(receiver)):
                 if count == limit:
                     is_whole = False
                     break
                 if request_id := request_id_of(message.message_id, message.body):
                     live[request_id] = _live(message)
-        with client.get_queue_receiver(name, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as receiver:
+        with client.get_queue_receiver(name, sub_queue=ServiceBusSubQueue.DEAD_LETTER, keep_alive=0) as receiver:
             for count, message in enumerate(peeked(receiver)):
                 if count == limit:
                     is_whole = False

@@ -27,5 +27,8 @@ MAX_PARTS = 32
 # fills one while another waits, and one of all streams is being encoded.
 GROUP_BYTES = 8 << 20
 
+# libpq never gives back what its buffer has grown to, so a connection that received such a row is closed after its use.
+LARGE_ROW_BYTES = 16 << 20
+
 # More would only wait for the one thread that encodes.
 PARQUET_STREAMS = 2

@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psycopg
 from psycopg import pq
@@ -63,6 +63,11 @@ class Rows:
         """Whether the COPY has sent its last row, or failed: its result tells."""
         return bool(self.copy.state)
 
+    @property
+    def row_bytes(self) -> int:
+        """Of the row that was received last, which may not be wholly taken yet."""
+        return int(self.copy.row_size)
+
     def fill(self, buffer: bytearray, begin: int, timeout_ms: int) -> int:
         """Writes rows from `begin` on until the buffer is full, and gives how many bytes; fewer at the end or in time.
 
@@ -78,7 +83,18 @@ class Rows:
     def check(self) -> None:
         """Raises psycopg.OperationalError where the connection is lost."""
         if self.copy.state == _FAILED:
-            raise psycopg.OperationalError(f"reading rows failed: {self._pgconn.get_error_message()}")
+            raise self._failure()
+
+    def _failure(self) -> psycopg.Error:
+        """Why the connection was lost: the server's last message may still be in libpq's buffer, behind rows."""
+        lost = psycopg.OperationalError(f"reading rows failed: {self._pgconn.get_error_message()}")
+        with suppress(psycopg.Error):
+            while self._pgconn.get_copy_data(1)[0] > 0:
+                pass
+            result = self._pgconn.get_result()
+            if result is not None and result.error_field(pq.DiagnosticField.SQLSTATE):
+                return psycopg.errors.error_from_result(result)
+        return lost
 
     def close(self) -> None:
         """Frees the row that is not wholly taken."""

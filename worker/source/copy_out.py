@@ -15,6 +15,7 @@ from worker.cancellation import Cancellation
 from worker.native.columns import Columns, ColumnType
 from worker.native.library import Native, native
 from worker.native.rows import open_rows
+from worker.source.large_rows import note_row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +38,7 @@ def copy_out(
     try:
         with connection.cursor() as cursor, cursor.copy(statement):
             has_begun.set()
-            yield CopyOut(connection.pgconn, header=header, cancelled=cancelled)
+            yield CopyOut(connection, header=header, cancelled=cancelled)
     except psycopg.errors.QueryCanceled:
         cancelled.raise_if_set()
         raise
@@ -60,8 +61,9 @@ class CopyOut:
     `row_hash` is the sum of the XXH3-64 of their bytes, modulo 2**64; None without the compiled library.
     """
 
-    def __init__(self, pgconn: pq.abc.PGconn, *, header: bool, cancelled: Cancellation) -> None:
-        self._pgconn = pgconn
+    def __init__(self, connection: psycopg.Connection[Any], *, header: bool, cancelled: Cancellation) -> None:
+        self._connection = connection
+        self._pgconn = connection.pgconn
         self._cancelled = cancelled
         self._header = int(header)
         self.rows = 0
@@ -94,6 +96,7 @@ class CopyOut:
             while not rows.is_ended:
                 is_full = columns.fill(GROUP_BYTES, _LOOK_UP_MS)
                 self.rows, self.bytes, self.row_hash = columns.rows, columns.bytes, rows.row_hash
+                note_row(self._connection, rows.row_bytes)
                 if not rows.is_ended:
                     self._cancelled.raise_if_set()
                 if is_full:
@@ -110,6 +113,7 @@ class CopyOut:
             while not rows.is_ended:
                 filled += rows.fill(chunk, filled, _LOOK_UP_MS)
                 self.rows, self.row_hash = max(0, rows.messages - self._header), rows.row_hash
+                note_row(self._connection, rows.row_bytes)
                 if not rows.is_ended:  # else its result must be taken, or the connection cannot be used again
                     self._cancelled.raise_if_set()
                 if filled == len(chunk) or rows.is_ended:
@@ -134,6 +138,7 @@ class CopyOut:
                 size, data = get(1)
             total += messages
             self.rows = max(0, total - self._header)
+            note_row(self._connection, len(joined))
             begin = 0
             while len(joined) - begin >= CHUNK_BYTES:
                 yield memoryview(joined)[begin : begin + CHUNK_BYTES]

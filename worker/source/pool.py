@@ -13,6 +13,7 @@ from connections.postgres.connector import Connector
 from connections.postgres.server_errors import Trouble, translated
 from contracts.errors import SourceBusy
 from settings import Settings
+from worker.source.large_rows import release
 from worker.source.snapshot import Snapshot, begin_statement, open_snapshot
 
 # A further connection is worth a short wait only: meanwhile the snapshot of its export stays open.
@@ -121,5 +122,6 @@ class Source:
                 # If the connection is lost here, the pool makes a new one in its place.
                 with suppress(psycopg.Error):
                     connection.rollback()
+            release(connection)
             # The pool closes one that is in the middle of a statement.
             self._pool.putconn(connection)

@@ -142,8 +142,6 @@ def test_a_container_that_is_not_there_is_a_failure_that_says_what_to_set(
 ) -> None:
     result = tailrace(*command, TAILRACE_CONTAINER="nowhere")
     assert result.exit_code == 1
-    assert re.search(
-        r"was refused: there is no such container \(ContainerNotFound\); create it, or set TAILRACE_CONTAINER",
-        result.stderr,
-    )
+    says = r"was refused: there is no such container \(ContainerNotFound\); create it, or set TAILRACE_CONTAINER"
+    assert re.search(says, result.stderr)
     assert len(result.stderr.splitlines()) == 1

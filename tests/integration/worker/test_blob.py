@@ -14,7 +14,7 @@ from support.asking import RUN, ask
 from support.exports import NO_JOBS, Exports, OpenExports
 from support.gate import Gate
 
-from contracts.receipt import Receipt
+from contracts.receipt import Read, Receipt
 from settings import Settings
 from worker.assemble import open_worker
 from worker.cancellation import Cancellation
@@ -202,9 +202,8 @@ def test_a_container_that_is_not_there_says_what_to_do(
             settlement = while_exporting(exports, admin, container.delete_container)
     assert isinstance(settlement, DeadLetter)
     assert settlement.reason == "ContainerNotFound"
-    assert f"of '{name}/{NAME}' was refused: there is no such container; create it, or set TAILRACE_CONTAINER" in (
-        settlement.description
-    )
+    says = "there is no such container (ContainerNotFound); create it, or set TAILRACE_CONTAINER"
+    assert f"of '{name}/{NAME}' was refused: {says}" in settlement.description
 
 
 def test_a_wrong_account_key_is_told_without_the_key(open_exports: OpenExports, environ: dict[str, str]) -> None:
@@ -256,8 +255,8 @@ def test_parts_that_are_smaller_than_a_block_give_their_buffers_back(exports: Ex
             for number, data in enumerate(parts):
                 part = upload.part(number)
                 part.write(data)
-                lines.append(part.finished(1, 1))
-            upload.commit(Receipt.of(ask(blob="parts"), tuple(lines), "1", (RUN, RUN)), "text/csv")
+                lines.append(part.finished(1, 1, None))
+            upload.commit(Receipt.of(ask(blob="parts"), Read(tuple(lines), "1"), (RUN, RUN)), "text/csv")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

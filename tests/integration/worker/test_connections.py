@@ -1,5 +1,7 @@
 """The pool's connections: every export has one, and what is left makes large ones faster."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,13 @@ from worker.export import Exporter, run_export
 from worker.message.settlement import Complete
 from worker.source.pool import Source
 from worker.source.readers import open_readers
+from worker.source.snapshot import Snapshot
+
+
+@contextmanager
+def opened(source: Source) -> Iterator[Snapshot]:
+    with source.connection("t") as connection, source.snapshot(connection, sql.SQL("SELECT 1")) as snapshot:
+        yield snapshot
 
 
 def test_a_large_export_leaves_every_other_export_a_connection(
@@ -27,7 +36,7 @@ def test_a_large_export_leaves_every_other_export_a_connection(
         TAILRACE_POOL_SIZE="4", TAILRACE_CONCURRENCY="2", TAILRACE_MAX_STREAMS="8", TAILRACE_CONNECT_TIMEOUT_SECONDS="2"
     )
     source = exports.worker.exporter.source
-    with source.snapshot(sql.SQL("SELECT 1"), "t") as snapshot, open_readers(source, snapshot, 8, "t") as readers:
+    with opened(source) as snapshot, open_readers(source, snapshot, 8, "t") as readers:
         assert len(readers) == 3
         assert exports.handle(ask()) == Complete("exported")
 
@@ -35,12 +44,11 @@ def test_a_large_export_leaves_every_other_export_a_connection(
 def test_a_stream_that_is_done_gives_its_connection_to_other_exports(open_exports: OpenExports) -> None:
     exports = open_exports(TAILRACE_POOL_SIZE="4", TAILRACE_CONCURRENCY="2")
     source = exports.worker.exporter.source
-    selected = sql.SQL("SELECT 1")
-    with source.snapshot(selected, "t") as snapshot, open_readers(source, snapshot, 3, "t") as readers:
+    with opened(source) as snapshot, open_readers(source, snapshot, 3, "t") as readers:
         for reader in readers[1:]:
             with reader as connection:
                 connection.execute("SELECT 1")
-        with source.snapshot(selected, "t") as other, open_readers(source, other, 3, "t") as others:
+        with opened(source) as other, open_readers(source, other, 3, "t") as others:
             assert len(others) == 3
 
 
@@ -66,3 +74,21 @@ def test_an_export_whose_further_streams_get_no_token_is_read_by_one(
     with Source(settings, first_token_only) as source:
         receipt = run_export(request, Exporter(source, Sink(settings), {}, 2), Cancellation()).receipt
     assert receipt.rows == 20000
+
+
+@pytest.mark.parametrize(("size", "is_pooled"), [(15 << 20, True), (17 << 20, False)])
+def test_a_connection_that_received_a_large_row_is_not_used_again(
+    open_exports: OpenExports, admin: psycopg.Connection, size: int, is_pooled: bool
+) -> None:
+    """libpq's buffer would stay as large as that row."""
+    admin.execute(f"create view t as select repeat('x', {size}) as v")
+    exports = open_exports(TAILRACE_POOL_SIZE="1", TAILRACE_CONCURRENCY="1")
+    source = exports.worker.exporter.source
+
+    def backend() -> int:
+        with source.connection("t") as connection:
+            return connection.info.backend_pid
+
+    before = backend()
+    assert exports.handle(ask()) == Complete("exported")
+    assert (backend() == before) is is_pooled

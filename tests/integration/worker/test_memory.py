@@ -38,16 +38,34 @@ def test_ten_times_the_rows_take_no_more_memory(
         admin.execute(
             f"create view {name} as select n, repeat(md5(n::text), 10) as v from generate_series(1, {count}) n"
         )
-    jobs = tmp_path / "jobs.toml"
+    small, large = exported(environ, tmp_path, output, "small", "large")
+    assert large[0] - small[0] < more
+    assert large[0] < most
+
+
+@pytest.mark.parametrize(("output", "times"), [({"compression": "gzip"}, 3), ({"format": "parquet"}, 5)], ids=str)
+def test_a_large_row_takes_a_few_times_its_size_and_leaves_nothing_behind(
+    admin: psycopg.Connection, environ: dict[str, str], tmp_path: Path, output: dict[str, str], times: int
+) -> None:
+    size = 160 * MB
+    admin.execute("create view small as select 1 as id, 'x' as v")
+    admin.execute(f"create view large as select 1 as id, repeat('some words ', {size // 11}) as v")
+    small, large = exported(environ, tmp_path, output, "small", "large")
+    assert large[0] - small[0] < times * size
+    assert large[1] - small[1] < 24 * MB
+
+
+def exported(environ: dict[str, str], directory: Path, output: dict[str, str], *tables: str) -> list[tuple[int, int]]:
+    """The most memory, and that which is left, after each of some exports in one process, in bytes."""
+    jobs = directory / "jobs.toml"
     jobs.write_text('[[job]]\nname = "q"\nquery = "select 1"\nblob = "q/{run}"\n')
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), json.dumps(output), "small", "large"],
+        [sys.executable, str(SCRIPT), json.dumps(output), *tables],
         env={**os.environ, **environ, "TAILRACE_JOBS": str(jobs), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     )
-    (small, large) = (line.rsplit(maxsplit=1) for line in done.stdout.splitlines())
-    assert small[0] == large[0] == "Complete(outcome='exported')"
-    assert int(large[1]) - int(small[1]) < more
-    assert int(large[1]) < most
+    lines = [line.rsplit(maxsplit=2) for line in done.stdout.splitlines()]
+    assert [settled for settled, *_ in lines] == ["Complete(outcome='exported')"] * len(tables)
+    return [(int(peak), int(left)) for _, peak, left in lines]

@@ -184,7 +184,7 @@ def test_an_error_of_one_connection_stops_all(
     assert list(container.list_blob_names()) == []
 
 
-def test_only_columns_whose_values_repeat_have_a_dictionary_and_all_have_statistics(
+def test_only_columns_whose_values_repeat_have_a_dictionary_and_those_and_numbers_and_ids_have_statistics(
     exporter: Exporter, admin: psycopg.Connection, container: ContainerClient
 ) -> None:
     admin.execute(

@@ -15,9 +15,6 @@ from worker.blob.blocks import PartUpload
 # it saves; for ids and times, which occur once, the file is larger with it, too.
 _DICTIONARY_FROM = 3
 
-# Arrow's own pools keep some 30 MB more, and are no faster here.
-pa.set_memory_pool(pa.system_memory_pool())
-
 
 def write_groups(streams: Iterable[Iterator[pa.RecordBatch]], schema: pa.Schema, part: PartUpload) -> int:
     """Writes the file and returns how many rows it has.
@@ -29,7 +26,12 @@ def write_groups(streams: Iterable[Iterator[pa.RecordBatch]], schema: pa.Schema,
     group = next(groups, None)
     repetitive = _repetitive(group, schema) if group else []
     with pq.ParquetWriter(
-        _Output(part), schema, compression="zstd", compression_level=1, use_dictionary=repetitive
+        _Output(part),
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=repetitive,
+        write_statistics=[*repetitive, *_of_one_width(schema)],
     ) as writer:
         while group:
             writer.write_table(pa.Table.from_batches([group]), row_group_size=group.num_rows)
@@ -50,6 +52,20 @@ def _in_turn(streams: Iterable[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordB
             yield group
             # Or this frame would hold it while the next one is awaited.
             del group
+
+
+def _of_one_width(schema: pa.Schema) -> list[str]:
+    """The columns of numbers, times and ids, which always get statistics.
+
+    Of texts only those that repeat do: Arrow copies the least and the greatest value twice each, and one of them may
+    take a gigabyte.
+    """
+    names = []
+    for field in schema:
+        storage = field.type.storage_type if isinstance(field.type, pa.BaseExtensionType) else field.type
+        if pa.types.is_primitive(storage) or pa.types.is_decimal(storage) or pa.types.is_fixed_size_binary(storage):
+            names.append(field.name)
+    return names
 
 
 def _repetitive(group: pa.RecordBatch, schema: pa.Schema) -> list[str]:
