@@ -54,7 +54,11 @@ _RETRIES: dict[str, Any] = {
     "retry_total": 5,
     "retry_connect": 2,
     "random_jitter_range": 1,
+    "retry_read": 2,
 }
+# Seconds. An account that accepts and says nothing is given up after a minute: three times 20 s. They are the transport
+# options, as a client with a transport of its own ignores its own ones. The default is 300 s.
+_TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 20}
 
 
 def container_client(settings: Settings, connections: int) -> "ContainerClient":
@@ -67,7 +71,7 @@ def container_client(settings: Settings, connections: int) -> "ContainerClient":
     adapter = requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=connections)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
-    transport = RequestsTransport(session=session, session_owner=False)
+    transport = RequestsTransport(session=session, session_owner=False, **_TIMEOUTS)
     if settings.storage_connection_string is not None:
         secret = settings.storage_connection_string.get_secret_value()
         try:

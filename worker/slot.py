@@ -18,6 +18,7 @@ from worker.message.lock import held_lock
 from worker.message.retry import RetryQueue
 from worker.message.settle import settle
 from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
+from worker.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
@@ -114,7 +115,8 @@ class Slot:
         Raises OperationTimeoutError if there is no answer.
         """
         if time.monotonic() - self._answered > _PROBE_SECONDS:
-            receiver.peek_messages(timeout=_ANSWER_SECONDS)
+            with waiting_for(f"an answer of queue {self._settings.queue}"):
+                receiver.peek_messages(timeout=_ANSWER_SECONDS)
             self._answered = time.monotonic()
 
     def _take(self, receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
@@ -134,7 +136,8 @@ class Slot:
             # The lock was renewed meanwhile. If settling fails, the message stays locked to this slot until its end.
             self._locked_until = message.locked_until_utc or self._locked_until
             settler = ReceiverSettler(receiver, message, delivery, self._retries)
-            _settle_unless_lost(settler, settlement, delivery.attempt)
+            with waiting_for(f"queue {self._settings.queue}: settlement"):
+                _settle_unless_lost(settler, settlement, delivery.attempt)
         self._locked_until = datetime.now(UTC)
         self.totals[_TOTALS[type(settlement)]] += 1
 

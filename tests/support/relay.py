@@ -16,10 +16,11 @@ class Relay:
         self.port = int(self._listener.getsockname()[1])
         Thread(target=self._accept, daemon=True).start()
 
-    def fall_silent(self) -> None:
-        """Drops all bytes of the connections that are open now, in both directions; new ones pass theirs on."""
+    def fall_silent(self, *, new_ones: bool = False) -> None:
+        """Drops all bytes of the connections that are open now, in both directions, and those of new ones if asked."""
         self._silent.set()
-        self._silent = Event()
+        if not new_ones:
+            self._silent = Event()
 
     def close(self) -> None:
         """Closes all connections."""

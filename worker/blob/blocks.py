@@ -12,6 +12,7 @@ from connections.storage import storage_errors
 from contracts.errors import SinkRejected
 from contracts.receipt import Part
 from worker.blob.buffers import BLOCK_BYTES, DOUBLE_AFTER, MAX_BLOCKS, STAGERS
+from worker.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -61,7 +62,11 @@ class Staging:
         )
 
     def _put_block(self, block_id: str, buffer: bytearray, size: int) -> None:
-        with memoryview(buffer)[:size] as block, storage_errors("upload", self.subject):
+        with (
+            memoryview(buffer)[:size] as block,
+            storage_errors("upload", self.subject),
+            waiting_for("storage: upload of a block"),
+        ):
             # http.client takes any buffer, though the SDK's signature does not say so.
             self.blob.stage_block(block_id, block, length=size)  # type: ignore[arg-type]
         self._buffers.put(buffer)

@@ -12,6 +12,7 @@ from contracts.receipt import Receipt
 from settings import Settings
 from worker.blob.blocks import PartUpload, Staging
 from worker.blob.buffers import MAX_BLOCKS, STAGERS
+from worker.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -46,7 +47,7 @@ class Sink:
         """The blob of this name, or None."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        with storage_errors("look-up", self._subject(name)):
+        with storage_errors("look-up", self._subject(name)), waiting_for("storage: look-up"):
             try:
                 properties = self._container.get_blob_client(name).get_blob_properties()
             except ResourceNotFoundError as error:
@@ -97,7 +98,7 @@ class Upload:
             # Put Blob is atomic too, takes the same conditions, and is one request instead of two. Only the first part
             # gets here without a block, so that `data` is smaller than one.
             data = b"".join(part.rest for part in parts)
-            with storage_errors("commit", self._staging.subject), _changes_noticed():
+            with self._committing():
                 blob.upload_blob(data, length=len(data), **options)
             return
         for part in parts:
@@ -109,8 +110,13 @@ class Upload:
             raise self._staging.too_large()
         from azure.storage.blob import BlobBlock
 
-        with storage_errors("commit", self._staging.subject), _changes_noticed():
+        with self._committing():
             blob.commit_block_list([BlobBlock(block_id) for block_id in block_ids], **options)
+
+    @contextmanager
+    def _committing(self) -> Iterator[None]:
+        with storage_errors("commit", self._staging.subject), _changes_noticed(), waiting_for("storage: commit"):
+            yield
 
     def drain(self) -> None:
         """Waits until no thread works for this upload."""

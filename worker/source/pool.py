@@ -15,6 +15,7 @@ from contracts.errors import SourceBusy
 from settings import Settings
 from worker.source.large_rows import release
 from worker.source.snapshot import Snapshot, begin_statement, open_snapshot
+from worker.waits import waiting_for
 
 # A further connection is worth a short wait only: meanwhile the snapshot of its export stays open.
 _SPARE_SECONDS = 5.0
@@ -67,7 +68,9 @@ class Source:
     def connection(self, subject: str) -> Iterator[psycopg.Connection[Any]]:
         """An export's first connection, in autocommit. Raises SourceBusy if the pool has no place for it."""
         timeout = self._settings.connect_timeout_seconds
-        if not self._first.acquire(timeout=timeout):
+        with waiting_for("a free connection of this process"):
+            is_free = self._first.acquire(timeout=timeout)
+        if not is_free:
             raise SourceBusy(
                 f"export of {subject} waits: no free connection to {self._connector.target} within {timeout:g} s",
                 advice="let TAILRACE_POOL_SIZE be at least TAILRACE_CONCURRENCY",
@@ -110,7 +113,8 @@ class Source:
     @contextmanager
     def _connection(self, subject: str, timeout: float) -> Iterator[psycopg.Connection[Any]]:
         try:
-            connection = self._pool.getconn(timeout)
+            with waiting_for(f"a connection to {self._connector.target}"):
+                connection = self._pool.getconn(timeout)
         except PoolTimeout as error:
             raise self._connector.failure(subject, error) from None
         try:

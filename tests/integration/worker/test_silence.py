@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Thread
 
@@ -19,6 +20,7 @@ from support.waiting import until
 from settings import Settings
 from worker import slot
 from worker.container import Consumer
+from worker.message.settlement import Complete, RetryLater
 
 
 @pytest.fixture
@@ -51,6 +53,28 @@ def working(
     finally:
         consumer.stop()
         thread.join()
+
+
+@pytest.mark.timeout(240)
+def test_storage_that_went_silent_is_named_after_five_seconds_and_given_up_within_two_minutes(
+    environ: dict[str, str], open_exports: OpenExports, admin: psycopg.Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    admin.execute("create table t as select 1 as id")
+    (port,) = re.findall(r"BlobEndpoint=http://127\.0\.0\.1:(\d+)", environ["ExportStorage"])
+    with Relay(int(port)) as silent:
+        address = environ["ExportStorage"].replace(f":{port}/", f":{silent.port}/")
+        exports = open_exports(ExportStorage=address)
+        assert exports.handle(ask(blob="before")) == Complete("exported")
+        silent.fall_silent(new_ones=True)
+        began = time.monotonic()
+        with ThreadPoolExecutor() as threads:
+            exporting = threads.submit(exports.handle, ask(blob="after"))
+            until(lambda: 'still waiting on="storage: look-up"' in re.sub("attempt.*? on", "on", caplog.text), "a word")
+            assert time.monotonic() - began < 10
+            settlement = exporting.result(180)
+        assert isinstance(settlement, RetryLater)
+        assert settlement.reason == "SinkUnavailable"
+        assert time.monotonic() - began < 120
 
 
 def test_a_worker_whose_idle_link_went_silent_takes_messages_again(
