@@ -1,9 +1,8 @@
-"""`tailrace dlq`: lists dead letters, and sends them again."""
+"""`tailrace dlq`: lists dead letters, sends them again, or drops them."""
 
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from threading import Event
 from typing import Annotated
@@ -13,8 +12,12 @@ import typer
 from cli.signals import at_first_signal
 from cli.terminal import record, remark, say
 from contracts.errors import QueueUnavailable
+from contracts.jobs_file import load_jobs
+from contracts.request import ExportRequest
+from operations.dead_choice import Choice, is_stale, to_send
 from operations.dead_letters import DeadLetters, DeadMessage
-from producer.ask import AskRefused
+from producer.facts import Present
+from producer.store import BlobIndex
 from settings import Settings
 
 _FIRST_BYTES = 120
@@ -24,7 +27,16 @@ dlq = typer.Typer(no_args_is_help=True)
 
 @dlq.callback()
 def _dlq() -> None:
-    """See what could not succeed, and send it again."""
+    """See what could not succeed, send it again, or drop it."""
+
+
+_Numbers = Annotated[
+    list[int] | None,
+    typer.Argument(metavar="SEQUENCE", show_default=False, help="Sequence numbers, as `dlq list` shows them."),
+]
+_Reason = Annotated[str | None, typer.Option(metavar="R", show_default=False, help="Those of this reason.")]
+_Job = Annotated[str | None, typer.Option(metavar="J", show_default=False, help="Those of this job.")]
+_Every = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 
 @dlq.command(name="list")
@@ -35,16 +47,18 @@ def list_(
 ) -> None:
     """List dead letters with their reasons, without taking them.
 
-    attempt is the number that the message carried; the reasons are listed in docs/message_states.md.
+    attempt is the number that the message carried; stale means that its blob is there by now. The reasons are listed
+    in docs/message_states.md.
     """
     settings = Settings.from_env(os.environ)
     with DeadLetters(settings) as letters:
         found = list(islice(letters.peek(), limit + 1))
+    present = _present(settings, found[:limit])
     for letter in found[:limit]:
+        fields = {**as_fields(letter), "stale": is_stale(letter, present) or None}
         if as_json:
-            print(json.dumps(as_fields(letter)))
+            print(json.dumps(fields, ensure_ascii=False))
         else:
-            fields = as_fields(letter)
             record(f"{fields.pop('sequence_number')}  {fields.pop('reason') or '(no reason)'}", fields)
     if not found and not as_json:
         say(f"queue {settings.queue!r} has no dead letters")
@@ -54,16 +68,18 @@ def list_(
 
 @dlq.command()
 def replay(
-    sequence: Annotated[
-        list[int] | None,
-        typer.Argument(metavar="SEQUENCE", show_default=False, help="Sequence numbers, as `dlq list` shows them."),
-    ] = None,
+    sequence: _Numbers = None,
     *,
-    reason: Annotated[str | None, typer.Option(metavar="R", show_default=False, help="Those of this reason.")] = None,
-    job: Annotated[str | None, typer.Option(metavar="J", show_default=False, help="Those of this job.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    reason: _Reason = None,
+    job: _Job = None,
+    every: _Every = False,
+    as_sent: Annotated[
+        bool, typer.Option("--as-sent", help="Send the stored requests, whatever jobs.toml says.")
+    ] = False,
 ) -> None:
     """Send dead letters to the queue again, as first attempts.
+
+    What is sent is what today's jobs.toml asks for.
 
     Sequence numbers, --reason and --job narrow each other down. Each is removed from the dead letters once it is
     on the queue; all others stay. What becomes a dead letter meanwhile is not replayed.
@@ -71,67 +87,70 @@ def replay(
     choice = Choice.of(frozenset(sequence or ()), reason, job, every=every)
     settings = Settings.from_env(os.environ)
     with DeadLetters(settings) as letters:
-        if chosen := choice.among(letters.peek()):
-            _replay(letters, chosen)
+        chosen = choice.among(letters.peek(), {})
+        sent: dict[int, ExportRequest | None] = dict.fromkeys(letter.sequence_number for letter in chosen)
+        if not as_sent:
+            sent, refused = to_send(chosen, load_jobs(settings.jobs))
+            for number, why in refused.items():
+                remark(f"{number} was not replayed: {why}; `dlq drop` deletes it, --as-sent sends it as it is")
+        if sent:
+            _carry_out("replayed", sent, lambda done, stopping: letters.replay(sent, done, stopping))
+        elif not chosen:
+            say("no dead letter matches")
+
+
+@dlq.command()
+def drop(
+    sequence: _Numbers = None,
+    *,
+    reason: _Reason = None,
+    job: _Job = None,
+    every: _Every = False,
+    stale: Annotated[bool, typer.Option("--stale", help="Those whose blob is there by now.")] = False,
+) -> None:
+    """Delete dead letters for good. Their windows are asked for again at the next tick if their blobs are missing.
+
+    Example: tailrace dlq drop --stale
+    """
+    choice = Choice.of(frozenset(sequence or ()), reason, job, every=every, stale=stale)
+    settings = Settings.from_env(os.environ)
+    with DeadLetters(settings) as letters:
+        found = list(letters.peek())
+        chosen = choice.among(found, _present(settings, found) if stale else {})
+        numbers = [letter.sequence_number for letter in chosen]
+        if numbers:
+            _carry_out("dropped", numbers, lambda done, stopping: letters.drop(numbers, done, stopping))
         else:
             say("no dead letter matches")
 
 
-def _replay(letters: DeadLetters, chosen: set[int]) -> None:
-    """Replays until done or interrupted, and says how far it came."""
-    replayed: list[int] = []
+def _present(settings: Settings, letters: Iterable[DeadMessage]) -> Mapping[str, Present]:
+    """The blobs that are there of those that the letters are about."""
+    by_job: dict[str, set[str]] = {}
+    for letter in letters:
+        if letter.request:
+            by_job.setdefault(letter.request.job, set()).add(letter.request.blob)
+    return BlobIndex(settings).present(by_job.values()) if by_job else {}
+
+
+def _carry_out(verb: str, chosen: Collection[int], act: Callable[[Callable[[int], object], Event], object]) -> None:
+    """Acts until done or interrupted, and says how far it came."""
+    done: list[int] = []
     # The SDK cannot be interrupted in the middle of a call and go on being used.
     stopping = Event()
     try:
         with at_first_signal(stopping.set):
-            letters.replay(chosen, replayed.append, stopping)
+            act(done.append, stopping)
     finally:
-        say(f"replayed {len(replayed):,} of {len(chosen):,} dead letters")
-    left = len(chosen) - len(replayed)
+        say(f"{verb} {len(done):,} of {len(chosen):,} dead letters")
+    left = len(chosen) - len(done)
     if left and stopping.is_set():
         raise KeyboardInterrupt
     if left:
         raise QueueUnavailable(
-            f"{left:,} of the dead letters could not be received: somebody else holds their locks, "
-            "for five minutes at most, or has settled them; run it again later"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which dead letters are meant; what is None or empty leaves none out."""
-
-    numbers: frozenset[int]
-    reason: str | None
-    job: str | None
-
-    @classmethod
-    def of(cls, numbers: frozenset[int], reason: str | None, job: str | None, *, every: bool) -> "Choice":
-        """The choice of a command line. Raises AskRefused where it chooses nothing, or contradicts itself."""
-        narrowed = bool(numbers) or reason is not None or job is not None
-        if every and narrowed:
-            raise AskRefused("--all means every dead letter; leave it out to choose by number, --reason or --job")
-        if not every and not narrowed:
-            raise AskRefused("say which dead letters: their sequence numbers, --reason, --job, or --all")
-        return cls(numbers, reason, job)
-
-    def among(self, letters: Iterable[DeadMessage]) -> set[int]:
-        """The sequence numbers of the chosen ones. Raises AskRefused where a number is not among them."""
-        seen: set[int] = set()
-        chosen: set[int] = set()
-        for letter in letters:
-            seen.add(letter.sequence_number)
-            if self._means(letter):
-                chosen.add(letter.sequence_number)
-        if unknown := self.numbers - seen:
-            raise AskRefused(f"there are no dead letters {', '.join(map(str, sorted(unknown)))}; nothing was replayed")
-        return chosen
-
-    def _means(self, letter: DeadMessage) -> bool:
-        return (
-            (not self.numbers or letter.sequence_number in self.numbers)
-            and self.reason in {None, letter.reason}
-            and self.job in {None, letter.job}
+            f"{left:,} of the dead letters could not be received: another process holds their locks, "
+            "for five minutes at most, or has settled them",
+            advice="run it again later",
         )
 
 

@@ -94,8 +94,11 @@ class ExportJob(Model):
             raise ValueError("query: it is empty")
         if ";" in text:
             raise ValueError("query: it must be a single statement; ';' may stand at its end only")
-        if self.window is None and BOUND.search(text):
+        bounds = set(BOUND.findall(text))
+        if self.window is None and bounds:
             raise ValueError("query: {window_start} and {window_end} need [job.window]")
+        if len(bounds) == 1:
+            raise ValueError(f"query: it has only {{{bounds.pop()}}}, so a window would have no other end; use both")
         return self
 
     @model_validator(mode="after")

@@ -51,6 +51,9 @@ def _check_item(item: str) -> None:
     first, last = (_VALUES.get(end.upper(), end) if end else "" for end in match.groups())
     if first.isdigit() and last.isdigit() and int(first) > int(last):
         raise ValueError(f"{item!r} runs backwards; write two ranges")
+    if last and first == last:
+        # croniter takes it for *.
+        raise ValueError(f"{item!r} is a range of one; write {first}")
 
 
 Ncrontab = Annotated[str, AfterValidator(ncrontab)]

@@ -1,6 +1,6 @@
 """Edge: the dead-letter queue beside the queue of export requests."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +12,7 @@ from connections.service_bus import service_bus_client, service_bus_errors
 from contracts.errors import RequestInvalid
 from contracts.message import CONTENT_TYPE, attempt_of, body_of, job_of, properties, replay_id, trace_of
 from contracts.request import ExportRequest, parse_request
+from producer.queue_view import peeked
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -19,14 +20,13 @@ if TYPE_CHECKING:
 
 type Held = dict[int, "ServiceBusReceivedMessage"]  # by sequence number
 
-_PAGE = 250  # messages peeked in one round trip
 _BATCH = 20  # messages locked at once; each is settled well before its lock ends
 _PATIENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class DeadMessage:
-    """One message of the dead-letter queue, as it was peeked; `request` is None where its body is none."""
+    """One message of the dead-letter queue, as it was peeked; `request` is None if its body is none."""
 
     sequence_number: int
     enqueued_at: datetime | None
@@ -60,32 +60,48 @@ class DeadLetters:
     def peek(self) -> Iterator[DeadMessage]:
         """Every dead letter, oldest first, without locking any; a page is read when it is reached.
 
-        Raises QueueUnavailable, or ConfigurationError where there is no such queue.
+        Raises QueueUnavailable, or ConfigurationError if there is no such queue.
         """
-        following = 1
         with service_bus_errors("peek at the dead letters", self._queue):
-            while page := self._receiver.peek_messages(_PAGE, sequence_number=following):
-                for message in page:
-                    yield _dead_message(message)
-                following = (page[-1].sequence_number or 0) + 1
+            yield from map(_dead_message, peeked(self._receiver))
 
-    def replay(self, chosen: Collection[int], replayed: Callable[[int], object], stopping: Event) -> None:
-        """Sends each of the sequence numbers `chosen` to the queue again, completes it here, then tells `replayed`.
+    def replay(
+        self, chosen: Mapping[int, ExportRequest | None], done: Callable[[int], object], stopping: Event
+    ) -> None:
+        """Sends dead letters to the queue again, and completes each here once it is there.
 
-        Leaves out what cannot be received, and the rest once `stopping` is set. Killed at any moment it can
-        repeat a request, and never lose one. Raises QueueUnavailable.
+        `chosen` maps sequence numbers to what is sent, None for the message as it is. Leaves out what cannot be
+        received, and the rest once `stopping` is set. Killed at any moment it can repeat a request, and never lose
+        one. `done` is called with each number. Raises QueueUnavailable.
         """
-        waiting = set(chosen)
         with (
             service_bus_errors("replay", self._queue),
             self._client.get_queue_sender(self._queue) as sender,
-            _put_back(self._receiver) as held,
         ):
+            self._settle(
+                chosen, lambda message, number: sender.send_messages(_again(message, chosen[number])), done, stopping
+            )
+
+    def drop(self, chosen: Collection[int], done: Callable[[int], object], stopping: Event) -> None:
+        """Deletes dead letters for good. Raises QueueUnavailable."""
+        with service_bus_errors("drop", self._queue):
+            self._settle(chosen, lambda _message, _number: None, done, stopping)
+
+    def _settle(
+        self,
+        chosen: Collection[int],
+        before: "Callable[[ServiceBusReceivedMessage, int], object]",
+        done: Callable[[int], object],
+        stopping: Event,
+    ) -> None:
+        """Completes each chosen one after `before`."""
+        waiting = set(chosen)
+        with _put_back(self._receiver) as held:
             for number in _received(self._receiver, waiting, held):
-                sender.send_messages(_again(held[number]))
+                before(held[number], number)
                 if _completed(self._receiver, held.pop(number)):
                     waiting.discard(number)
-                    replayed(number)
+                    done(number)
                 if stopping.is_set():
                     return
 
@@ -123,7 +139,7 @@ def _put_back(receiver: "ServiceBusReceiver") -> Iterator[Held]:
 
 
 def _completed(receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> bool:
-    """False where the lock ended too early: the message is received, and sent, once more."""
+    """False if the lock ended too early: the message is received once more."""
     from azure.servicebus.exceptions import MessageLockLostError
 
     try:
@@ -133,8 +149,8 @@ def _completed(receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessa
     return True
 
 
-def _again(message: "ServiceBusReceivedMessage") -> "ServiceBusMessage":
-    """The same body as a first attempt, under an id that duplicate detection has never seen.
+def _again(message: "ServiceBusReceivedMessage", request: ExportRequest | None) -> "ServiceBusMessage":
+    """A first attempt of `request`, else of the same body, under an id that duplicate detection has never seen.
 
     Random, and not made of the sequence number: a repeat after a crash is harmless, one that is dropped may not be.
     """
@@ -142,8 +158,8 @@ def _again(message: "ServiceBusReceivedMessage") -> "ServiceBusMessage":
 
     carried = message.application_properties
     return ServiceBusMessage(
-        body_of(message.body),
-        message_id=replay_id(str(message.message_id or "")),
+        request.to_body() if request else body_of(message.body),
+        message_id=replay_id(str(request.request_id if request else message.message_id or "")),
         content_type=CONTENT_TYPE,
         application_properties=properties(job_of(carried), trace_of(carried)),
     )

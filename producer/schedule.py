@@ -6,10 +6,11 @@ from uuid import UUID, uuid5
 
 from contracts.grid import TimeGrid
 from contracts.job import ExportJob
+from contracts.jobs_file import Jobs
 from contracts.ncrontab import last_fire_time
 from contracts.request import ExportRequest
 from contracts.window import Window
-from producer.windows import Cut, cuts_between, longest
+from producer.windows import Cut, cuts_between, integer_cuts_between, longest
 
 # Fixed for ever: another value would give every request a new id, and every blob a second export.
 _NAMESPACE = UUID("6f0b8a52-1d3e-5c74-9a86-0f6f5d1b7c21")
@@ -82,6 +83,27 @@ def request_for_run(job: ExportJob, run: datetime) -> ExportRequest:
         streams=job.streams,
         closing=job.closing,
     )
+
+
+def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
+    """The same export as its job asks for it today; None if there is no such job, or if its windows are others now."""
+    job = jobs.get(request.job)
+    if job is None:
+        return None
+    if request.window is None or job.window is None:
+        return request_for_run(job, request.run) if request.window is None and job.window is None else None
+    start, end = request.window.bounds()
+    if isinstance(job.window, TimeGrid):
+        # By the clock of the job's zone a window has one start, whatever the type of its column.
+        since = request.run - longest(job.window.every)
+        cuts = list(cuts_between(job.window, since, request.run))
+    else:
+        is_of_numbers = isinstance(start, int) and isinstance(end, int)
+        cuts = list(integer_cuts_between(job.window, start, end)) if is_of_numbers else []  # type: ignore[arg-type]
+    for cut in cuts:
+        if cut.window.bounds() == (start, end):
+            return request_for_cut(job, cut, request.run)
+    return None
 
 
 def request_id(job: ExportJob, what: Window | datetime) -> UUID:

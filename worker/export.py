@@ -56,6 +56,7 @@ def run_export(
 
     Raises one of contracts.errors' Permanent or Transient errors; then nothing has changed.
     """
+    _require_job(request, exporter.jobs)
     selected = select_of(request, exporter.jobs)
     found = exporter.sink.find(request.blob)
     if found and (done := _outcome_of(found, request)):
@@ -140,6 +141,16 @@ def subject_of(request: ExportRequest) -> str:
 def _relation_of(request: ExportRequest) -> sql.Identifier | None:
     source = request.source
     return sql.Identifier(source.schema_name, source.table) if isinstance(source, TableSource) else None
+
+
+def _require_job(request: ExportRequest, jobs: Jobs) -> None:
+    """A job that was taken out of jobs.toml is exported no more, whatever is still on the queue."""
+    if request.job not in jobs:
+        raise SourceRejected(
+            f"job {request.job!r} is not in jobs.toml of this worker",
+            advice="`tailrace dlq drop` deletes the request; or deploy the jobs.toml that the producer has, then replay",
+            reason="JobMissing",
+        )
 
 
 def select_of(request: ExportRequest, jobs: Jobs) -> sql.Composed:

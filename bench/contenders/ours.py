@@ -36,7 +36,7 @@ def ours(*, streams: int | None = None, is_warm: bool = False, is_compiled: bool
         with open_worker(Settings.from_env(os.environ | connections)) as worker:
 
             def export(blob: str) -> None:
-                body = _request(job, blob, streams, output).to_body()
+                body = _request(next(iter(worker.exporter.jobs)), job, blob, streams, output).to_body()
                 settlement = handle_message(Delivery(body, str(uuid4()), 1, 1), worker, Cancellation())
                 assert isinstance(settlement, Complete), settlement
 
@@ -49,13 +49,13 @@ def ours(*, streams: int | None = None, is_warm: bool = False, is_compiled: bool
     return steps
 
 
-def _request(job: Job, blob: str, streams: int | None, output: dict[str, Any]) -> "ExportRequest":
+def _request(name: str, job: Job, blob: str, streams: int | None, output: dict[str, Any]) -> "ExportRequest":
     from contracts.output import Output
     from contracts.request import ExportRequest, TableSource
 
     return ExportRequest(
         request_id=uuid4(),
-        job="bench",
+        job=name,
         source=TableSource(schema_name=job.schema, table=job.table),
         blob=blob,
         run=datetime.now(UTC).replace(microsecond=0),

@@ -12,7 +12,8 @@ from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, Worker, handle_message
 from worker.message.settlement import Settlement
 
-NO_JOBS = '[[job]]\nname = "none"\nquery = "select 1"\nblob = "none/{run}"\n'
+# The job that requests of `ask` name; its source is theirs.
+NO_JOBS = '[[job]]\nname = "j"\nschema = "public"\ntable = "t"\nblob = "none/{run}"\n'
 
 
 @dataclass(frozen=True)

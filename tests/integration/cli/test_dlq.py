@@ -3,6 +3,7 @@ import re
 import signal
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from support.dead_letters import Bus, message, request, until
 from typer.testing import Result
 
 from contracts.message import attempt_of
+from contracts.request import TableSource, parse_request
 from devstack.process import Process
 
 AT_ONCE = 20  # dead letters that a replay holds
@@ -45,6 +47,7 @@ def test_a_dead_letter_is_listed_with_what_it_asked_for_and_why_it_failed_and_st
         "body": None,
         "attempt": 3,
         "message_id": f"{request().request_id}#3.1",
+        "stale": None,
     }
     lines = tailrace("dlq", "list").stdout.splitlines()
     assert lines[0] == f"{shown['sequence_number']}  TableMissing"
@@ -121,7 +124,7 @@ def test_only_the_given_sequence_numbers_are_replayed_and_an_unknown_one_stops_a
     numbers = [str(letter.sequence_number) for letter in bus.buried()]
     refused = tailrace("dlq", "replay", numbers[0], "987654321")
     assert refused.exit_code == 2
-    assert refused.stderr == "error: there are no dead letters 987654321; nothing was replayed\n"
+    assert refused.stderr == "error: there are no dead letters 987654321; nothing was done\n"
     assert len(bus.buried()) == 3
     assert tailrace("dlq", "replay", numbers[2], numbers[0]).stdout == "replayed 2 of 2 dead letters\n"
     assert [str(letter.sequence_number) for letter in bus.buried()] == [numbers[1]]
@@ -132,7 +135,7 @@ def test_a_dead_letter_that_somebody_else_holds_is_reported_and_left(tailrace: T
     assert len(bus.letters.receive_messages(1, max_wait_time=20)) == 1
     result = tailrace("dlq", "replay", "--all")
     assert (result.exit_code, result.stdout) == (1, "replayed 1 of 2 dead letters\n")
-    assert result.stderr.startswith("error: 1 of the dead letters could not be received: somebody else holds")
+    assert result.stderr.startswith("error: 1 of the dead letters could not be received: another process holds")
     assert len(bus.buried()) == 1
 
 
@@ -199,3 +202,44 @@ def test_a_request_whose_table_was_missing_is_exported_once_the_table_is_there_a
     assert tailrace("dlq", "replay", "--reason", "TableMissing").stdout == "replayed 1 of 1 dead letters\n"
     until(lambda: [blob.name for blob in container.list_blobs()] == ["clicks/2026/01/03.csv.gz"])
     assert bus.buried() == []
+
+
+def test_a_replay_asks_for_what_jobs_toml_says_today(tailrace: Tailrace, bus: Bus, configured: dict[str, str]) -> None:
+    """Correcting a column and replaying must not fail again by the stored request."""
+    bus.bury(message(request()), reason="ColumnMissing")
+    jobs = Path(configured["TAILRACE_JOBS"])
+    jobs.write_text(jobs.read_text().replace('table = "clicks"\n', 'table = "clicks"\ncolumns = ["id"]\n', 1))
+    assert tailrace("dlq", "replay", "--all").exit_code == 0
+    (queued,) = bus.queued()
+    sent = parse_request(str(queued).encode())
+    assert isinstance(sent.source, TableSource)
+    assert sent.source.columns == ("id",)
+    assert (sent.request_id, sent.window) == (request().request_id, request().window)
+
+
+def test_a_replay_as_sent_sends_the_stored_request(tailrace: Tailrace, bus: Bus, configured: dict[str, str]) -> None:
+    bus.bury(message(request()))
+    jobs = Path(configured["TAILRACE_JOBS"])
+    jobs.write_text(jobs.read_text().replace('table = "clicks"\n', 'table = "clicks"\ncolumns = ["id"]\n', 1))
+    assert tailrace("dlq", "replay", "--all", "--as-sent").exit_code == 0
+    (queued,) = bus.queued()
+    assert str(queued).encode() == request().to_body()
+
+
+def test_a_dead_letter_whose_job_is_gone_stays_and_is_said_so(tailrace: Tailrace, bus: Bus) -> None:
+    bus.bury(message(request(job="former")))
+    result = tailrace("dlq", "replay", "--all")
+    assert "was not replayed: job 'former' is gone from jobs.toml; `dlq drop` deletes it" in result.stderr
+    assert (len(bus.buried()), bus.queued()) == (1, [])
+
+
+def test_dead_letters_whose_blob_is_there_are_stale_and_dropped(
+    tailrace: Tailrace, bus: Bus, container: ContainerClient
+) -> None:
+    bus.bury(message(request("2026-01-03")), message(request("2026-01-04")))
+    done = request("2026-01-03")
+    container.upload_blob(done.blob, b"", metadata={"request_id": str(done.request_id)})
+    assert [letter["stale"] for letter in listed(tailrace)] == [True, None]
+    assert tailrace("dlq", "drop", "--stale").stdout == "dropped 1 of 1 dead letters\n"
+    assert [letter["blob"] for letter in listed(tailrace)] == [request("2026-01-04").blob]
+    assert bus.queued() == []

@@ -239,3 +239,15 @@ def test_without_a_token_the_identity_is_to_blame_and_not_the_pool(open_exports:
     assert isinstance(settlement, RetryLater)
     assert settlement.reason == "IdentityUnavailable"
     assert "no Entra token for PostgreSQL" in settlement.description
+
+
+def test_a_job_that_was_taken_out_of_jobs_toml_is_exported_no_more(
+    open_exports: OpenExports, admin: psycopg.Connection
+) -> None:
+    admin.execute("create table t as select 1 as id")
+    exports = open_exports()
+    settled = exports.handle(ask(job="former"))
+    assert isinstance(settled, DeadLetter)
+    assert settled.reason == "JobMissing"
+    assert "job 'former' is not in jobs.toml of this worker" in settled.description
+    assert exports.names() == []

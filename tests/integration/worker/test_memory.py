@@ -58,7 +58,7 @@ def test_a_large_row_takes_a_few_times_its_size_and_leaves_nothing_behind(
 def exported(environ: dict[str, str], directory: Path, output: dict[str, str], *tables: str) -> list[tuple[int, int]]:
     """The most memory, and that which is left, after each of some exports in one process, in bytes."""
     jobs = directory / "jobs.toml"
-    jobs.write_text('[[job]]\nname = "q"\nquery = "select 1"\nblob = "q/{run}"\n')
+    jobs.write_text('[[job]]\nname = "j"\nquery = "select 1"\nblob = "q/{run}"\n')
     done = subprocess.run(
         [sys.executable, str(SCRIPT), json.dumps(output), *tables],
         env={**os.environ, **environ, "TAILRACE_JOBS": str(jobs), "PYTHONPATH": str(ROOT)},

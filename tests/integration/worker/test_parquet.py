@@ -88,7 +88,7 @@ FILL = """insert into {} (at, words) select timestamptz '2026-01-05' + i * inter
 @pytest.fixture
 def exporter(environ: dict[str, str], tmp_path: Path) -> Iterator[Exporter]:
     jobs = tmp_path / "jobs.toml"
-    jobs.write_text('[[job]]\nname = "q"\nquery = "select 1"\nblob = "q/{run}"\n')
+    jobs.write_text('[[job]]\nname = "t"\nquery = "select 1"\nblob = "q/{run}"\n')
     with open_exporter(Settings.from_env({**environ, "TAILRACE_JOBS": str(jobs)})) as opened:
         yield opened
 

@@ -46,7 +46,7 @@ VALUES = r"""
 def exporter(environ: dict[str, str], tmp_path: Path) -> Iterator[Exporter]:
     """An exporter with room for parts."""
     jobs = tmp_path / "jobs.toml"
-    jobs.write_text('[[job]]\nname = "q"\nquery = "select 1"\nblob = "q/{run}"\n')
+    jobs.write_text('[[job]]\nname = "t"\nquery = "select 1"\nblob = "q/{run}"\n')
     settings = Settings.from_env(
         {**environ, "TAILRACE_POOL_SIZE": "9", "TAILRACE_MAX_STREAMS": "4", "TAILRACE_JOBS": str(jobs)}
     )

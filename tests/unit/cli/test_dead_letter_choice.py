@@ -3,7 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli.dlq import Choice, as_fields
+from cli.dlq import as_fields
+from operations.dead_choice import Choice
 from operations.dead_letters import DeadMessage
 from producer.ask import AskRefused
 
@@ -41,21 +42,22 @@ LETTERS = [letter(1, "TableMissing", "a"), letter(2, "TableMissing", "b"), lette
 def test_numbers_reason_and_job_narrow_each_other_down(
     numbers: set[int], reason: str | None, job: str | None, chosen: set[int]
 ) -> None:
-    assert Choice.of(frozenset(numbers), reason, job, every=False).among(LETTERS) == chosen
+    found = Choice.of(frozenset(numbers), reason, job, every=False).among(LETTERS, {})
+    assert {one.sequence_number for one in found} == chosen
 
 
 def test_all_means_those_without_reason_and_job_too() -> None:
-    assert Choice.of(frozenset(), None, None, every=True).among(LETTERS) == {1, 2, 3, 4}
+    assert Choice.of(frozenset(), None, None, every=True).among(LETTERS, {}) == LETTERS
 
 
 def test_a_number_that_is_no_dead_letter_is_refused() -> None:
-    with pytest.raises(AskRefused, match="there are no dead letters 7, 9; nothing was replayed"):
-        Choice.of(frozenset({9, 1, 7}), None, None, every=False).among(LETTERS)
+    with pytest.raises(AskRefused, match="there are no dead letters 7, 9; nothing was done"):
+        Choice.of(frozenset({9, 1, 7}), None, None, every=False).among(LETTERS, {})
 
 
 def test_a_choice_of_nothing_is_refused(refused: Refused) -> None:
     said = refused("dlq", "replay")
-    assert said == "error: say which dead letters: their sequence numbers, --reason, --job, or --all\n"
+    assert said == "error: say which dead letters; their sequence numbers, --reason, --job, or --all\n"
 
 
 def test_all_beside_another_choice_is_refused(refused: Refused) -> None:

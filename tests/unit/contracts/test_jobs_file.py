@@ -206,3 +206,16 @@ def test_the_former_name_of_streams_is_read_with_a_hint(tmp_path: Path) -> None:
     jobs = load_jobs(file)
     assert jobs["a"].streams == 3
     assert jobs.hints == (f"{file}: job 'a': parts is called streams now; the old name is still read",)
+
+
+@pytest.mark.parametrize("bound", ["window_start", "window_end"])
+def test_a_query_with_one_bound_of_its_window_is_refused(bound: str, tmp_path: Path) -> None:
+    """It would export everything from there on, or up to there."""
+    file = tmp_path / "jobs.toml"
+    file.write_text(
+        '[[job]]\nname = "a"\nblob = "{window_start}"\n'
+        f'query = "select * from t where id >= {{{bound}}}"\n'
+        '[job.window]\ncolumn = "id"\ntype = "integer"\nsize = 10\n'
+    )
+    with pytest.raises(ConfigurationError, match=rf"it has only {{{bound}}}"):
+        load_jobs(file)

@@ -64,3 +64,9 @@ def test_the_last_time_is_the_one_after_which_the_next_is_still_to_come(schedule
     last = last_fire_time(schedule, at)
     assert last <= at < next(fire_times(schedule, last))
     assert next(fire_times(schedule, last - timedelta(microseconds=1))) == last
+
+
+@pytest.mark.parametrize("schedule", ["0 30 2 * * 1-1", "0 5-5 * * * *", "0 0 0 1 JAN-JAN *"])
+def test_a_range_of_one_is_refused_where_it_would_mean_every(schedule: str) -> None:
+    with pytest.raises(ValueError, match="is a range of one; write"):
+        ncrontab(schedule)
