@@ -148,7 +148,7 @@ def _require_job(request: ExportRequest, jobs: Jobs) -> None:
     if request.job not in jobs:
         raise SourceRejected(
             f"job {request.job!r} is not in jobs.toml of this worker",
-            advice="`tailrace dlq drop` deletes the request; or deploy the jobs.toml that the producer has, then replay",
+            advice="drop it by `tailrace dlq drop`, or deploy the jobs.toml that the producer has and replay",
             reason="JobMissing",
         )
 

@@ -24,6 +24,12 @@ every = "1 day"
 catch_up = "3 days"
 
 [[job]]
+name = "j"
+schema = "public"
+table = "t"
+blob = "j/{run}.csv.gz"
+
+[[job]]
 name = "missing"
 schema = "public"
 table = "missing"

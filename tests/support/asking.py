@@ -12,9 +12,10 @@ RUN = datetime(2026, 2, 1, tzinfo=UTC)
 def ask(table: str = "t", *, schema: str = "public", **more: Any) -> ExportRequest:
     """A request of its own id for a table; `query` asks for the query of that job."""
     source: dict[str, Any] = {"kind": "table", "schema": schema, "table": table, "columns": more.pop("columns", None)}
-    if query := more.pop("query", None):
+    query = more.pop("query", None)
+    if query:
         source = {"kind": "query", "name": query}
-    known = {"request_id": uuid4(), "job": "j", "source": source, "blob": "x/1.csv.gz", "run": RUN}
+    known = {"request_id": uuid4(), "job": query or "j", "source": source, "blob": "x/1.csv.gz", "run": RUN}
     return ExportRequest.model_validate({**known, **more})
 
 

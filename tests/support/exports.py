@@ -12,8 +12,10 @@ from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, Worker, handle_message
 from worker.message.settlement import Settlement
 
-# The job that requests of `ask` name; its source is theirs.
-NO_JOBS = '[[job]]\nname = "j"\nschema = "public"\ntable = "t"\nblob = "none/{run}"\n'
+# The jobs that requests of `ask` name; sources are the requests' own.
+NO_JOBS = "".join(
+    f'[[job]]\nname = "{name}"\nschema = "public"\ntable = "t"\nblob = "{name}/{{run}}"\n' for name in ("j", "owner")
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Edge: columns.c, rows of a binary COPY as columns in Arrow's layout. Imports pyarrow where columns are taken out."""
+"""Edge: columns.c, rows of a binary COPY as columns in Arrow's layout. `Columns.take` imports pyarrow."""
 
 import ctypes
 from collections import deque
@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Self
 
-from contracts.errors import SourceRejected, SourceUnavailable
 from worker.blob.buffers import GROUP_BYTES
 from worker.native.library import Native
+from worker.native.refusals import Trouble, malformed_rows, refusal
 from worker.native.rows import Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_NO_LIST = "an array of several dimensions is no Parquet list: cast it to text or jsonb in a query"
-
-
-# What all columns together keep for the next row group: as much as one needs, with the room that they grow by.
-_KEPT_BYTES = 2 * GROUP_BYTES
+# Memory that all columns together reuse for the next row group: as much as one needs, with the room they grow by.
+_REUSED_BYTES = 2 * GROUP_BYTES
 
 
 class Kind(IntEnum):
@@ -37,15 +34,6 @@ class Kind(IntEnum):
     JSONB = 9
     DECIMAL = 10
     LIST = 11
-
-
-class _Trouble(IntEnum):
-    NONE = 0
-    MALFORMED = 1
-    NOT_FINITE = 2
-    OUT_OF_RANGE = 3
-    DIMENSIONS = 4
-    NO_MEMORY = 5
 
 
 # Bytes of a value, of those kinds that have one size.
@@ -72,7 +60,7 @@ class ColumnType:
 
     @property
     def width(self) -> int:
-        """Bytes of one value; 0 where they differ, or are bits."""
+        """Bytes of one value; 0 if values differ in size, or are bits."""
         if self.kind is Kind.DECIMAL:
             return 16 if self.precision <= 38 else 32
         return _WIDTHS.get(self.kind, 0)
@@ -121,14 +109,14 @@ class _Table(ctypes.Structure):
 
 
 class _Memory:
-    """Columns, and what they hold."""
+    """Columns and their values."""
 
     def __init__(self, library: Native, types: Sequence[ColumnType]) -> None:
         self._library = library
         self.columns = (_Column * len(types))(*map(_Column.of, types))
 
-    def empty(self, keep: int = _KEPT_BYTES) -> None:
-        """Takes the values out, and frees what the columns hold beyond `keep` bytes."""
+    def empty(self, keep: int = _REUSED_BYTES) -> None:
+        """Removes the values, and frees memory beyond `keep` bytes."""
         self._library.columns_empty(ctypes.addressof(self.columns), len(self.columns), keep)
 
     def __del__(self) -> None:
@@ -136,9 +124,9 @@ class _Memory:
 
 
 class _Shown:
-    """Memory that arrays show; with the last of them it can be filled again.
+    """Memory that Arrow arrays refer to; it is filled again once the last of them is gone.
 
-    Were it freed and allocated for each row group, the kernel would take a third of the CPU to hand out empty pages.
+    Freeing it after each row group would cost a third of the CPU, for the kernel's empty pages.
     """
 
     def __init__(self, memory: _Memory, spare: deque[_Memory]) -> None:
@@ -179,19 +167,18 @@ class Columns:
 
     @property
     def gathered(self) -> int:
-        """Rows that are there to be taken."""
+        """Rows that `take` would return."""
         return self.rows - self._rows_taken
 
     @property
     def is_complete(self) -> bool:
-        """Whether the mark has arrived that ends the rows."""
+        """Whether the mark that ends the rows has arrived."""
         return bool(self._table.is_ended)
 
     def fill(self, limit: int, timeout_ms: int) -> bool:
-        """Takes rows until there are `limit` bytes of them, and says whether there are; fewer at the end or in time.
+        """Takes rows until they have `limit` bytes; returns whether they do, as they may end or be late.
 
-        Raises SourceRejected for a value that the column's type cannot hold, and psycopg.OperationalError where the
-        connection is lost.
+        Raises SourceRejected for a value that the column's type cannot hold, psycopg.Error if the connection is lost.
         """
         self._library.columns_fill(ctypes.addressof(self._table), limit, timeout_ms)
         self._rows.check()
@@ -200,7 +187,7 @@ class Columns:
         return bool(self._table.bytes >= limit)
 
     def take(self) -> "pa.RecordBatch":
-        """The rows that were gathered since the last time, without a copy."""
+        """The rows since the last call, without a copy."""
         import pyarrow as pa
 
         shown = _Shown(self._memory, self._spare)
@@ -212,26 +199,13 @@ class Columns:
         return pa.RecordBatch.from_arrays(arrays, schema=self._schema)
 
     def _refused(self) -> Exception:
-        index, refused = int(self._table.column), f"export of {self._subject} was refused: "
+        index = int(self._table.column)
         if index < 0:
-            says = "PostgreSQL sent rows in a form that is no binary COPY of these columns; export them as csv"
-            return SourceRejected(refused + says, reason="NotSupported")
-        name, type_ = self._schema.field(index).name, self._types[index].arrow
-        match _Trouble(self._table.trouble):
-            case _Trouble.NO_MEMORY:
-                says = f"export of {self._subject} failed: not enough memory for a value of column {name!r}"
-                return SourceUnavailable(says, reason="OutOfMemory")
-            case _Trouble.DIMENSIONS:
-                return SourceRejected(f"{refused}column {name!r}: {_NO_LIST}", reason="NotSupported")
-            case _Trouble.NOT_FINITE:
-                value = self._types[index].element or self._types[index]
-                other = "text or float8" if value.kind is Kind.DECIMAL else "text"
-                why = f"NaN and infinity are none: cast the column to {other} in a query"
-            case _Trouble.OUT_OF_RANGE:
-                why = "it is out of range: cast the column to text in a query"
-            case _:
-                why = "PostgreSQL sent it in a form that is not the type's: cast the column to text in a query"
-        return SourceRejected(f"{refused}column {name!r} holds a value that {type_} cannot; {why}", reason="QueryFails")
+            return malformed_rows(self._subject)
+        name, type_ = self._schema.field(index).name, self._types[index]
+        is_decimal = (type_.element or type_).kind is Kind.DECIMAL
+        trouble = Trouble(self._table.trouble)
+        return refusal(trouble, self._subject, name, str(type_.arrow), is_decimal=is_decimal)
 
 
 def _array(column: _Column, type_: ColumnType, memory: _Shown) -> "pa.Array":

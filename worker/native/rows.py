@@ -60,18 +60,18 @@ class Rows:
 
     @property
     def is_ended(self) -> bool:
-        """Whether the COPY has sent its last row, or failed: its result tells."""
+        """Whether the COPY has sent its last row, or failed: only its result says which."""
         return bool(self.copy.state)
 
     @property
     def row_bytes(self) -> int:
-        """Of the row that was received last, which may not be wholly taken yet."""
+        """The size of the row that was received last."""
         return int(self.copy.row_size)
 
     def fill(self, buffer: bytearray, begin: int, timeout_ms: int) -> int:
-        """Writes rows from `begin` on until the buffer is full, and gives how many bytes; fewer at the end or in time.
+        """Writes rows from `begin` on until the buffer is full; returns the bytes written, as rows may end or be late.
 
-        Raises psycopg.OperationalError where the connection is lost.
+        Raises psycopg.Error if the connection is lost.
         """
         room = (ctypes.c_char * (len(buffer) - begin)).from_buffer(buffer, begin)
         filled = int(
@@ -81,7 +81,7 @@ class Rows:
         return filled
 
     def check(self) -> None:
-        """Raises psycopg.OperationalError where the connection is lost."""
+        """Raises psycopg.Error if the connection is lost."""
         if self.copy.state == _FAILED:
             raise self._failure()
 

@@ -1,5 +1,6 @@
 """The pool's connections: every export has one, and what is left makes large ones faster."""
 
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,9 +10,10 @@ import psycopg
 import pytest
 from psycopg import sql
 from support.asking import ask
-from support.exports import OpenExports
+from support.exports import NO_JOBS, OpenExports
 
 from contracts.errors import IdentityUnavailable
+from contracts.jobs_file import parse_jobs
 from settings import Settings
 from worker.blob.sink import Sink
 from worker.cancellation import Cancellation
@@ -72,7 +74,9 @@ def test_an_export_whose_further_streams_get_no_token_is_read_by_one(
     settings = Settings.from_env({**environ, "TAILRACE_MAX_STREAMS": "2", "TAILRACE_CONNECT_TIMEOUT_SECONDS": "1"})
     request = ask("many", streams=2)
     with Source(settings, first_token_only) as source:
-        receipt = run_export(request, Exporter(source, Sink(settings), {}, 2), Cancellation()).receipt
+        receipt = run_export(
+            request, Exporter(source, Sink(settings), parse_jobs(tomllib.loads(NO_JOBS)), 2), Cancellation()
+        ).receipt
     assert receipt.rows == 20000
 
 

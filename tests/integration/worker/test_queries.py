@@ -84,6 +84,6 @@ def test_a_query_that_fails_after_many_rows_leaves_nothing(open_exports: OpenExp
 
 def test_the_query_that_runs_is_this_workers_and_never_the_messages(open_exports: OpenExports) -> None:
     exports = open_exports(jobs=jobs(SERIES))
-    settlement = exports.handle(ask(query="other"))
+    settlement = exports.handle(ask(query="other", job="q"))
     assert isinstance(settlement, DeadLetter)
     assert settlement.reason == "QueryMissing"
