@@ -44,11 +44,12 @@ check: setup  ## lint, formatting, types, layers, generated files, templates, lo
 	@$(PYTHON) -m mypy
 	@.venv/bin/lint-imports --no-logo
 	@$(PYTHON) -m contracts.generate --check
+	@$(PYTHON) -m cli.reference --check
 	@$(PYTHON) -m deploy.capacity --check
 	@$(PYTHON) -m deploy.template
 	@$(PYTHON) scripts/check_locks.py
 
-format: setup  ## format the code and mend what the linter can
+format: setup  ## format the code and fix what the linter can
 	@$(PYTHON) -m ruff check --fix --quiet || true
 	@$(PYTHON) -m ruff format
 

@@ -1,4 +1,4 @@
-"""Settings.from_env(environ): the only reader of the environment. docs/settings.md lists every name."""
+"""Settings.from_env(environ): the only reader of the environment. docs/reference/settings.md lists every name."""
 
 import os
 from collections.abc import Mapping

@@ -1,1 +1,1 @@
-"""`make bench`: speed, CPU and memory beside other ways to export the same tables; see docs/performance.md."""
+"""`make bench`: speed, CPU and memory beside other ways to export the same tables; docs/explanation/performance.md."""

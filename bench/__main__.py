@@ -1,4 +1,4 @@
-"""`make bench`: see --help, and docs/performance.md for how to read what it prints."""
+"""`make bench`: see --help, and docs/explanation/performance.md for how to read what it prints."""
 
 import argparse
 import signal

@@ -1,4 +1,4 @@
-"""`python -m bench.report` writes the figures of bench/results/ into docs/performance.md, between its markers.
+"""`python -m bench.report` writes the figures of bench/results/ into docs/explanation/performance.md.
 
 With --check it only says whether they are there already: exit status 1 if not.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from bench import results, tables
 from bench.summary import Entry
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "performance.md"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "explanation" / "performance.md"
 NAMES = ("latest", "growth")
 
 

@@ -1,4 +1,4 @@
-"""Entries → rows of text, for the terminal and for docs/performance.md alike."""
+"""Entries → rows of text, for the terminal and for docs/explanation/performance.md alike."""
 
 # ruff: noqa: RUF001, RUF002 - multiplication signs and dashes are meant
 

@@ -48,7 +48,7 @@ def list_(
     """List dead letters with their reasons, without taking them.
 
     attempt is the number that the message carried; stale means that its blob is there by now. The reasons are listed
-    in docs/message_states.md.
+    in docs/reference/message_states.md.
     """
     settings = Settings.from_env(os.environ)
     with DeadLetters(settings) as letters:

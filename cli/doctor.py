@@ -1,4 +1,4 @@
-"""`tailrace doctor`: what works, what does not, and what mends it."""
+"""`tailrace doctor`: what works, what does not, and what fixes it."""
 
 import json
 import os
@@ -41,8 +41,8 @@ def _show(results: list[Result]) -> None:
     for result in results:
         for finding in result.findings:
             says = Text(printable(finding.says))
-            if finding.mend:
-                says.append("\n→ " + printable(finding.mend), style="bold")
+            if finding.advice:
+                says.append("\n→ " + printable(finding.advice), style="bold")
             style = _STYLES[finding.verdict]
             table.add_row(
                 Text(finding.verdict, style=style), Text(result.check), Text(printable(finding.subject)), says

@@ -47,7 +47,8 @@ def grants(  # noqa: PLR0913  # options of a command
 ) -> None:
     """Print the SQL that lets a role export the jobs, and nothing else.
 
-    Nothing is executed: pipe it into psql as an administrator of the server. docs/identity.md explains each statement.
+    Nothing is executed: pipe it into psql as an administrator of the server.
+    docs/how-to/identity.md explains each statement.
     """
     known = load_jobs(jobs)
     if audit:
@@ -93,7 +94,7 @@ def _audit(role: str, jobs: Jobs) -> None:
             reads += query_reads(connection, job)
         found = excesses(connection, role, reads)
     for excess in shortened(found):
-        record(f"{excess.what} {excess.subject}", {"mend": excess.mend or None})
+        record(f"{excess.what} {excess.subject}", {"advice": excess.advice or None})
     if found:
         remark(f"role {role!r} can do {len(found):,} things that the jobs do not need")
         raise typer.Exit(1)

@@ -26,7 +26,7 @@ def work(
 
     SIGTERM and Ctrl-C stop it. TAILRACE_CONCURRENCY exports run at once; when it is stopped they have
     TAILRACE_DRAIN_SECONDS to finish, and what is still running then goes back to the queue. A second
-    signal ends the worker at once. Settings come from the environment, see docs/settings.md.
+    signal ends the worker at once. Settings come from the environment, see docs/reference/settings.md.
 
     With --until-empty the exit status is 1 if a message was dead-lettered; totals are printed.
     """

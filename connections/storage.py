@@ -46,7 +46,7 @@ _REFUSED: dict[str, tuple[str, str | None]] = {
 }
 # A shared access signature travels in the query of an address, which the SDK's errors quote.
 _QUERY = re.compile(r"\?[^\s'\")>]*")
-# After 1, 3, 5, 9 and 17 s, and after 9 s in all where there is no connection: the SDK itself waits 15 s even for a
+# After 1, 3, 5, 9 and 17 s, and after 9 s in all if there is no connection: the SDK itself waits 15 s even for a
 # connection that was cut, and gives up after 80 s, for which a snapshot stays open. An outage is for the queue to wait.
 _RETRIES: dict[str, Any] = {
     "initial_backoff": 1,

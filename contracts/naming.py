@@ -44,7 +44,7 @@ def sample_name(template: str, names: dict[str, str], grid: Grid | None) -> str:
 
 
 def unit_between_runs(schedule: str | None) -> str:
-    """The coarsest unit in which any two of a schedule's times differ; a second where there is no schedule.
+    """The coarsest unit in which any two of a schedule's times differ; a second if there is no schedule.
 
     >>> unit_between_runs("0 30 2 * * *"), unit_between_runs("0 */15 * * * *")
     ('day', 'minute')

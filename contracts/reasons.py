@@ -20,7 +20,6 @@ PERMANENT = frozenset(
         "StatementRefused",
         "NotSupported",
         "TooLarge",
-        "WindowTypeMismatch",
         # The container.
         "BlobExists",
         "BlobTooLarge",

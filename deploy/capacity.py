@@ -1,7 +1,7 @@
 """Concurrency, memory and connections: derived from deploy/capacity.json, and checked against each other.
 
 `python -m deploy.capacity --check` says what does not fit; `--write` puts the derived values into host.json and
-deploy/capacity.values.json, which the Bicep templates load. docs/deploy.md explains each number.
+deploy/capacity.values.json, which the Bicep templates load. docs/how-to/deploy.md explains each number.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 // Tailrace in one resource group. Plain resources rather than registry modules: nothing is fetched while it is
-// deployed, and every property can be read and checked here (docs/deploy.md says how).
+// deployed, and every property can be read and checked here (docs/how-to/deploy.md says how).
 targetScope = 'subscription'
 
 @description('Name of the azd environment; a short hash of it is part of every resource name.')

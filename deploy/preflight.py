@@ -12,7 +12,7 @@ _UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 
 
 def problems(environ: Mapping[str, str]) -> list[str]:
-    """What the azd environment `environ` lacks or contradicts, each with the command that mends it.
+    """What the azd environment `environ` lacks or contradicts, each with the command that fixes it.
 
     >>> problems({"TAILRACE_POSTGRES_HOST": "db.example"})
     []

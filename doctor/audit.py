@@ -46,17 +46,17 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """Something that the role can do and need not; `mend` is the SQL that takes it away."""
+    """Something that the role can do and need not; `advice` is the SQL that takes it away."""
 
     what: str
     subject: str
-    mend: str
+    advice: str
 
 
 def excesses(connection: psycopg.Connection[Any], role: str, reads: Collection[TableRead]) -> list[Excess]:
     """Everything that `role` can do in this database beyond reading `reads`. Raises psycopg.Error.
 
-    psycopg.errors.UndefinedObject where there is no such role.
+    psycopg.errors.UndefinedObject if there is no such role.
     """
     name = sql.Identifier(role).as_string()
     found = [

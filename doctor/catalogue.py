@@ -52,7 +52,7 @@ class Table:
 
 
 def table(connection: psycopg.Connection[Any], schema: str, name: str) -> Table | None:
-    """A table, view, materialized, partitioned or foreign table; None where there is none of this name."""
+    """A table, view, materialized, partitioned or foreign table; None if there is none of this name."""
     found = connection.execute(_TABLE.encode(), (schema, name)).fetchone()
     if found is None:
         return None

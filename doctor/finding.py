@@ -12,12 +12,12 @@ type Verdict = Literal["ok", "warning", "failed", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: `subject` is what, `says` is how it is, `mend` what to do (a command, SQL)."""
+    """One thing that was looked at: `subject` is what, `says` is how it is, `advice` what to do (a command, SQL)."""
 
     subject: str
     verdict: Verdict
     says: str
-    mend: str | None = None
+    advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ def ok(subject: str, says: str) -> Finding:
     return Finding(subject, "ok", says)
 
 
-def warning(subject: str, says: str, mend: str | None = None) -> Finding:
+def warning(subject: str, says: str, advice: str | None = None) -> Finding:
     """It works, but not as well or as safely as it could, or part of it cannot be seen."""
-    return Finding(subject, "warning", says, mend)
+    return Finding(subject, "warning", says, advice)
 
 
-def failed(subject: str, says: str, mend: str | None = None) -> Finding:
+def failed(subject: str, says: str, advice: str | None = None) -> Finding:
     """An export cannot work, or will not one day."""
-    return Finding(subject, "failed", says, mend)
+    return Finding(subject, "failed", says, advice)
 
 
 def skipped(subject: str, says: str) -> Finding:
@@ -55,6 +55,6 @@ def failed_by(subject: str, error: TailraceError) -> Finding:
     """What an error of the project says, with its advice.
 
     >>> failed_by("a", TailraceError("no b", advice="make one"))
-    Finding(subject='a', verdict='failed', says='no b', mend='make one')
+    Finding(subject='a', verdict='failed', says='no b', advice='make one')
     """
     return failed(subject, str(error), error.advice)

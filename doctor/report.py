@@ -20,14 +20,14 @@ def diagnose(environ: Mapping[str, str], root: Path = ROOT) -> list[Result]:
 
 
 def as_json(results: Iterable[Result]) -> dict[str, Any]:
-    """{"verdict": the worst of all, "findings": [{"check", "subject", "verdict", "says", "mend"}]}."""
+    """{"verdict": the worst of all, "findings": [{"check", "subject", "verdict", "says", "advice"}]}."""
     findings = [
         {
             "check": result.check,
             "subject": finding.subject,
             "verdict": finding.verdict,
             "says": finding.says,
-            "mend": finding.mend,
+            "advice": finding.advice,
         }
         for result in results
         for finding in result.findings

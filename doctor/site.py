@@ -34,7 +34,7 @@ class Site:
 
     @cached_property
     def credential(self) -> "TokenCredential":
-        """The one that is configured. Raises ConfigurationError where there is none."""
+        """The one that is configured. Raises ConfigurationError if there is none."""
         return credential_for(self.settings)
 
     @cached_property

@@ -28,7 +28,7 @@ def server_answers(name: str, site: Site) -> Iterator[Finding]:
     else:
         found = _reached(endpoint, site)
         if found.verdict == "failed" and endpoint.name == "Storage" and _proxy(site):
-            found = warning(endpoint.name, f"{found.says}; the proxy {_proxy(site)} may know a way", found.mend)
+            found = warning(endpoint.name, f"{found.says}; the proxy {_proxy(site)} may know a way", found.advice)
         yield found
 
 
@@ -49,18 +49,18 @@ def _reached(endpoint: Endpoint, site: Site) -> Finding:
     try:
         found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except OSError as error:
-        mend = (
+        advice = (
             "check the name for a misprint; behind a private endpoint, link its private DNS zone "
             "(privatelink.…) to the app's network"
         )
-        return failed(endpoint.name, f"no address for {endpoint.host}: {error.strerror}", mend)
+        return failed(endpoint.name, f"no address for {endpoint.host}: {error.strerror}", advice)
     ip = str(found[0][4][0])
     try:
         with socket.create_connection((ip, endpoint.port), timeout=_PATIENCE_S) as connection:
             encrypted = _encrypted(connection, endpoint, site)
     except (ssl.SSLError, ConnectionError, TimeoutError, OSError) as error:
-        says, mend = explained(error, endpoint)
-        return failed(endpoint.name, f"{address} ({_kind(ip)}): {says}", mend)
+        says, advice = explained(error, endpoint)
+        return failed(endpoint.name, f"{address} ({_kind(ip)}): {says}", advice)
     return ok(endpoint.name, f"{address} ({_kind(ip)}), {encrypted}")
 
 
@@ -95,19 +95,19 @@ def explained(error: Exception, endpoint: Endpoint) -> tuple[str, str]:
     roots = "PGSSLROOTCERT" if endpoint.tls == "postgres" else "SSL_CERT_FILE"
     match error:
         case ssl.SSLCertVerificationError() if "match" in error.verify_message:
-            mend = "connect by the name that the certificate is for, not by an address or an alias"
-            return f"the certificate is for another name: {error.verify_message}", mend
+            advice = "connect by the name that the certificate is for, not by an address or an alias"
+            return f"the certificate is for another name: {error.verify_message}", advice
         case ssl.SSLCertVerificationError():
-            mend = f"set {roots} to a file that holds the server's authority; leave it unset for public authorities"
-            return f"the certificate cannot be verified: {error.verify_message}", mend
+            advice = f"set {roots} to a file that holds the server's authority; leave it unset for public authorities"
+            return f"the certificate cannot be verified: {error.verify_message}", advice
         case ssl.SSLError():
-            mend = "check the address and the port; for PostgreSQL switch TLS on at the server (ssl = on)"
-            return f"TLS failed: {getattr(error, 'reason', None) or error}", mend
+            advice = "check the address and the port; for PostgreSQL switch TLS on at the server (ssl = on)"
+            return f"TLS failed: {getattr(error, 'reason', None) or error}", advice
         case ConnectionRefusedError():
             return "nobody listens on the port", "check the port, and that the server is started"
         case TimeoutError():
-            mend = "let the app's address through the server's firewall, or route to its private endpoint"
-            return f"no answer within {_PATIENCE_S:g} s", mend
+            advice = "let the app's address through the server's firewall, or route to its private endpoint"
+            return f"no answer within {_PATIENCE_S:g} s", advice
         case _:
             return f"{error}", "check the network between this process and the server"
 

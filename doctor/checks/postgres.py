@@ -52,8 +52,8 @@ def connections_suffice(site: Site) -> Iterator[Finding]:
     limits |= {f"the database's limit is {database}": database} if database >= 0 else {}
     least = min(limits, key=lambda text: limits[text])
     if wanted > limits[least]:
-        mend = "lower TAILRACE_POOL_SIZE or the instances, or raise max_connections or the CONNECTION LIMIT"
-        yield failed("connections", f"up to {wanted} are opened ({how}), but {least}", mend)
+        advice = "lower TAILRACE_POOL_SIZE or the instances, or raise max_connections or the CONNECTION LIMIT"
+        yield failed("connections", f"up to {wanted} are opened ({how}), but {least}", advice)
     elif wanted > server - others:
         says = f"up to {wanted} are opened ({how}); {server} there are, and others use {others} of them now"
         yield warning("connections", says, "lower TAILRACE_POOL_SIZE, or raise max_connections")

@@ -33,8 +33,8 @@ def queue_can_be_used(site: Site) -> Iterator[Finding]:
             yield ok(f"queue {name}", "receiving is allowed")
             yield _dead_letters(client, name)
     except ConfigurationError as error:
-        mend = f"{create_command(name)}; or set TAILRACE_QUEUE"
-        yield failed(f"queue {name}", str(error), mend)
+        advice = f"{create_command(name)}; or set TAILRACE_QUEUE"
+        yield failed(f"queue {name}", str(error), advice)
     except TailraceError as error:
         yield failed_by(f"queue {name}", error)
 
@@ -81,7 +81,7 @@ def queue_is_set_up(site: Site) -> Iterator[Finding]:
 
 
 def unfit(found: "QueueProperties", subject: str) -> Iterator[Finding]:
-    """What of a queue's properties exports could fail by; one `ok` where there is nothing."""
+    """What of a queue's properties exports could fail by; one `ok` if there is nothing."""
     update = "az servicebus queue update --namespace-name NAME --resource-group GROUP --name " + str(found.name)
     problems = []
     if not found.requires_duplicate_detection:

@@ -69,15 +69,17 @@ def _for_the_host(site: Site, settings: Settings) -> Iterator[Finding]:
         return
     for name in _HOST_READS:
         if not site.environ.get(name):
-            mend = f"az functionapp config appsettings set --name APP --resource-group GROUP --settings {name}=…"
-            yield failed(name, "the Functions host needs it, though the workers have a default", mend)
+            advice = f"az functionapp config appsettings set --name APP --resource-group GROUP --settings {name}=…"
+            yield failed(name, "the Functions host needs it, though the workers have a default", advice)
     if settings.service_bus_namespace is None or settings.credential != "managed-identity":
         return
     theirs, ours = site.environ.get("ServiceBusConnection__clientId"), settings.client_id
     if theirs != ours:
         says = f"the host's trigger uses {_identity(theirs)}, the workers use {_identity(ours)}"
-        mend = f"set ServiceBusConnection__credential=managedidentity and ServiceBusConnection__clientId={ours}"
-        yield warning("ServiceBusConnection__clientId", says, mend if ours else "remove ServiceBusConnection__clientId")
+        advice = f"set ServiceBusConnection__credential=managedidentity and ServiceBusConnection__clientId={ours}"
+        yield warning(
+            "ServiceBusConnection__clientId", says, advice if ours else "remove ServiceBusConnection__clientId"
+        )
 
 
 def _identity(client_id: str | None) -> str:

@@ -31,8 +31,8 @@ def container_is_there(site: Site) -> Iterator[Finding]:
             return
         yield ok(subject, "it is there")
         if properties.public_access:
-            mend = f"az storage container set-permission --account-name ACCOUNT --name {name} --public-access off"
-            yield warning(subject, "anybody on the internet can read the exports", mend)
+            advice = f"az storage container set-permission --account-name ACCOUNT --name {name} --public-access off"
+            yield warning(subject, "anybody on the internet can read the exports", advice)
         if is_immutable(properties):
             yield warning(subject, "blobs cannot be changed: jobs with if_exists = 'replace' will be refused", None)
         yield _hierarchy(container)

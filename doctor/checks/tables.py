@@ -51,16 +51,16 @@ def _readable(connection: psycopg.Connection[Any], read: TableRead, role: str) -
 
 def _permitted(subject: str, found: Table, read: TableRead, role: str) -> Finding:
     if not found.has_usage:
-        mend = statement("GRANT USAGE ON SCHEMA {} TO {};", sql.Identifier(read.schema), sql.Identifier(role))
-        return failed(subject, f"role {role!r} may not use the schema {read.schema!r}", mend)
+        advice = statement("GRANT USAGE ON SCHEMA {} TO {};", sql.Identifier(read.schema), sql.Identifier(role))
+        return failed(subject, f"role {role!r} may not use the schema {read.schema!r}", advice)
     wanted = read.columns or tuple(found.columns)
     hidden = [name for name in wanted if not found.columns[name].is_readable]
     if not found.has_select and (hidden or not wanted):
         what = f"the columns {', '.join(hidden)}" if read.columns and hidden else "it"
         return failed(subject, f"role {role!r} may not read {what}", select_grant(read, role))
     if found.has_row_security:
-        mend = statement("ALTER ROLE {} BYPASSRLS; -- or export a view", sql.Identifier(role))
-        return failed(subject, "row-level security would hide rows of it, so exports refuse it", mend)
+        advice = statement("ALTER ROLE {} BYPASSRLS; -- or export a view", sql.Identifier(role))
+        return failed(subject, "row-level security would hide rows of it, so exports refuse it", advice)
     return ok(subject, f"{len(wanted)} columns can be read")
 
 
@@ -121,13 +121,13 @@ def _window(job: ExportJob, window: Grid, found: Table) -> Iterator[Finding]:
         return
     if not column.is_not_null and found.kind in {"r", "p"}:
         name = sql.Identifier(str(job.schema_name), str(job.table))
-        mend = statement("ALTER TABLE {} ALTER {} SET NOT NULL;", name, sql.Identifier(column.name))
-        yield warning(subject, f"{column.name!r} may be NULL: such rows are in no window, and never exported", mend)
+        advice = statement("ALTER TABLE {} ALTER {} SET NOT NULL;", name, sql.Identifier(column.name))
+        yield warning(subject, f"{column.name!r} may be NULL: such rows are in no window, and never exported", advice)
     if not column.is_found_fast and (found.kind == "p" or (found.kind in {"r", "m"} and found.size > _SMALL_BYTES)):
         name = sql.Identifier(str(job.schema_name), str(job.table))
-        mend = statement("CREATE INDEX CONCURRENTLY ON {} ({});", name, sql.Identifier(column.name))
-        mend = mend.replace(" CONCURRENTLY", "") if found.kind == "p" else mend
-        yield warning(subject, f"no index begins with {column.name!r}: every window reads the whole table", mend)
+        advice = statement("CREATE INDEX CONCURRENTLY ON {} ({});", name, sql.Identifier(column.name))
+        advice = advice.replace(" CONCURRENTLY", "") if found.kind == "p" else advice
+        yield warning(subject, f"no index begins with {column.name!r}: every window reads the whole table", advice)
         return
     yield ok(subject, f"{column.name!r}, {column.type}, every {_length(window)}")
 

@@ -40,7 +40,7 @@ def typed(value: object) -> Typed:
 
 @dataclass(frozen=True)
 class HttpCall:
-    """An HTTP request for a function; the body is bytes, or null where there is none."""
+    """An HTTP request for a function; the body is bytes, or null if there is none."""
 
     method: str
     url: str

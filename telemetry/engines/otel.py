@@ -67,7 +67,7 @@ class OpenTelemetry:
                 raise
 
     def current(self) -> Span:
-        """The innermost span under way; one that keeps nothing where there is none."""
+        """The innermost span under way; one that keeps nothing if there is none."""
         return Watched(trace.get_current_span())
 
     def record(self, metric: str, value: float, attributes: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""What the environment may say, and the lines that name every variable to mend."""
+"""What the environment may say, and the lines that name every variable to fix."""
 
 import pytest
 

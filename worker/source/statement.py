@@ -46,7 +46,7 @@ def select_statement(request: ExportRequest, query: str | None = None) -> sql.Co
 
 
 def select_from(name: sql.Composable, columns: Iterable[str] | None, condition: sql.Composable | None) -> sql.Composed:
-    """`SELECT columns FROM name WHERE condition`; all columns and no condition where there are none."""
+    """`SELECT columns FROM name WHERE condition`; all columns and no condition if there are none."""
     listed = sql.SQL("*") if columns is None else sql.SQL(", ").join(map(sql.Identifier, columns))
     where = sql.SQL("") if condition is None else sql.SQL(" WHERE {}").format(condition)
     return sql.SQL("SELECT {} FROM {}{}").format(listed, name, where)

@@ -57,7 +57,7 @@ def test_json_holds_every_finding_and_the_worst_verdict(
     done = command("--json")
     report = json.loads(done.stdout)
     assert (done.returncode, report["verdict"]) == (0, "warning")
-    assert {"check", "subject", "verdict", "says", "mend"} == set(report["findings"][0])
+    assert {"check", "subject", "verdict", "says", "advice"} == set(report["findings"][0])
 
 
 def test_no_secret_is_shown_by_a_failing_doctor_either(

@@ -27,7 +27,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 def test_an_unknown_host_is_told_from_a_closed_port(doctor: Callable[..., Any]) -> None:
     failure = doctor(PGHOST="db.invalid", PGSSLMODE="").failure("network PostgreSQL")
     assert failure.says.startswith("no address for db.invalid")
-    assert "private DNS zone" in failure.mend
+    assert "private DNS zone" in failure.advice
     closed = doctor(PGPORT=str(free_port()))
     assert "nobody listens on the port" in closed.failure("network PostgreSQL").says
     assert closed.of("network Storage", "ok")
@@ -46,7 +46,7 @@ def test_an_unknown_authority_is_said_and_the_setting_mends_it(doctor: Callable[
     settings = {**encrypted.environ(), "PGSSLROOTCERT": ""}
     failure = doctor(**settings).failure("network PostgreSQL")
     assert "the certificate cannot be verified: unable to get local issuer certificate" in failure.says
-    assert failure.mend.startswith("set PGSSLROOTCERT")
+    assert failure.advice.startswith("set PGSSLROOTCERT")
     report = doctor(**settings | {"PGSSLROOTCERT": str(encrypted.authority)})
     assert "certificate verified" in report.of("network PostgreSQL", "ok")[0].says
     assert "failed" not in report.verdicts

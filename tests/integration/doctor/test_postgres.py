@@ -1,4 +1,4 @@
-"""What is wrong with the database is found, and what is said to mend it mends it."""
+"""What is wrong with the database is found, and what is said to fix it fixes it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,14 +13,14 @@ def test_a_role_in_the_wrong_case_cannot_log_in_and_the_advice_speaks_of_case(do
     report = doctor(PGUSER="Exporter")
     failure = report.failure("postgres login")
     assert failure.says == 'password authentication failed for user "Exporter"'
-    assert "upper and lower case" in failure.mend
+    assert "upper and lower case" in failure.advice
     assert {"postgres tables", "postgres windows", "postgres connections"} == report.skipped
 
 
 def test_an_unknown_database_is_said(doctor: Callable[..., Any]) -> None:
     failure = doctor(PGDATABASE="Nowhere").failure("postgres login")
     assert failure.says == 'database "Nowhere" does not exist'
-    assert "PGDATABASE" in failure.mend
+    assert "PGDATABASE" in failure.advice
 
 
 @pytest.mark.parametrize("taken", ["select on clicks", "usage on schema public"])
@@ -30,7 +30,7 @@ def test_a_missing_privilege_is_said_and_the_printed_grant_mends_it(
     clicks.execute(f"revoke {taken} from exporter, public".encode())
     failure = doctor().failure("postgres tables")
     assert "role 'exporter' may not" in failure.says
-    clicks.execute(failure.mend.encode())
+    clicks.execute(failure.advice.encode())
     assert "failed" not in doctor().verdicts
 
 
@@ -41,14 +41,14 @@ def test_columns_are_looked_at_one_by_one(doctor: Callable[..., Any], clicks: ps
     failure = doctor(jobs=jobs + 'columns = ["id", "at"]').failure("postgres tables")
     assert failure.says == "role 'exporter' may not read the columns at"
     failure = doctor(jobs=jobs + 'columns = ["id", "colour"]').failure("postgres tables")
-    assert (failure.says, "id, at" in failure.mend) == ("there is no column 'colour'", True)
+    assert (failure.says, "id, at" in failure.advice) == ("there is no column 'colour'", True)
 
 
 def test_a_table_of_another_case_or_schema_is_suggested(doctor: Callable[..., Any], clicks: psycopg.Connection) -> None:
     clicks.execute('alter table clicks rename to "Clicks"')
     failure = doctor().failure("postgres tables")
     assert failure.says == "there is no such table"
-    assert "there is public.Clicks" in failure.mend
+    assert "there is public.Clicks" in failure.advice
 
 
 def test_row_level_security_is_a_failure(doctor: Callable[..., Any], clicks: psycopg.Connection) -> None:
@@ -61,11 +61,11 @@ def test_a_query_that_may_not_read_its_table_is_said(doctor: Callable[..., Any],
     query = '[[job]]\nname = "q"\nquery = "select * from hidden"\nblob = "{run}"\n'
     failure = doctor(jobs=query).failure("postgres tables")
     assert failure.says == "permission denied for table hidden"
-    assert "grants --resolve-queries" in failure.mend
+    assert "grants --resolve-queries" in failure.advice
 
 
 @pytest.mark.parametrize(
-    ("query", "says", "mend"),
+    ("query", "says", "advice"),
     [
         ("select at::date as at from clicks", "'at' is date, and window.type is 'timestamptz'", 'window.type = "date"'),
         ("select id from clicks", 'column "at" does not exist', "window.column"),
@@ -73,12 +73,12 @@ def test_a_query_that_may_not_read_its_table_is_said(doctor: Callable[..., Any],
     ],
 )
 def test_a_query_whose_window_cannot_be_found_in_it_fails(
-    doctor: Callable[..., Any], query: str, says: str, mend: str
+    doctor: Callable[..., Any], query: str, says: str, advice: str
 ) -> None:
     window = 'window = {column = "at", type = "timestamptz", every = "1 day"}\n'
     job = f'[[job]]\nname = "q"\nquery = "{query}"\nblob = "{{window_start}}"\n{window}'
     failure = doctor(jobs=job).failure("postgres tables")
-    assert (failure.says, mend in failure.mend) == (says, True)
+    assert (failure.says, advice in failure.advice) == (says, True)
 
 
 def test_a_query_with_bounds_of_its_own_is_run_without_any(doctor: Callable[..., Any]) -> None:
@@ -94,7 +94,7 @@ def test_a_window_of_another_type_than_its_column_fails_with_the_right_type(
     clicks.execute("alter table clicks alter at type timestamp")
     failure = doctor().failure("postgres windows")
     assert failure.says == "'at' is timestamp without time zone, and window.type is 'timestamptz'"
-    assert failure.mend == 'window.type = "timestamp" in jobs.toml'
+    assert failure.advice == 'window.type = "timestamp" in jobs.toml'
 
 
 def test_a_window_on_a_column_that_is_not_there_fails(doctor: Callable[..., Any], clicks: psycopg.Connection) -> None:
@@ -108,7 +108,7 @@ def test_a_column_that_may_be_null_is_a_warning_and_its_mend_works(
     clicks.execute("alter table clicks alter at drop not null")
     [found] = doctor().of("postgres windows", "warning")
     assert "in no window" in found.says
-    clicks.execute(found.mend.encode())
+    clicks.execute(found.advice.encode())
     assert doctor().of("postgres windows", "warning") == []
 
 
@@ -118,7 +118,7 @@ def test_a_partitioned_table_without_an_index_is_a_warning_and_its_mend_works(
     clicks.execute("drop table clicks; create table clicks (id int, at timestamptz not null) partition by list (id)")
     [found] = doctor().of("postgres windows", "warning")
     assert found.says == "no index begins with 'at': every window reads the whole table"
-    clicks.execute(found.mend.encode())
+    clicks.execute(found.advice.encode())
     assert doctor().of("postgres windows", "warning") == []
 
 
@@ -133,7 +133,7 @@ def test_a_large_table_without_an_index_is_a_warning(doctor: Callable[..., Any],
     assert doctor().verdicts == {"ok"}
     clicks.execute("drop index clicks_at_idx")
     [found] = doctor().of("postgres windows", "warning")
-    assert found.mend == 'CREATE INDEX CONCURRENTLY ON "public"."clicks" ("at");'
+    assert found.advice == 'CREATE INDEX CONCURRENTLY ON "public"."clicks" ("at");'
 
 
 def test_more_connections_than_the_server_has_fail(doctor: Callable[..., Any]) -> None:

@@ -29,8 +29,8 @@ def test_a_missing_queue_is_said_with_the_command_that_makes_it(doctor: Callable
     report = doctor(TAILRACE_QUEUE="not-there", with_queue=True)
     failure = report.failure("queue")
     assert "there is no such queue in this namespace" in failure.says
-    assert "az servicebus queue create" in failure.mend
-    assert "--enable-duplicate-detection true" in failure.mend
+    assert "az servicebus queue create" in failure.advice
+    assert "--enable-duplicate-detection true" in failure.advice
     assert report.skipped == {"queue properties"}
 
 
@@ -42,7 +42,7 @@ def test_dead_letters_are_counted_and_left_where_they_are(doctor: Callable[..., 
             for message in receiver.receive_messages(2, max_wait_time=5):
                 receiver.dead_letter_message(message)
     [found] = doctor(with_queue=True).of("queue", "warning")
-    assert (found.says, found.mend) == ("2 wait for a person", "tailrace dlq list")
+    assert (found.says, found.advice) == ("2 wait for a person", "tailrace dlq list")
     with ServiceBusClient.from_connection_string(stack.service_bus.connection_string) as client:
         with client.get_queue_receiver(queue) as receiver:
             [waiting] = receiver.receive_messages(2, max_wait_time=2)
@@ -52,7 +52,7 @@ def test_dead_letters_are_counted_and_left_where_they_are(doctor: Callable[..., 
 def test_a_missing_container_is_said_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
     failure = doctor(TAILRACE_CONTAINER="not-there").failure("storage container")
     assert failure.says == "there is no such container"
-    assert failure.mend.startswith("az storage container create")
+    assert failure.advice.startswith("az storage container create")
 
 
 def test_the_probe_is_gone_afterwards(doctor: Callable[..., Any], container: ContainerClient) -> None:

@@ -25,7 +25,7 @@ def test_contradictory_settings_are_named_with_what_to_choose(doctor: Callable[.
     report = doctor(ServiceBusConnection__fullyQualifiedNamespace="a.servicebus.windows.net")
     failure = report.failure("settings")
     assert failure.says.startswith("ServiceBusConnection and ServiceBusConnection__fullyQualifiedNamespace contradict")
-    assert failure.mend == "set one of them"
+    assert failure.advice == "set one of them"
 
 
 def test_secrets_beside_an_identity_are_said(doctor: Callable[..., Any]) -> None:
@@ -35,14 +35,14 @@ def test_secrets_beside_an_identity_are_said(doctor: Callable[..., Any]) -> None
 
 def test_a_misspelt_setting_is_found(doctor: Callable[..., Any]) -> None:
     [finding] = doctor(TAILRACE_POOLSIZE="9").of("settings", "warning")
-    assert (finding.subject, finding.mend) == ("TAILRACE_POOLSIZE", "TAILRACE_POOL_SIZE is meant?")
+    assert (finding.subject, finding.advice) == ("TAILRACE_POOLSIZE", "TAILRACE_POOL_SIZE is meant?")
 
 
 def test_what_the_functions_host_needs_is_asked_for_where_it_runs(doctor: Callable[..., Any]) -> None:
     report = doctor(FUNCTIONS_WORKER_RUNTIME="python")
     failure = report.failure("settings")
     assert failure.subject == "TAILRACE_TICK"
-    assert "az functionapp config appsettings set" in failure.mend
+    assert "az functionapp config appsettings set" in failure.advice
 
 
 def test_every_problem_of_jobs_toml_is_said_and_the_rest_is_still_looked_at(doctor: Callable[..., Any]) -> None:
@@ -82,4 +82,4 @@ def test_a_worker_without_its_compiled_loop_is_told(
     monkeypatch.setattr(library, "_loaded", lambda: "no such file")
     [finding] = doctor().of("reading rows", "warning")
     assert "no such file" in finding.says
-    assert finding.mend.startswith("python -m worker.native.build")
+    assert finding.advice.startswith("python -m worker.native.build")

@@ -1,4 +1,4 @@
-"""docs/deploy.md leaves out no parameter, no role and no alert."""
+"""docs/how-to/deploy.md leaves out no parameter, no role and no alert."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from deploy.template.syntax import Template, text
 
 @pytest.fixture(scope="module")
 def guide(root: Path) -> str:
-    return (root / "docs" / "deploy.md").read_text("utf-8")
+    return (root / "docs" / "how-to" / "deploy.md").read_text("utf-8")
 
 
 def test_every_parameter_is_explained_with_its_default(root: Path, guide: str) -> None:

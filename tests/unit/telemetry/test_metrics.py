@@ -25,7 +25,7 @@ def test_every_metric_is_shown_by_the_workbook() -> None:
 
 
 def test_every_metric_is_explained() -> None:
-    explained = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    explained = (ROOT / "docs" / "how-to" / "operations.md").read_text("utf-8")
     assert [metric.name for metric in METRICS if f"`{metric.name}`" not in explained] == []
 
 

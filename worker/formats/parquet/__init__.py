@@ -15,10 +15,10 @@ os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
 def require_parquet() -> None:
     """Raises SourceRejected if this worker cannot write Parquet. The other modules import what it looks for."""
     if find_spec("pyarrow") is None:
-        lacks, advice = "the package pyarrow", "install the extra `parquet` (docs/formats.md), then replay"
+        lacks, advice = "the package pyarrow", "install the extra `parquet` (docs/reference/formats.md), then replay"
     elif reason := why_not():
         lacks = f"the compiled library ({reason})"
-        advice = f"run python -m worker.native.build {this_machine()} (docs/formats.md), deploy, then replay"
+        advice = f"run python -m worker.native.build {this_machine()} (docs/reference/formats.md), deploy, then replay"
     else:
         return
     says = f'format = "parquet" needs {lacks}, which this worker does not have'
