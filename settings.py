@@ -12,7 +12,7 @@ from contracts.errors import ConfigurationError, Problem
 from contracts.model import Model
 from contracts.ncrontab import Ncrontab
 
-type CredentialKind = Literal["managed-identity", "azure-cli", "service-principal"]
+type CredentialKind = Literal["managed-identity", "workload-identity", "azure-cli", "service-principal"]
 type SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
 # Environment variable → field, for everything that is read as it is.
@@ -71,7 +71,7 @@ class Settings(Model):
     tick: Ncrontab = "0 * * * * *"
     # With the base of 15 s, doubled up to 15 minutes, ten attempts last for an hour.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 10
-    # Messages that a tick looks at, of the queue and of the dead letters: 250 a round trip.
+    # Messages that a tick looks at, 250 a round trip, and ten times as many dead letters.
     queue_limit: Annotated[int, Field(ge=250, le=1_000_000)] = 5_000
     retry_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2

@@ -1,4 +1,4 @@
 """The `tailrace` command: the worker, requests by hand, dead letters."""
 
-# As in pyproject.toml; a container image has the files only, not the installed package that could tell.
+# As in pyproject.toml; a container image has the files only, and no installed package to ask.
 VERSION = "0.1.0"

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated
@@ -53,7 +53,13 @@ def backfill(
             record("", {**_grouped(counts), "to send": f"{len(chosen):,}"})
             say(*_ends_of([one.request for one in chosen]))
         else:
-            record("", {**_grouped(counts), "sent": f"{_send(chosen, queue, None if force or every else now):,}"})
+            record(
+                "",
+                {
+                    **_grouped(counts),
+                    "sent": f"{_send(chosen, queue, None if force or every else now, wanted.job.version):,}",
+                },
+            )
     if open_from := wanted.left_open(requests):
         say(f"windows from {open_from} on are still open and were left out")
 
@@ -99,7 +105,7 @@ class Range:
         return end.isoformat(timespec="minutes") if is_open else None
 
 
-def _send(chosen: Sequence[Asked], queue: ExportQueue, asked_at: datetime | None) -> int:
+def _send(chosen: Sequence[Asked], queue: ExportQueue, asked_at: datetime | None, version: str) -> int:
     """Sends; if that is broken off, says how many were sent."""
     if not chosen:
         return 0
@@ -109,7 +115,7 @@ def _send(chosen: Sequence[Asked], queue: ExportQueue, asked_at: datetime | None
         nonlocal sent
         sent = so_far
 
-    lineages = {one.request.request_id: one.lineage for one in chosen}
+    lineages = {one.request.request_id: replace(one.lineage, version=version) for one in chosen}
     try:
         return queue.send([one.request for one in chosen], asked_at, lineages, count)
     except BaseException:

@@ -13,9 +13,8 @@ from cli.signals import at_first_signal
 from cli.terminal import record, remark, say
 from contracts.errors import QueueUnavailable
 from contracts.jobs_file import load_jobs
-from contracts.request import ExportRequest
 from operations.dead_choice import Choice, is_stale, to_send
-from operations.dead_letters import DeadLetters, DeadMessage
+from operations.dead_letters import DeadLetters, DeadMessage, Replay
 from producer.facts import Present
 from producer.store import BlobIndex
 from settings import Settings
@@ -88,7 +87,7 @@ def replay(
     settings = Settings.from_env(os.environ)
     with DeadLetters(settings) as letters:
         chosen = choice.among(letters.peek(), {})
-        sent: dict[int, ExportRequest | None] = dict.fromkeys(letter.sequence_number for letter in chosen)
+        sent = {letter.sequence_number: Replay() for letter in chosen}
         if not as_sent:
             sent, refused = to_send(chosen, load_jobs(settings.jobs))
             for number, why in refused.items():

@@ -8,6 +8,7 @@ import typer
 
 from cli.terminal import record, say
 from contracts.jobs_file import load_jobs
+from contracts.message import Lineage
 from producer.ask import job_named, one_request
 from producer.asking import Asked
 from producer.enqueue import ask, send_asked
@@ -52,7 +53,7 @@ def submit(
     with ExportQueue(settings) as queue:
         (found,) = ask([request], jobs, BlobIndex(settings), queue, now)
         if force:
-            queue.send([request])
+            queue.send([request], lineages={request.request_id: Lineage(jobs[job].version)})
         elif not send_asked([found], queue, now):
             say(_why_not(found))
             return

@@ -25,6 +25,14 @@ _ADVICE: dict[CredentialKind, tuple[tuple[str, str], ...]] = {
         ),
         ("", _NONE),
     ),
+    "workload-identity": (
+        (
+            "azure_federated_token_file",
+            'label the pod azure.workload.identity/use: "true", and give it the service account of the identity',
+        ),
+        ("aadsts70021", "add a federated credential for this service account to the identity"),
+        ("", "check the pod's service account, AZURE_CLIENT_ID and AZURE_TENANT_ID"),
+    ),
     "azure-cli": (
         ("not found on path", "install the Azure CLI, then az login"),
         ("aadsts50173", "az logout, then az login: the session was revoked"),
@@ -51,6 +59,8 @@ def credential_for(settings: Settings) -> "TokenCredential":
     match settings.credential:
         case "managed-identity":
             return ConfiguredCredential("managed-identity", identity.ManagedIdentityCredential, settings.client_id)
+        case "workload-identity":
+            return ConfiguredCredential("workload-identity", identity.WorkloadIdentityCredential)
         case "azure-cli":
             return ConfiguredCredential("azure-cli", identity.AzureCliCredential)
         case "service-principal":

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-# What each allowed strftime directive tells apart. A directive that is not here is refused:
+# What each allowed strftime directive distinguishes. A directive that is not here is refused:
 # %y, for one, writes the same name for 1926 and 2026, and %s depends on the zone of the machine.
-_TELLS = {
+_DISTINGUISHES = {
     "Y": "Y", "m": "m", "d": "d", "H": "H", "M": "M", "S": "S",
     "F": "Ymd", "T": "HMS", "R": "HM", "j": "md", "G": "G", "V": "V", "u": "u",
 }  # fmt: skip
@@ -68,7 +68,7 @@ def fields_of(template: str) -> list[tuple[str, str]]:
 
 
 def resolution(spec: str) -> set[str]:
-    """What a time placeholder's format tells apart, as a set of Y m d H M S (and G V u of ISO weeks).
+    """What a time placeholder's format distinguishes, as a set of Y m d H M S (and G V u of ISO weeks).
 
     >>> sorted(resolution("%Y/%m/%d"))
     ['Y', 'd', 'm']
@@ -78,17 +78,17 @@ def resolution(spec: str) -> set[str]:
     """
     if not spec:
         return set("YmdHMS")
-    told: set[str] = set()
+    found: set[str] = set()
     for directive in re.findall(r"%(.?)", spec):
-        if directive not in _TELLS:
-            allowed = " ".join(f"%{key}" for key in sorted(_TELLS))
+        if directive not in _DISTINGUISHES:
+            allowed = " ".join(f"%{key}" for key in sorted(_DISTINGUISHES))
             raise TemplateError(f"%{directive} is not allowed; use some of {allowed}")
-        told |= set(_TELLS[directive])
-    if {"G", "V"} <= told:
-        told.add("W")
-    if {"G", "V", "u"} <= told:
-        told |= {"Y", "m", "d"}
-    return told
+        found |= set(_DISTINGUISHES[directive])
+    if {"G", "V"} <= found:
+        found.add("W")
+    if {"G", "V", "u"} <= found:
+        found |= {"Y", "m", "d"}
+    return found
 
 
 def check_integer_format(spec: str) -> None:

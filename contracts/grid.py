@@ -97,7 +97,8 @@ class _Grid(Model):
 class TimeGrid(_Grid):
     """Windows of equal length side by side; a window is due once `delay` has passed after its end.
 
-    `catch_up` is how far back a tick looks for windows without a blob; `start` is the first day of all.
+    `catch_up` is how far back a tick looks for windows without a blob; `start` is the first day of all; no window
+    begins on `end` or later.
     Days, weeks and months begin at midnight of `timezone`; ISO weeks begin on Monday.
     """
 
@@ -107,6 +108,7 @@ class TimeGrid(_Grid):
     delay: Duration = timedelta(0)
     catch_up: Duration = timedelta(days=7)
     start: date | None = None
+    end: date | None = None
     timezone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from contracts.blob_name import TemplateError, prefix_of, render
 from contracts.grid import Grid, IntegerGrid, TimeGrid
 from contracts.model import Identifier, JobName, Model
-from contracts.naming import check_template, sample_name, unit_between_runs
+from contracts.naming import SAMPLES, check_template, sample_name, unit_between_runs
 from contracts.ncrontab import Ncrontab
 from contracts.output import Output
 from contracts.request import Closing, QuerySource, Source, Streams, TableSource
@@ -33,6 +33,7 @@ class ExportJob(Model):
     if_exists: Literal["refuse", "replace"] = "refuse"
     output: Output = Output()
     streams: Streams = None
+    enabled: bool = True
 
     @property
     def source(self) -> Source:
@@ -54,13 +55,13 @@ class ExportJob(Model):
     @property
     def version(self) -> str:
         """Changes with what an export of this job depends on: dead letters of another version are asked for again."""
-        content = self.model_dump_json(exclude={"schedule", "if_exists"})
+        content = self.model_dump_json(exclude={"schedule", "if_exists", "enabled"})
         return sha256(content.encode()).hexdigest()[:12]
 
     @property
     def is_scheduled(self) -> bool:
         """Whether the timer exports this job; the others wait to be asked for."""
-        return self.schedule is not None or isinstance(self.window, TimeGrid)
+        return self.enabled and (self.schedule is not None or isinstance(self.window, TimeGrid))
 
     def blob_for(self, **times: object) -> str:
         """The blob name with window_start and window_end, or run, filled in."""
@@ -72,9 +73,12 @@ class ExportJob(Model):
         return prefix_of(self.blob, self._fixed_names())
 
     @property
-    def sample_blob(self) -> str:
-        """The blob name at one moment that is the same for all jobs: two that share it would share others."""
-        return sample_name(self.blob, self._fixed_names(), self.window)
+    def sample_blobs(self) -> set[str]:
+        """The blob names at some moments that are the same for all jobs: two that share one would share others.
+
+        First and last of a month and of a year, midnight and not, as a template may name a part of them by itself.
+        """
+        return {sample_name(self.blob, self._fixed_names(), self.window, number) for number in range(SAMPLES)}
 
     @model_validator(mode="after")
     def _names_one_source(self) -> Self:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from contracts.errors import ConfigurationError, Problem
 from contracts.job import ExportJob
-from contracts.model import describe
+from contracts.model import describe_each
 
 
 class Jobs(Mapping[str, ExportJob]):
@@ -35,7 +35,8 @@ class Jobs(Mapping[str, ExportJob]):
 def load_jobs(path: Path) -> Jobs:
     """The jobs of a file by name. Raises ConfigurationError with one line for each problem."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        # Some editors begin a file with a mark.
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: no such file", advice="set TAILRACE_JOBS to your jobs.toml") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -63,7 +64,7 @@ def parse_jobs(document: Mapping[str, object], file: str = "jobs.toml") -> Jobs:
         try:
             jobs.append(ExportJob.model_validate(table))
         except ValidationError as error:
-            problems.append(f"{file}: {_title(table, number)}: {describe(error)}")
+            problems += [f"{file}: {_title(table, number)}: {line}" for line in describe_each(error)]
     problems += [f"{file}: {problem}" for problem in _clashes(jobs)]
     if problems:
         raise ConfigurationError.of(map(Problem, problems))
@@ -89,10 +90,8 @@ def _clashes(jobs: list[ExportJob]) -> list[str]:
         if job.name in names:
             problems.append(f"job {job.name!r}: name: two jobs have it")
         names[job.name] = job
-        blob = job.sample_blob
-        if blob in blobs:
-            problems.append(
-                f"job {job.name!r}: blob: job {blobs[blob].name!r} writes the same names; put {{job}} into it"
-            )
-        blobs[blob] = job
+        same = next((blobs[blob] for blob in job.sample_blobs if blob in blobs), None)
+        if same is not None:
+            problems.append(f"job {job.name!r}: blob: job {same.name!r} writes the same names; put {{job}} into it")
+        blobs.update(dict.fromkeys(job.sample_blobs, job))
     return problems

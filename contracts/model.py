@@ -53,11 +53,14 @@ JobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{
 
 def describe(error: ValidationError, *, limit: int = 5) -> str:
     """One line for a person: each problem as `field: message`, never the rejected values."""
-    problems = error.errors(include_url=False, include_input=False)
-    lines = [_line(problem) for problem in problems[:limit]]
-    if len(problems) > limit:
-        lines.append(f"and {len(problems) - limit} more")
-    return "; ".join(lines)
+    lines = list(describe_each(error))
+    more = [f"and {len(lines) - limit} more"] if len(lines) > limit else []
+    return "; ".join([*lines[:limit], *more])
+
+
+def describe_each(error: ValidationError) -> Iterator[str]:
+    """Each problem as `field: message`."""
+    return map(_line, error.errors(include_url=False, include_input=False))
 
 
 def field_path(parts: Iterable[str | int]) -> str:

@@ -1,6 +1,6 @@
 """Which blob name templates a job may have: no name outside its container, none twice."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import islice, pairwise, takewhile
 
 from contracts.blob_name import TemplateError, check_integer_format, fields_of, render, resolution
@@ -8,6 +8,16 @@ from contracts.grid import Grid, IntegerGrid, TimeGrid
 from contracts.ncrontab import fire_times
 
 _NEEDED = {"second": "YmdHMS", "minute": "YmdHM", "hour": "YmdH", "day": "Ymd", "week": "Ymd", "month": "Ym"}
+# The first is written with the most digits.
+_MOMENTS = (
+    datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
+    datetime(2026, 12, 31, tzinfo=UTC),
+    datetime(2026, 1, 1, tzinfo=UTC),
+    datetime(2026, 12, 1, tzinfo=UTC),
+    datetime(2026, 1, 1, 1, 1, 1, tzinfo=UTC),
+    datetime(2026, 12, 12, 12, 12, 12, tzinfo=UTC),
+)
+SAMPLES = len(_MOMENTS)
 _UNITS = {"Y": "year", "m": "month", "d": "day", "H": "hour", "M": "minute", "S": "second"}
 
 
@@ -15,7 +25,7 @@ def check_template(template: str, names: dict[str, str], grid: Grid | None, run_
     """Refuses, with TemplateError, a template whose names could collide or leave the container.
 
     `names` are the placeholders that are the same for every export of the job, with their values;
-    `run_unit` is the unit that tells two runs of a job without windows apart, None where a newer run
+    `run_unit` is the unit in which two runs of a job without windows differ, None where a newer run
     is meant to replace the blob.
     """
     fields = fields_of(template)
@@ -37,9 +47,9 @@ def check_template(template: str, names: dict[str, str], grid: Grid | None, run_
         raise TemplateError(str(error)) from None
 
 
-def sample_name(template: str, names: dict[str, str], grid: Grid | None) -> str:
-    """The longest name that the template gives, for one and the same moment whatever the job."""
-    sample: dict[str, object] = dict.fromkeys(("window_start", "window_end", "run"), _sample(grid))
+def sample_name(template: str, names: dict[str, str], grid: Grid | None, number: int = 0) -> str:
+    """The name at one of SAMPLES moments, which are the same whatever the job; the first one is the longest."""
+    sample: dict[str, object] = dict.fromkeys(("window_start", "window_end", "run"), _sample(grid, number))
     return render(template, {**names, **sample})
 
 
@@ -70,18 +80,17 @@ def _tells_integers_apart(formats: dict[str, list[str]]) -> None:
 
 def _tells_times_apart(formats: dict[str, list[str]], unit: str | None, placeholder: str) -> None:
     """One placeholder alone must do it: the day of the start and the hour of the end do not add up."""
-    told = [set().union(*map(resolution, specs), resolution(" ".join(specs) or "%F%T")) for specs in formats.values()]
-    if unit is None or any(set(_NEEDED[unit]) <= units or (unit == "week" and "W" in units) for units in told):
+    found = [set().union(*map(resolution, specs), resolution(" ".join(specs) or "%F%T")) for specs in formats.values()]
+    if unit is None or any(set(_NEEDED[unit]) <= units or (unit == "week" and "W" in units) for units in found):
         return
-    known = max(told, key=len, default=set())
+    known = max(found, key=len, default=set())
     lacking = " and ".join(_UNITS[letter] for letter in _NEEDED[unit] if letter not in known)
     what = "runs" if placeholder == "run" else f"windows of a {unit}"
     raise TemplateError(f"two {what} would get the same name; {{{placeholder}}} must also write the {lacking}")
 
 
-def _sample(grid: Grid | None) -> object:
+def _sample(grid: Grid | None, number: int) -> object:
     if isinstance(grid, IntegerGrid):
-        return -(2**63)
-    if isinstance(grid, TimeGrid) and grid.type == "date":
-        return date(2026, 12, 31)
-    return datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
+        return (-(2**63), 0, grid.size, 10 * grid.size, 1, 2)[number]
+    moment = _MOMENTS[number]
+    return moment.date() if isinstance(grid, TimeGrid) and grid.type == "date" else moment

@@ -22,7 +22,7 @@ class Endpoint:
 
 
 def endpoints(settings: Settings) -> list[Endpoint]:
-    """All three; those that cannot be told from a connection string are left out."""
+    """All three; those that a connection string does not name are left out."""
     found = [postgres_endpoint(settings), service_bus_endpoint(settings), storage_endpoint(settings)]
     return [endpoint for endpoint in found if endpoint is not None]
 

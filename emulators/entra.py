@@ -92,7 +92,7 @@ class TokenEndpoint:
         address = urlsplit(path)
         query = {key: values[0] for key, values in parse_qs(address.query).items()}
         if self.identity.is_down:
-            return 500, {"error": "server_error", "error_description": "the endpoint is told to fail"}
+            return 500, {"error": "server_error", "error_description": "the endpoint was asked to fail"}
         if address.path == IMDS_PATH:
             if header("Metadata") != "true":
                 return 400, {"error": "bad_request_102", "error_description": "Required metadata header not specified"}

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from contracts.jobs_file import Jobs
-from contracts.request import ExportRequest
-from operations.dead_letters import DeadMessage
+from operations.dead_letters import DeadMessage, Replay
 from producer.ask import AskRefused
 from producer.asking import blob_state
 from producer.facts import Present
@@ -60,16 +59,16 @@ def is_stale(letter: DeadMessage, present: Mapping[str, Present]) -> bool:
     return letter.request is not None and blob_state(letter.request, present) == "there"
 
 
-def to_send(letters: Iterable[DeadMessage], jobs: Jobs) -> tuple[dict[int, ExportRequest | None], dict[int, str]]:
+def to_send(letters: Iterable[DeadMessage], jobs: Jobs) -> tuple[dict[int, Replay], dict[int, str]]:
     """What is sent for each letter, as its job is today; and why some cannot be sent so."""
-    requests: dict[int, ExportRequest | None] = {}
+    requests: dict[int, Replay] = {}
     refused: dict[int, str] = {}
     for letter in letters:
         request = letter.request and rebuilt(letter.request, jobs)
         if letter.request is None:
-            requests[letter.sequence_number] = None
+            requests[letter.sequence_number] = Replay()
         elif request is not None:
-            requests[letter.sequence_number] = request
+            requests[letter.sequence_number] = Replay(request, jobs[request.job].version)
         elif letter.job not in jobs:
             refused[letter.sequence_number] = f"job {letter.job!r} is gone from jobs.toml"
         else:

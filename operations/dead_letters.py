@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Self
 
 from connections.service_bus import service_bus_client, service_bus_errors
 from contracts.errors import RequestInvalid
-from contracts.message import CONTENT_TYPE, attempt_of, body_of, job_of, properties, replay_id, trace_of
+from contracts.message import (
+    CONTENT_TYPE,
+    Lineage,
+    attempt_of,
+    body_of,
+    job_of,
+    lineage_of,
+    properties,
+    replay_id,
+    trace_of,
+)
 from contracts.request import ExportRequest, parse_request
 from producer.queue_view import peeked
 from settings import Settings
@@ -39,6 +49,14 @@ class DeadMessage:
     attempt: int
 
 
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What is sent for a dead letter: `request`, of a job of this version; without them the message as it is."""
+
+    request: ExportRequest | None = None
+    version: str | None = None
+
+
 class DeadLetters:
     """The dead-letter queue, for one thread; a context manager that owns its connection."""
 
@@ -65,12 +83,10 @@ class DeadLetters:
         with service_bus_errors("peek at the dead letters", self._queue):
             yield from map(_dead_message, peeked(self._receiver))
 
-    def replay(
-        self, chosen: Mapping[int, ExportRequest | None], done: Callable[[int], object], stopping: Event
-    ) -> None:
+    def replay(self, chosen: Mapping[int, Replay], done: Callable[[int], object], stopping: Event) -> None:
         """Sends dead letters to the queue again, and completes each here once it is there.
 
-        `chosen` maps sequence numbers to what is sent, None for the message as it is. Leaves out what cannot be
+        `chosen` maps sequence numbers to what is sent. Leaves out what cannot be
         received, and the rest once `stopping` is set. Killed at any moment it can repeat a request, and never lose
         one. `done` is called with each number. Raises QueueUnavailable.
         """
@@ -149,19 +165,20 @@ def _completed(receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessa
     return True
 
 
-def _again(message: "ServiceBusReceivedMessage", request: ExportRequest | None) -> "ServiceBusMessage":
-    """A first attempt of `request`, else of the same body, under an id that duplicate detection has never seen.
+def _again(message: "ServiceBusReceivedMessage", replay: Replay) -> "ServiceBusMessage":
+    """A first attempt, under an id that duplicate detection has never seen.
 
     Random, and not made of the sequence number: a repeat after a crash is harmless, one that is dropped may not be.
     """
     from azure.servicebus import ServiceBusMessage
 
-    carried = message.application_properties
+    carried, request = message.application_properties, replay.request
+    lineage = Lineage(replay.version) if replay.version else lineage_of(carried)
     return ServiceBusMessage(
         request.to_body() if request else body_of(message.body),
         message_id=replay_id(str(request.request_id if request else message.message_id or "")),
         content_type=CONTENT_TYPE,
-        application_properties=properties(job_of(carried), trace_of(carried)),
+        application_properties=properties(job_of(carried), trace_of(carried), lineage=lineage),
     )
 
 

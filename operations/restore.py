@@ -81,8 +81,8 @@ def restore_blob(  # noqa: PLR0913  # the choices of a restore
 ) -> Restored:
     """Copies the rows of a blob into `target`, within the transaction that the caller commits.
 
-    `progress` is told the bytes of the blob that were read. `output` is the form of a file whose receipt does not
-    record it. Raises RestoreRefused, after which the caller rolls back, and psycopg's errors.
+    `progress` is called with the bytes of the blob that were read. `output` is the form of a file whose receipt does
+    not record it. Raises RestoreRefused, after which the caller rolls back, and psycopg's errors.
     """
     receipt = blob.receipt
     if receipt is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from contracts.errors import TailraceError
@@ -20,7 +21,9 @@ class AskRefused(TailraceError):  # noqa: N818
 def job_named(jobs: Jobs, name: str) -> ExportJob:
     """The job of a name."""
     if name not in jobs:
-        raise AskRefused(f"there is no job {name!r} in jobs.toml; it has {', '.join(sorted(jobs))}")
+        close = get_close_matches(name, jobs, n=1)
+        advice = f"{close[0]} is meant?" if close else f"it has {', '.join(sorted(jobs)[:20])}"
+        raise AskRefused(f"there is no job {name!r} in jobs.toml", advice=advice)
     return jobs[name]
 
 

@@ -60,8 +60,8 @@ class Enqueued:
 def enqueue_due(jobs: Jobs, index: Index, queue: Queue, now: datetime, limit: int | None = None) -> Enqueued:
     """Sends a request for every due export that has neither a blob nor a live message.
 
-    With more than `limit` messages on the queue, or among the dead letters, nothing that cannot be told apart from
-    them is asked for.
+    With more than `limit` messages on the queue, or among the dead letters, what could be
+    among them is held back.
     """
     due = [request for job in jobs.values() for request in due_requests(job, now)]
     asked = ask(due, jobs, index, queue, now, limit)
@@ -96,7 +96,7 @@ def ask(  # where things are looked up
     versions = {name: job.version for name, job in jobs.items()}
     asked = decide(requests, present, view, versions, now)
     wanted = [one.request for one in asked if one.state == "send"]
-    if not wanted or (not view.live and not view.dead and len(wanted) == len(requests)):
+    if not wanted:
         return asked
     again = {**present, **index.present(_names(wanted))}
     return decide(requests, again, view, versions, now)

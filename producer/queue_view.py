@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
 
 _PAGE = 250  # messages peeked in one round trip
+# Each time a dead letter is asked for again in vain, another one joins it.
+_DEAD_FACTOR = 10
 
 
 def read_queue(settings: Settings, limit: int | None) -> QueueView:
-    """Looks at the queue, and then at its dead letters: at most `limit` messages of each.
+    """Looks at the queue, and then at its dead letters: at `limit` messages, and at ten times as many dead letters.
 
     In this order, as a message moves from the one to the other; what moves meanwhile is seen in both. Raises
     QueueUnavailable, or ConfigurationError if there is no such queue.
@@ -37,7 +39,7 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
                     live[request_id] = _live(message)
         with client.get_queue_receiver(name, sub_queue=ServiceBusSubQueue.DEAD_LETTER, keep_alive=0) as receiver:
             for count, message in enumerate(peeked(receiver)):
-                if count == limit:
+                if limit is not None and count == _DEAD_FACTOR * limit:
                     is_whole = False
                     break
                 if request_id := request_id_of(message.message_id, message.body):

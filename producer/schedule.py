@@ -24,6 +24,8 @@ def due_requests(job: ExportJob, now: datetime) -> Iterator[ExportRequest]:
     at each tick, so that a missed tick or an outage heals itself. A scheduled job without windows is
     due at the latest time of its schedule.
     """
+    if not job.enabled:
+        return
     if isinstance(job.window, TimeGrid):
         for cut in due_cuts(job.window, job.schedule, now):
             yield request_for_cut(job, cut, now)
@@ -107,6 +109,6 @@ def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
 
 
 def request_id(job: ExportJob, what: Window | datetime) -> UUID:
-    """The same for the same job, window or run, and revision: receipts and messages are told apart by it."""
+    """The same for the same job, window or run, and revision: receipts and messages carry it."""
     name = what.isoformat() if isinstance(what, datetime) else what.model_dump_json()
     return uuid5(_NAMESPACE, f"{job.name}\n{job.revision}\n{name}")

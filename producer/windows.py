@@ -32,8 +32,9 @@ def cuts_between(grid: TimeGrid, since: datetime, until: datetime) -> Iterator[C
     """
     zone = ZoneInfo(grid.timezone)
     first = datetime.combine(grid.start or date.min, time())
+    last = datetime.combine(grid.end or date.max, time())
     start = floor(max(since.astimezone(zone).replace(tzinfo=None), first), grid.every)
-    while (instant := start.replace(tzinfo=zone).astimezone(UTC)) < until:
+    while start < last and (instant := start.replace(tzinfo=zone).astimezone(UTC)) < until:
         end = following(start, grid.every)
         # A day that a zone has left out, as Apia did with 2011-12-30, has no instants, but it has a date.
         is_empty = grid.type == "timestamptz" and end.replace(tzinfo=zone).astimezone(UTC) == instant

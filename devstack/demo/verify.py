@@ -10,7 +10,7 @@ from psycopg import sql
 
 _SOURCE, _LOADED = sql.Identifier("events", "bannerclicked"), sql.Identifier("loaded", "bannerclicked")
 _COPY = sql.SQL("COPY {} FROM STDIN (FORMAT csv, HEADER match)").format(_LOADED)
-# The count tells rows that came twice; the join tells rows that are missing, too many, or different.
+# The count finds rows that came twice; the join finds rows that are missing, too many, or different.
 _COMPARE = sql.SQL("""
     select (select count(*) from {source}), (select count(*) from {loaded}), count(*)
     from {source} as source full join {loaded} as loaded using (id)

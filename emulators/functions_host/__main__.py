@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Run the host; 0 after a signal, 1 after a mistake a person has to correct, which is told on stderr."""
+    """Run the host; 0 after a signal, 1 after a mistake a person has to correct, which stderr explains."""
     given = arguments(sys.argv[1:])
     try:
         check_app(given.app)

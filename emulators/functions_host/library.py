@@ -50,7 +50,7 @@ class Library:
         for record in records:
             load = SimpleNamespace(function_id=record.function_id, metadata=record)
             await self._ask("function_load_request", function_load_request=load)
-        threads = runtime.get_threadpool_executor()._max_workers  # noqa: SLF001  nothing public tells it
+        threads = runtime.get_threadpool_executor()._max_workers  # noqa: SLF001  no public name has it
         return Loaded(tuple(_indexed(record) for record in records), VERSION, threads)
 
     async def invoke(self, call: Invocation) -> Outcome:

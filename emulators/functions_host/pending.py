@@ -24,7 +24,7 @@ class Pending:
         return outcome
 
     def finish(self, outcome: Outcome, before_telling: Callable[[], object] = bool) -> bool:
-        """Hand over an outcome; tell whether the invocation had not ended before, else the outcome is dropped."""
+        """Hand over an outcome; return whether the invocation was still running, else the outcome is dropped."""
         with self._changed:
             call = self._calls.pop(outcome.invocation_id, None)
             self._changed.notify_all()
@@ -44,7 +44,7 @@ class Pending:
             self.finish(Outcome(invocation_id, error=error, worker_lost=True))
 
     def wait_until_empty(self, timeout_s: float) -> bool:
-        """Wait until no invocation is left, at most so long; tell whether that came about."""
+        """Wait until no invocation is left, at most so long; return whether none is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._calls, timeout_s)
 

@@ -26,7 +26,7 @@ class Deliveries:
         self._by_token[delivery.lock_token] = delivery
 
     def remove(self, delivery: Delivery) -> None:
-        """End that; whoever asks now is told that the token is not known, in the words of the real host."""
+        """End that; the token is unknown from now on, in the words of the real host."""
         self._by_token.pop(delivery.lock_token, None)
         delivery.refuse_what_is_left(LookupError(_unknown(delivery.lock_token)))
 

@@ -79,7 +79,7 @@ def _checked(name: str, schedule: str) -> str:
 
 
 def _wait_until(due: dt.datetime, stopping: threading.Event) -> bool:
-    """Wait until a time has come; tell whether it has, or the host is stopping."""
+    """Wait until a time; return whether it has come, or the host is stopping."""
     while (left := (due - dt.datetime.now(dt.UTC)).total_seconds()) > 0:
         if stopping.wait(min(left, LONGEST_WAIT_S)):
             return False

@@ -78,7 +78,7 @@ class Worker:
         return outcome
 
     def wait_until_idle(self, timeout_s: float) -> bool:
-        """Wait for the running invocations, at most so long; tell whether none is left."""
+        """Wait for the running invocations, at most so long; return whether none is left."""
         return self._pending.wait_until_empty(timeout_s)
 
     def close(self) -> None:
@@ -102,7 +102,7 @@ class Worker:
     def _overrun(self, name: str, invocation_id: str) -> None:
         """Do what Azure does at a function timeout: this call fails, and the worker with all its calls is replaced."""
         error = f"Timeout value of {self._plan.function_timeout_s:g} s was exceeded by function {name}."
-        # Not ready before anyone is told, for the message comes back at once and must find the new worker.
+        # Ready before outcomes are handed over: the message comes back at once and must find the new worker.
         if self._pending.finish(Outcome(invocation_id, error=error), before_telling=self.ready.clear):
             event("error", "function.timeout", function=name, invocation=invocation_id, next="replacing the worker")
             self._kill()

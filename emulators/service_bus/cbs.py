@@ -4,7 +4,7 @@ from emulators.service_bus.requests import Refused, Reply, Request
 
 
 def handle(request: Request) -> Reply:
-    """Accept a put-token. The token is not looked at, nor is the queue that it is for: attaching to it tells."""
+    """Accept a put-token. Neither the token nor its queue is checked: attaching to the queue does that."""
     if request.properties.get("operation") != "put-token":
         raise Refused(400, "amqp:not-implemented", "this node knows the operation put-token only")
     return Reply(202, "Accepted")

@@ -47,7 +47,7 @@ class Content:
 def messages(data: bytes) -> list[Stored]:
     """The messages in one transfer: several if it is a batch, else one. Raises Malformed.
 
-    A batch's own message format (0x80013700) does not come through proton, so a batch is told by its shape: data
+    A batch's own message format (0x80013700) does not come through proton, so a batch is known by its shape: data
     sections only, beside the envelope's properties and annotations, and each of them a whole message in itself.
     """
     cut = list(sections(data))

@@ -22,7 +22,7 @@ type Clock = Callable[[], int]
 
 
 class Link(Protocol):
-    """What a connection tells its links."""
+    """What a connection offers its links."""
 
     def on_delivery(self, delivery: Any) -> None:
         """Something about a delivery changed."""
@@ -124,7 +124,7 @@ class Subscription:
         self._draining = pn.pn_link_get_drain(self.link)
 
     def drain(self) -> bool:
-        """Tell a client that drains the link that there is no more; whether it was told."""
+        """Answer a client that drains the link; return whether it had asked."""
         if not self._draining:
             return False
         pn.pn_link_drained(self.link)

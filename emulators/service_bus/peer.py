@@ -15,7 +15,7 @@ type Attach = Callable[[Replies, Any], tuple[Link, str]]
 
 CHUNK = 64 * 1024
 MAX_FRAME = 64 * 1024
-# Proton tells the client half of it, so that a late heartbeat is no reason to hang up: 4 minutes, as Azure does.
+# Proton announces half of it to the client, so that a late heartbeat is no reason to hang up: 4 minutes, as Azure does.
 IDLE_MS = 480_000
 
 
@@ -85,7 +85,7 @@ class Peer:
         return int(pn.pn_transport_tick(self._transport, now_ms))
 
     def hang_up(self) -> None:
-        """Close with an error that tells the client why, if it still listens."""
+        """Close with an error that says why, if the client still listens."""
         condition = pn.pn_connection_condition(self._connection)
         set_condition(condition, "amqp:connection:forced", "The broker is shutting down.")
         pn.pn_connection_close(self._connection)

@@ -15,7 +15,7 @@ from emulators.service_bus.timers import Timers
 class Queue:
     """Messages in order of their sequence numbers, which start at 1, and the dead-letter queue beside them.
 
-    `dead_letters` is a queue too; its own is None. `on_wake` is told when `advance` is to be called next.
+    `dead_letters` is a queue too; its own is None. `on_wake` is called with the time of the next `advance`.
     """
 
     def __init__(self, name: str, rules: Rules, dead_letters: "Queue | None" = None) -> None:

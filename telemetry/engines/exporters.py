@@ -76,7 +76,7 @@ def _azure_monitor(connection_string: str) -> Exporters:
         os.environ.setdefault(switch, "true")
     from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter, AzureMonitorTraceExporter
 
-    # No copies on disk: a later process would not find them, and they outlive what they tell of.
+    # No copies on disk: a later process would not find them, and they outlive their process.
     return Exporters(
         AzureMonitorTraceExporter(connection_string=connection_string, disable_offline_storage=True),
         AzureMonitorMetricExporter(connection_string=connection_string, disable_offline_storage=True),

@@ -16,7 +16,7 @@ class Instruments:
     """The instruments by name; safe for threads."""
 
     def __init__(self, meter: Meter, fresh_seconds: float) -> None:
-        """`fresh_seconds`: for how long a gauge's value is told."""
+        """`fresh_seconds`: for how long a gauge's value is reported."""
         self._counters = {m.name: meter.create_counter(m.name, m.unit, m.description) for m in _of("counter")}
         self._histograms = {
             m.name: meter.create_histogram(
@@ -41,7 +41,7 @@ class Instruments:
 class LastValues:
     """A gauge's last values, forgotten after a while.
 
-    The SDK's own gauge tells its last value for ever: of a lag, say, that another process has long made good.
+    The SDK's own gauge reports its last value for ever, such as a lag that another process has long made good.
     """
 
     def __init__(self, fresh_seconds: float) -> None:

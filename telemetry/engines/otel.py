@@ -50,7 +50,7 @@ class OpenTelemetry:
         readers = [metric_reader(exporter.metrics, environ) for exporter in exporters]
         self._meters = MeterProvider(readers, resource=resource)
         self._tracer = self._tracers.get_tracer("tailrace")
-        # Told once or twice, whoever reads when; a value that nobody renews must not be told for ever.
+        # A value is reported once or twice, whenever a reader asks: one that nobody renews must not stay for ever.
         self._instruments = Instruments(self._meters.get_meter("tailrace"), 1.5 * metrics_every_seconds(environ))
 
     @contextmanager

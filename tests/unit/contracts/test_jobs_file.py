@@ -1,6 +1,7 @@
 """What jobs.toml may say, and the one line that says what is wrong, in which file, job and field."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from contracts.errors import ConfigurationError
 from contracts.grid import TimeGrid
 from contracts.jobs_file import load_jobs
 from contracts.request import QuerySource, TableSource
+from producer.schedule import due_requests
 
 TABLE = """
 [[job]]
@@ -167,9 +169,32 @@ def test_every_problem_of_the_file_is_told_at_once(tmp_path: Path) -> None:
     assert [line.split(":")[1] for line in told] == [" job 'a'", " job 'b'", " job 'c'"]
 
 
-def test_a_job_with_dozens_of_problems_tells_the_first_few(tmp_path: Path) -> None:
-    told = problem_of(tmp_path, job(PLAIN + "\n".join(f"key_{n} = 1" for n in range(40))))
-    assert "and 36 more" in told
+def test_each_problem_of_a_job_is_a_line(tmp_path: Path) -> None:
+    told = problem_of(tmp_path, job(PLAIN + "\n".join(f"key_{n} = 1" for n in range(40)))).splitlines()
+    assert len(told) == 41
+    assert all(re.fullmatch(r".*: job 'a': (blob: missing|key_\d+: unknown key)", line) for line in told)
+
+
+def test_a_mark_at_the_beginning_of_the_file_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + f'[[job]]\nname = "a"\n{PLAIN}blob = "a/{{run}}"\n'.encode())
+    assert list(load_jobs(file)) == ["a"]
+
+
+def test_two_jobs_whose_names_meet_on_some_days_only_are_refused(tmp_path: Path) -> None:
+    window = '[job.window]\ncolumn = "at"\ntype = "date"\nevery = "1 EVERY"\n'
+    days = job(PLAIN + 'blob = "x/{window_start:%Y/%m/%d}"\n', name="a") + window.replace("EVERY", "day")
+    months = job(PLAIN + 'blob = "x/{window_start:%Y/%m}/01"\n', name="b") + window.replace("EVERY", "month")
+    assert "job 'b': blob: job 'a' writes the same names; put {job} into it" in problem_of(tmp_path, days + months)
+
+
+def test_a_job_that_is_switched_off_is_asked_for_by_no_tick(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    off = 'blob = "a/{run}"\nschedule = "0 0 0 * * *"\nenabled = false\n'
+    file.write_text(f'[[job]]\nname = "a"\n{PLAIN}{off}')
+    read = load_jobs(file)["a"]
+    assert not read.is_scheduled
+    assert list(due_requests(read, datetime(2026, 1, 2, tzinfo=UTC))) == []
 
 
 def test_two_jobs_of_one_name_are_refused(tmp_path: Path) -> None:

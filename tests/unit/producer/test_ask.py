@@ -28,8 +28,18 @@ def refusal(window: dict[str, Any] | None, start: str | None, **more: Any) -> st
 
 def test_an_unknown_job_is_answered_with_those_there_are() -> None:
     jobs = parse_jobs({"job": [{"name": n, "schema": "s", "table": "t", "blob": "{job}/{run}"} for n in ("b", "a")]})
-    with pytest.raises(AskRefused, match=r"no job 'c' in jobs\.toml; it has a, b"):
+    with pytest.raises(AskRefused, match=r"no job 'c' in jobs\.toml") as caught:
         job_named(jobs, "c")
+    assert caught.value.advice == "it has a, b"
+
+
+def test_a_misspelt_job_is_answered_with_the_one_that_is_meant() -> None:
+    jobs = parse_jobs(
+        {"job": [{"name": n, "schema": "s", "table": "t", "blob": "{job}/{run}"} for n in ("clicks", "a")]}
+    )
+    with pytest.raises(AskRefused) as caught:
+        job_named(jobs, "click")
+    assert caught.value.advice == "clicks is meant?"
 
 
 @pytest.mark.parametrize("start", ["2026-01-31", "2026-01-31T00:00:00+01:00", "2026-01-30T23:00:00Z", "20260131"])

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from connections.postgres import server_errors
 from connections.storage import _REFUSED
 from contracts import errors
+from contracts.jobs_file import Jobs
 from contracts.message import Lineage
 from contracts.reasons import PERMANENT
 from contracts.request import ExportRequest, TableSource
 from producer.asking import decide
+from producer.enqueue import ask
 from producer.facts import Dead, Live, Present, QueueView
 from producer.prefixes import prefixes_of
 
@@ -122,3 +124,24 @@ def test_a_months_or_years_turn_lists_days_and_not_the_history() -> None:
         (datetime(2025, 12, 28, tzinfo=UTC) + timedelta(days=number)).strftime("a/%Y/%m/%d.gz") for number in range(8)
     ]
     assert [prefix for prefix, _ in prefixes_of(days)] == ["a/2025/12/2", "a/2025/12/3", "a/2026/01/0"]
+
+
+def test_an_export_that_ends_between_the_two_looks_is_not_asked_for_again() -> None:
+    """Its message has left the queue for the container after the blobs were looked up."""
+    one = request()
+    looks = iter([{}, {"b": Present(one.request_id)}])
+
+    class Index:
+        def present(self, groups: object) -> dict[str, Present]:
+            assert list(groups)  # type: ignore[call-overload]
+            return next(looks)
+
+    class Queue:
+        def look(self, _: int | None) -> QueueView:
+            return QueueView()
+
+        def send(self, *_: object) -> int:
+            raise AssertionError
+
+    (found,) = ask([one], Jobs({}), Index(), Queue(), NOW)
+    assert found.state == "there"

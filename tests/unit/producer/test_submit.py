@@ -65,7 +65,7 @@ def settings(tmp_path: Path) -> Settings:
         (b'{"job": "../x"}', "job: String should match pattern"),
         (b'{"job": "clicks", "sql": "select 1"}', "sql: unknown key"),
         (b'{"job": "numbers", "window_start": 5000}', "window_start: Input should be a valid string"),
-        (b'{"job": "none"}', "there is no job 'none' in jobs.toml; it has asked, clicks, numbers"),
+        (b'{"job": "none"}', "there is no job 'none' in jobs.toml"),
         (b'{"job": "clicks"}', "exports windows; say which by its start"),
         (b'{"job": "asked", "window_start": "2026-01-31"}', "has no windows; leave the window's start out"),
         (b'{"job": "clicks", "window_start": "2026-01-31T01:00"}', "no window that begins at 2026-01-31T01:00"),
