@@ -36,6 +36,9 @@ def grants(  # noqa: PLR0913  # options of a command
         Literal["service", "user", "group"], typer.Option(help="What the object id is of; service for identities.")
     ] = "service",
     future_tables: Annotated[bool, typer.Option("--future-tables", help="Also tables that come later.")] = False,
+    prove_closed: Annotated[
+        bool, typer.Option("--prove-closed", help="Also to see open transactions, to prove that windows are closed.")
+    ] = False,
     owner: Annotated[str | None, typer.Option(metavar="ROLE", help="Who creates later tables.")] = None,
     role_settings: Annotated[bool, typer.Option(help="Also read-only and time-outs as the role's defaults.")] = True,
     resolve_queries: Annotated[
@@ -64,6 +67,7 @@ def grants(  # noqa: PLR0913  # options of a command
         queries=tuple(unknown),
         login=Login(login, object_id, kind),
         future_tables=future_tables,
+        prove_closed=prove_closed,
         owner=owner,
         role_settings=role_settings,
     )

@@ -17,6 +17,9 @@ ROLE_SETTINGS = (
     ("idle_session_timeout", "15min", "a worker that was killed leaves its sessions behind"),
 )
 
+# The predefined role that sees the transactions of other sessions.
+STATISTICS_ROLE = "pg_read_all_stats"
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -35,6 +38,7 @@ class Wanted:
     """What a role is to be able to do. queries: names of jobs whose tables are not among `reads`.
 
     future_tables: also SELECT on tables that `owner`, or whoever runs the statements, creates later.
+    prove_closed: also that it may see when other sessions' transactions began, which proves windows closed.
     """
 
     role: str
@@ -43,6 +47,7 @@ class Wanted:
     queries: tuple[str, ...] = ()
     login: Login = Login()
     future_tables: bool = False
+    prove_closed: bool = False
     owner: str | None = None
     role_settings: bool = True
 
@@ -55,6 +60,7 @@ def grant_script(wanted: Wanted) -> str:
         _tables(wanted),
         _queries(wanted),
         _future(wanted) if wanted.future_tables else [],
+        _statistics(wanted) if wanted.prove_closed else [],
         _settings(wanted) if wanted.role_settings else [],
     )
     return "\n\n".join("\n".join(section) for section in ([*_title(wanted)], *sections) if section) + "\n"
@@ -133,6 +139,12 @@ def _future(wanted: Wanted) -> list[str]:
     lines = [comment(f"Tables that come later, as far as they are created by {whose}.")]
     template = "ALTER DEFAULT PRIVILEGES{} IN SCHEMA {} GRANT SELECT ON TABLES TO {};"
     return lines + [statement(template, by, sql.Identifier(schema), role) for schema in _schemas(wanted.reads)]
+
+
+def _statistics(wanted: Wanted) -> list[str]:
+    lines = [comment("Shows when the transactions of other sessions began, which proves that a window is closed. It")]
+    lines.append(comment("also shows the statements that they run; it lets the role read no table."))
+    return [*lines, statement(f"GRANT {STATISTICS_ROLE} TO {{}};", sql.Identifier(wanted.role))]
 
 
 def _settings(wanted: Wanted) -> list[str]:

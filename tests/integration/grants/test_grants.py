@@ -133,6 +133,22 @@ def test_a_role_that_has_just_these_grants_passes_the_audit(granted: None, tailr
     assert (audited.returncode, audited.stderr) == (0, "")
 
 
+def test_the_right_to_prove_windows_closed_shows_all_transactions_and_passes_the_audit(
+    granted: None,
+    tailrace: Tailrace,
+    psql: Psql,
+    source: psycopg.Connection,
+    as_role: Callable[..., psycopg.Connection],
+) -> None:
+    psql(tailrace("grants", "--prove-closed", "--resolve-queries").stdout)
+    source.execute("select 1")
+    with as_role() as role:
+        of_source = "select backend_start is not null from pg_stat_activity where pid = %s"
+        assert role.execute(of_source, (source.info.backend_pid,)).fetchone() == (True,)
+    audited = tailrace("grants", "--audit")
+    assert (audited.returncode, audited.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
