@@ -83,7 +83,7 @@ def _session() -> Iterator[psycopg.Connection[Any]]:
     except psycopg.Error as error:
         words = said(error)
         advice = login_advice(words, settings, None) if error.sqlstate is None else "`tailrace doctor` says more"
-        raise SourceUnavailable(f"{settings.pg_user}@{settings.pg_host}: {words}; {advice}") from error
+        raise SourceUnavailable(f"{settings.pg_user}@{settings.pg_host}: {words}", advice=advice) from error
 
 
 def _resolved(jobs: Jobs) -> list[TableRead]:

@@ -66,7 +66,7 @@ resource deadLetters 'Microsoft.Insights/metricAlerts@2018-03-01' = {
   location: 'global'
   tags: tags
   properties: {
-    description: 'A request was given up. Read its reason with tailrace dlq, mend the cause, then replay it.'
+    description: 'A request was given up. Read its reason with tailrace dlq, remove the cause, then replay it.'
     severity: 1
     enabled: true
     scopes: [

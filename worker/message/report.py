@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from traceback import format_exception
 from typing import assert_never
 
 from contracts.errors import TailraceError
@@ -12,6 +13,7 @@ from telemetry.catalogue import BYTES, DEAD_LETTERS, EXPORTS, QUEUE_AGE, RETRIES
 from telemetry.events import event
 from telemetry.fields import bind
 from telemetry.metrics import record
+from telemetry.secrets import without_secrets
 from telemetry.traces import Span, annotate, span
 from telemetry.traces import failed as mark_failed
 from worker.export import Exported
@@ -54,11 +56,12 @@ def began(request: ExportRequest, attempt: int, enqueued_at: datetime | None) ->
 
 def failed(error: Exception, message_id: str, job: str | None, settlement: Settlement) -> None:
     """Logs why a delivery failed, and counts what becomes of it. `job` is None if it is not known."""
-    said = error.explained if isinstance(error, TailraceError) else str(error)
+    said = error.explained if isinstance(error, TailraceError) else without_secrets(str(error))
     fate, reason = type(settlement).__name__, getattr(settlement, "reason", None)
     event(_log, logging.WARNING, "export failed", message_id=message_id, fate=fate, reason=reason, error=said)
     if not isinstance(error, TailraceError):
-        _log.error("a fault of Tailrace itself, please report it", exc_info=error)
+        trace = without_secrets("".join(format_exception(error)))
+        _log.error("a fault of Tailrace itself, please report it\n%s", trace)
     match settlement:
         case RetryLater(reason=reason):
             record(RETRIES, 1, job=job, reason=reason)

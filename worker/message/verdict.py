@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from contracts.errors import ExportInterrupted, Permanent, TailraceError, Transient
+from telemetry.secrets import without_secrets
 from worker.message.settlement import Abandon, DeadLetter, RetryLater, Settlement
 
 _LONGEST = timedelta(minutes=15)
@@ -51,4 +52,4 @@ def settlement_for(error: Exception, attempt: int, policy: RetryPolicy, spread: 
 def _described(error: Exception) -> tuple[str, str]:
     if isinstance(error, TailraceError):
         return error.reason, error.explained
-    return "UnexpectedError", f"{type(error).__name__}: {error}"
+    return "UnexpectedError", without_secrets(f"{type(error).__name__}: {error}")

@@ -371,7 +371,8 @@ def test_a_part_that_fails_leaves_nothing_and_stops_the_others(
 
     error = while_exporting(exporter, request_of(large, 3), Cancellation(), end_one_copy)
     assert isinstance(error, SourceUnavailable)
-    assert "57P01" in str(error)
+    # A server process that is ended while its client's socket is full closes it without a word.
+    assert any(end in str(error) for end in ("57P01", "server closed the connection")), error
     assert list(container.list_blob_names()) == []
     assert isinstance(while_exporting(exporter, request_of(large, 3), Cancellation(), lambda: True), Receipt)
 

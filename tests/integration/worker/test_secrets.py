@@ -1,10 +1,15 @@
 """No secret of a connection string reaches a log, a retry or a dead letter."""
 
+import logging
+from datetime import timedelta
+
 import pytest
 from support.asking import ask
 from support.exports import OpenExports
 
+from worker.message.report import failed
 from worker.message.settlement import RetryLater
+from worker.message.verdict import RetryPolicy, settlement_for
 
 SIGNATURE = "c2VjcmV0LXNpZ25hdHVyZQ%3D%3D"
 
@@ -22,3 +27,17 @@ def test_the_signature_of_a_shared_access_url_stays_secret(
     for text in (settled.description, caplog.text):
         assert SIGNATURE not in text
         assert "sig=" not in text
+
+
+def test_a_fault_that_quotes_a_secret_is_told_without_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever a library raises that nobody translates: its text, and those of its causes."""
+    quoted = f"PUT https://account/container/blob?sv=2026&sig={SIGNATURE}"
+    error = RuntimeError(quoted)
+    error.__cause__ = ValueError(quoted)
+    settled = settlement_for(error, 1, RetryPolicy(max_attempts=3, base=timedelta(seconds=1)))
+    with caplog.at_level(logging.WARNING):
+        failed(error, "message", "job", settled)
+    assert isinstance(settled, RetryLater)
+    assert "ValueError: PUT https://account" in caplog.text
+    for text in (settled.description, caplog.text):
+        assert SIGNATURE not in text
