@@ -13,7 +13,10 @@ Since = Annotated[
     str | None, typer.Option("--from", metavar="X", show_default="the oldest blob", help="Windows from X on.")
 ]
 Until = Annotated[
-    str | None, typer.Option("--to", metavar="Y", show_default="now", help="Windows that begin before Y.")
+    str | None,
+    typer.Option(
+        "--to", metavar="Y", show_default="now, or of numbers the newest blob", help="Windows that begin before Y."
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 

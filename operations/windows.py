@@ -1,10 +1,11 @@
 """The windows of a job in a range, with the blobs that are there for them."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from contracts.grid import IntegerGrid
 from contracts.job import ExportJob
 from contracts.request import ExportRequest
 from operations.blobs import Blob, Blobs
@@ -34,30 +35,34 @@ class WindowBlob:
 def windows_of(
     job: ExportJob, blobs: Blobs, since: str | None, until: str | None, now: datetime
 ) -> Iterator[WindowBlob]:
-    """Every closed window of the range, oldest first. Raises AskRefused if there is none."""
-    if since is None:
-        since = _oldest_start(job, blobs)
-    requests = list(requests_between(job, since, until or _end(job, now), now))
+    """Every closed window of the range, oldest first. Raises AskRefused if there is none.
+
+    Without `since` the range begins with the oldest blob; without `until` it ends now, or, as no clock closes windows
+    of numbers, with the newest blob.
+    """
+    found = None
+    has_numbers = isinstance(job.window, IntegerGrid)
+    if since is None or (until is None and has_numbers):
+        found = {blob.name: blob for blob in blobs.under(job.blob_prefix)}
+        bounds = _bounds_of(job, found.values())
+        since = since or str(min(start for start, _ in bounds))
+        until = until or (str(max(end for _, end in bounds)) if has_numbers else None)
+    requests = list(requests_between(job, since, until or now.isoformat(), now))
     if not requests:
         raise AskRefused(f"no closed window of job {job.name!r} begins from {since} to {until or 'now'}")
-    names = [request.blob for request in requests]
-    found = blobs.named(names, os.path.commonprefix(names))  # noqa: RUF071  # a prefix of names, not of paths
+    if found is None:
+        found = blobs.named([request.blob for request in requests])
     for request in requests:
         yield WindowBlob(request, found.get(request.blob))
 
 
-def _end(job: ExportJob, now: datetime) -> str:
-    return now.isoformat() if getattr(job.window, "type", "integer") != "integer" else str(2**62)
-
-
-def _oldest_start(job: ExportJob, blobs: Blobs) -> str:
-    """The start of the oldest window of the job that has a blob. Raises AskRefused if none has."""
-    literal = job.blob_prefix
-    starts = [
-        blob.receipt.window.model_dump(mode="json")["start"]
-        for blob in blobs.under(literal)
+def _bounds_of(job: ExportJob, blobs: Iterable[Blob]) -> list[tuple[Any, Any]]:
+    """Start and end of each window of the job that has a blob. Raises AskRefused if none has."""
+    windows = [
+        blob.receipt.window.model_dump(mode="json")
+        for blob in blobs
         if blob.receipt and blob.receipt.job == job.name and blob.receipt.window
     ]
-    if not starts:
+    if not windows:
         raise AskRefused(f"job {job.name!r} has no blob of a window yet", advice="say which windows by --from and --to")
-    return str(min(starts))
+    return [(window["start"], window["end"]) for window in windows]

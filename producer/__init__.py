@@ -1,4 +1,16 @@
 """Works out which exports are due and puts one request for each on the queue."""
 
 # What other rooms may import; tests/unit/architecture holds them to it.
-FACE = ("ask", "asking", "enqueue", "facts", "functions", "queue", "queue_view", "schedule", "store", "windows")
+FACE = (
+    "ask",
+    "asking",
+    "enqueue",
+    "facts",
+    "functions",
+    "prefixes",
+    "queue",
+    "queue_view",
+    "schedule",
+    "store",
+    "windows",
+)
