@@ -2,3 +2,4 @@
 
 # As in pyproject.toml; a container image has the files only, and no installed package to ask.
 VERSION = "0.1.0"
+FACE = ()

@@ -16,5 +16,6 @@ FACE = (
     "reasons",
     "receipt",
     "request",
+    "row_hash",
     "window",
 )

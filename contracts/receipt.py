@@ -3,7 +3,7 @@
 import json
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -12,6 +12,7 @@ from uuid import UUID
 from pydantic import Field, ValidationError
 from pydantic_core import from_json
 
+from contracts import row_hash
 from contracts.model import JobName, Model
 from contracts.output import Output
 from contracts.request import ExportRequest
@@ -31,20 +32,6 @@ class Part(Model):
     sha256: str
     # Of the part's rows; the receipt has the sum.
     row_hash: Annotated[int | None, Field(exclude=True)] = None
-
-
-def row_hash_of(parts: Iterable[Part]) -> int | None:
-    """The hash of the rows of all parts; None if one of them has none.
-
-    >>> row_hash_of([Part(rows=1, csv_bytes=1, blob_bytes=1, sha256="", row_hash=2**64 - 1)] * 2) == 2**64 - 2
-    True
-    """
-    total = 0
-    for part in parts:
-        if part.row_hash is None:
-            return None
-        total = (total + part.row_hash) % 2**64
-    return total
 
 
 class SourceColumn(Model):
@@ -123,7 +110,7 @@ class Receipt(Model):
             started_at=span[0],
             exported_at=span[1],
             window=request.window,
-            row_hash=None if read.row_hash is None else f"{read.row_hash:016x}",
+            row_hash=row_hash.written(read.row_hash),
             columns=read.columns,
             output=request.output,
             closed=read.closed,

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from connections.postgres.connector import Connector
+from connections.postgres.server_errors import Trouble
 from doctor.claims import Claims
 from settings import Settings
 
@@ -58,8 +59,7 @@ def said(error: psycopg.Error) -> str:
     >>> said(psycopg.OperationalError('connection failed: … FATAL:  database "x" does not exist\\nDETAIL: a'))
     'database "x" does not exist'
     """
-    line = error.diag.message_primary or str(error).strip().partition("\n")[0] or type(error).__name__
-    return line.rpartition("FATAL:")[2].strip().removeprefix("connection failed: ")
+    return Trouble.of(error).cause.rpartition("FATAL:")[2].strip().removeprefix("connection failed: ")
 
 
 def login_advice(words: str, settings: Settings, claims: Claims | None) -> str:

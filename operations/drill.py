@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from contracts import row_hash
 from contracts.jobs_file import Jobs
 from contracts.output import Output
 from operations.blobs import Blobs
@@ -86,6 +87,6 @@ def _hash(connection: psycopg.Connection[Any], selected: sql.Composable, output:
         with copy_out(connection, statement, header=False, cancelled=Cancellation()) as copy:
             for _ in copy.chunks():
                 pass
-        return copy.rows, None if copy.row_hash is None else f"{copy.row_hash:016x}"
+        return copy.rows, row_hash.written(copy.row_hash)
     finally:
         connection.execute("ROLLBACK")

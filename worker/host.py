@@ -9,7 +9,7 @@ from threading import Lock
 import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
 
-from contracts.message import attempt_of, job_of, lineage_of, trace_of, waits_since_of
+from contracts.message import trace_of
 from settings import Settings
 from telemetry.events import name_deliveries
 from worker.assemble import open_worker
@@ -38,17 +38,14 @@ def deliver(message: func.ServiceBusMessage, actions: ServiceBusMessageActions, 
     """One delivered message → one export and one settlement."""
     with _opening:
         worker, retries = _opened()
-    delivery = Delivery(
-        body=message.get_body(),
-        message_id=message.message_id or "",
-        sequence_number=message.sequence_number or 0,
+    delivery = Delivery.of(
+        message.get_body(),
+        message.message_id,
+        message.sequence_number,
+        message.application_properties,
         # The host counts deliveries from 1.
-        attempt=attempt_of(message.application_properties, redeliveries=(message.delivery_count or 1) - 1),
+        redeliveries=(message.delivery_count or 1) - 1,
         enqueued_at=_in_utc(message.enqueued_time_utc),
-        trace=trace_of(message.application_properties),
-        job=job_of(message.application_properties),
-        waits_since=waits_since_of(message.application_properties),
-        lineage=lineage_of(message.application_properties),
     )
     call = context.trace_context
     with delivery_context(delivery, trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state})):

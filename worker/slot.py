@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from connections.service_bus import queue_receiver, service_bus_client, service_bus_errors
 from contracts.errors import ConfigurationError, TailraceError
-from contracts.message import attempt_of, body_of, job_of, lineage_of, trace_of, waits_since_of
+from contracts.message import body_of
 from settings import Settings
 from telemetry.events import event
 from worker.cancellation import Cancellation
@@ -185,16 +185,12 @@ def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement, attemp
 
 
 def _delivery_of(message: "ServiceBusReceivedMessage") -> Delivery:
-    properties = message.application_properties
-    return Delivery(
-        body=body_of(message.body),
-        message_id=str(message.message_id or ""),
-        sequence_number=message.sequence_number or 0,
+    return Delivery.of(
+        body_of(message.body),
+        message.message_id,
+        message.sequence_number,
+        message.application_properties,
         # AMQP's delivery count is of earlier deliveries: 0 for the first.
-        attempt=attempt_of(properties, redeliveries=message.delivery_count or 0),
+        redeliveries=message.delivery_count or 0,
         enqueued_at=message.enqueued_time_utc,
-        trace=trace_of(properties),
-        job=job_of(properties),
-        waits_since=waits_since_of(properties),
-        lineage=lineage_of(properties),
     )

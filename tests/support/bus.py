@@ -59,16 +59,20 @@ class Bus:
         }
 
     def _peek(self, sub_queue: ServiceBusSubQueue | None) -> list[ServiceBusReceivedMessage]:
-        seen: list[ServiceBusReceivedMessage] = []
         if sub_queue not in self._receivers:
             self._receivers[sub_queue] = self._client.get_queue_receiver(self.queue, sub_queue=sub_queue)
-        receiver = self._receivers[sub_queue]
-        while more := receiver.peek_messages(250, sequence_number=(seen[-1].sequence_number or 0) + 1 if seen else 1):
-            seen += more
-        return seen
+        return peeked(self._receivers[sub_queue])
 
     def close(self) -> None:
         self._client.close()
+
+
+def peeked(receiver: ServiceBusReceiver) -> list[ServiceBusReceivedMessage]:
+    """All messages behind a receiver's link."""
+    seen: list[ServiceBusReceivedMessage] = []
+    while more := receiver.peek_messages(250, sequence_number=(seen[-1].sequence_number or 0) + 1 if seen else 1):
+        seen += more
+    return seen
 
 
 @contextmanager

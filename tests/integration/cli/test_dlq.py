@@ -10,7 +10,8 @@ import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 from azure.storage.blob import ContainerClient
-from support.dead_letters import Bus, message, request, until
+from support.dead_letters import Bus, message, request
+from support.waiting import until
 from typer.testing import Result
 
 from contracts.message import attempt_of
@@ -145,7 +146,7 @@ def test_a_replay_that_is_killed_loses_nothing_and_can_be_run_again(
     wanted = {str(request(day).request_id) for day in days(400)}
     bus.bury(*(message(request(day)) for day in days(400)))
     running = starting("dlq", "replay", "--all", ready=None)
-    until(bus.queued)
+    until(bus.queued, "the first replayed message")
     running.send_signal(signal.SIGKILL)
     running.wait(20)
     left = bus.buried()
@@ -162,7 +163,7 @@ def test_an_interrupted_replay_says_how_far_it_came_and_holds_nothing_back(
 ) -> None:
     bus.bury(*(message(request(day)) for day in days(400)))
     running = starting("dlq", "replay", "--all", ready=None)
-    until(bus.queued)
+    until(bus.queued, "the first replayed message")
     running.send_signal(number)
     assert running.wait(20) == 130, running.output()
     said = re.fullmatch(r"replayed (\d+) of 400 dead letters\n", running.output())
@@ -196,11 +197,11 @@ def test_a_request_whose_table_was_missing_is_exported_once_the_table_is_there_a
 ) -> None:
     assert tailrace("submit", "clicks", "--window-start", "2026-01-03").exit_code == 0
     starting("work", "--text-logs", ready="worker ready")
-    until(bus.buried)
+    until(bus.buried, "the dead letter")
     assert [letter["reason"] for letter in listed(tailrace)] == ["TableMissing"]
     admin.execute("create table clicks (at timestamptz); grant select on clicks to exporter")
     assert tailrace("dlq", "replay", "--reason", "TableMissing").stdout == "replayed 1 of 1 dead letters\n"
-    until(lambda: [blob.name for blob in container.list_blobs()] == ["clicks/2026/01/03.csv.gz"])
+    until(lambda: [blob.name for blob in container.list_blobs()] == ["clicks/2026/01/03.csv.gz"], "the export")
     assert bus.buried() == []
 
 
