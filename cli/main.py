@@ -22,6 +22,7 @@ from cli.work import work
 from contracts.errors import ConfigurationError, TailraceError
 from producer.ask import AskRefused
 from telemetry.events import quiet_sdks
+from worker.native.targets import built
 
 
 class Commands(TyperGroup):
@@ -48,7 +49,8 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None, pre
 
 def _version(wanted: bool) -> None:
     if wanted:
-        say(f"tailrace {VERSION}")
+        targets = ", ".join(built()) or "no machine: a worker needs it for Parquet and its own gzip"
+        say(f"tailrace {VERSION}, compiled for {targets}")
         raise typer.Exit
 
 
