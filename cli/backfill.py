@@ -69,7 +69,12 @@ def _shown(asked: Sequence[Asked], *, every: bool) -> dict[str, int]:
     if every:
         return {}
     found = counts_of(asked)
-    names = {"alive": "under way", "dead": "dead", "paused": "dead, asked for again later", "foreign": "foreign blobs"}
+    names = {
+        "alive": "under way",
+        "dead": "dead",
+        "postponed": "dead, asked for again later",
+        "foreign": "foreign blobs",
+    }
     return {"present": found.get("there", 0), **{name: found[state] for state, name in names.items() if state in found}}
 
 

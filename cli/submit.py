@@ -21,7 +21,7 @@ _NOT_SENT = {
     "foreign": "a blob of this name that was not written for this window is there already; nothing was sent",
     "alive": "it is on the queue already; nothing was sent",
     "dead": "it is a dead letter; nothing was sent: correct its cause, then `tailrace dlq replay`",
-    "paused": "it is a dead letter that a tick asks for again later; nothing was sent",
+    "postponed": "it is a dead letter that a tick asks for again later; nothing was sent",
 }
 
 

@@ -10,6 +10,7 @@ FACE = (
     "postgres.roots",
     "postgres.server_errors",
     "postgres.tokens",
+    "records",
     "service_bus",
     "storage",
 )

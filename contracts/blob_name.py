@@ -14,6 +14,8 @@ _DISTINGUISHES = {
     "Y": "Y", "m": "m", "d": "d", "H": "H", "M": "M", "S": "S",
     "F": "Ymd", "T": "HMS", "R": "HM", "j": "md", "G": "G", "V": "V", "u": "u",
 }  # fmt: skip
+# Where Tailrace writes what it has to remember; never an export.
+RECORDS = "_tailrace/"
 _INTEGER_FORMAT = re.compile(r"(0\d{1,2})?d?")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.blob_name import TemplateError, prefix_of, render
+from contracts.blob_name import RECORDS, TemplateError, prefix_of, render
 from contracts.grid import Grid, IntegerGrid, TimeGrid
 from contracts.model import Identifier, JobName, Model
 from contracts.naming import SAMPLES, check_template, sample_name, unit_between_runs
@@ -127,6 +127,8 @@ class ExportJob(Model):
             check_template(self.blob, self._fixed_names(), self.window, run_unit)
         except TemplateError as error:
             raise ValueError(f"blob: {error}") from None
+        if self.blob_prefix.startswith(RECORDS):
+            raise ValueError(f"blob: names that begin with {RECORDS} are for Tailrace's own records")
         return self
 
     def _fixed_names(self) -> dict[str, str]:

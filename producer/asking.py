@@ -12,9 +12,9 @@ from contracts.request import ExportRequest
 from producer.facts import Dead, Present, QueueView
 
 # there: its blob is there. foreign: another blob is in its place. alive: a message of it is on the queue. dead: it is a
-# dead letter until something changes. paused: it is a dead letter, and is asked for again later. held: too much of the
+# dead letter until something changes. postponed: it is a dead letter, asked for again later. held: too much of the
 # queue could not be seen. send: it is sent.
-type State = Literal["there", "foreign", "alive", "dead", "paused", "held", "send"]
+type State = Literal["there", "foreign", "alive", "dead", "postponed", "held", "send"]
 
 # After a dead letter of a transient reason: 15 minutes, then twice as long each time.
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=15), timedelta(days=1)
@@ -73,7 +73,7 @@ def _of_dead(request: ExportRequest, dead: Dead, version: str | None, now: datet
     if is_permanent(dead.reason):
         return Asked(request, "dead", dead.reason)
     if now < _healed_from(dead, now):
-        return Asked(request, "paused", dead.reason)
+        return Asked(request, "postponed", dead.reason)
     return Asked(request, "send", dead.reason, Lineage(version, dead.lineage.heals + 1))
 
 

@@ -52,7 +52,7 @@ class Enqueued:
     sent: int
     alive: int = 0
     dead: int = 0
-    paused: int = 0
+    postponed: int = 0
     held: int = 0
     foreign: int = 0
 
@@ -70,7 +70,7 @@ def enqueue_due(jobs: Jobs, index: Index, queue: Queue, now: datetime, limit: in
         record(WINDOW_LAG, seconds, job=job)
     sent = send_asked(asked, queue, now)
     found = counts_of(asked)
-    states = {state: found.get(state, 0) for state in ("alive", "dead", "paused", "held", "foreign")}
+    states = {state: found.get(state, 0) for state in ("alive", "dead", "postponed", "held", "foreign")}
     done = Enqueued(asked=len(due), present=found.get("there", 0), sent=sent, **states)
     event(_log, logging.INFO, "enqueued", **asdict(done))
     annotate(**asdict(done))

@@ -23,7 +23,7 @@ STATUS: dict[State, str] = {
     "foreign": "foreign-blob",
     "alive": "under-way",
     "dead": "dead",
-    "paused": "dead",
+    "postponed": "dead",
     "held": "sent",
 }
 

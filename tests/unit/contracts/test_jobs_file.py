@@ -92,6 +92,10 @@ def test_what_is_no_list_of_jobs_is_refused(tmp_path: Path, text: str, expected:
         ('blob = "x/{run}"', "schema: missing; a job needs schema and table, or query"),
         ('schema = "s"\nblob = "x/{run}"', "table: missing; a job needs schema and table, or query"),
         (PLAIN, "blob: missing"),
+        (
+            PLAIN + 'blob = "_tailrace/{run}.csv.gz"\n',
+            "blob: names that begin with _tailrace/ are for Tailrace's own records",
+        ),
         (PLAIN + 'blob = "x/{run}"\nbolb = 1', "bolb: unknown key"),
         (PLAIN + 'blob = "x/{run}"\n[job.output]\nlevel = 99', "output.level: Input should be less than or equal to"),
         (PLAIN + 'blob = "x/{run}"\n[job.output]\nquote = "x"', "output.quote: unknown key"),

@@ -67,7 +67,7 @@ def test_a_blob_that_a_newer_run_has_replaced_lacks_nothing() -> None:
 def test_a_dead_letter_of_a_passing_reason_is_asked_for_again_with_growing_pauses() -> None:
     for heals, pause in ((0, 15), (1, 30), (2, 60), (5, 480), (7, 1440), (50, 1440)):
         before, after = (timedelta(minutes=pause + more) for more in (-1, 1))
-        assert state(dead("SourceUnavailable", before, heals=heals))[0] == "paused"
+        assert state(dead("SourceUnavailable", before, heals=heals))[0] == "postponed"
         assert state(dead("SourceUnavailable", after, heals=heals)) == ("send", Lineage("v2", heals + 1))
 
 
