@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from contracts.blob_name import blob_name
 from contracts.grid import TimeGrid
 from contracts.job import ExportJob
-from producer.windows import cuts_between
+from producer.windows import windows_between
 
 DAILY = {"column": "at", "type": "timestamptz", "every": "1 day"}
 NUMBERS = {"column": "id", "type": "integer", "size": 1000}
@@ -196,8 +196,8 @@ def test_a_template_that_is_accepted_never_gives_two_windows_one_name(
     for years in (0, 1, 10):  # a name that comes back comes back in the same season
         since = (near + timedelta(days=365.2425 * years)).replace(tzinfo=UTC)
         until = since + 40 * made.window.every.shortest
-        for cut in cuts_between(made.window, since, until):
-            names[cut.window] = made.blob_for(window_start=cut.start, window_end=cut.end)
+        for window in windows_between(made.window, since, until):
+            names[window.interval] = made.blob_for(window_start=window.start, window_end=window.end)
     assert len(names) > 60
     assert len(set(names.values())) == len(names)
 
