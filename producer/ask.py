@@ -1,4 +1,4 @@
-"""Pure: the requests that a person asks for, by job and range. Raises AskRefused with what to write instead."""
+"""Pure: the requests that a person asks for, by job and range. Raises AskRefused, which says what to write instead."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,13 +22,13 @@ def job_named(jobs: Jobs, name: str) -> ExportJob:
     """The job of a name."""
     if name not in jobs:
         close = get_close_matches(name, jobs, n=1)
-        advice = f"{close[0]} is meant?" if close else f"it has {', '.join(sorted(jobs)[:20])}"
+        advice = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(jobs)[:20])}"
         raise AskRefused(f"there is no job {name!r} in jobs.toml", advice=advice)
     return jobs[name]
 
 
 def one_request(job: ExportJob, window_start: str | None, now: datetime) -> ExportRequest:
-    """The request of the window that begins at `window_start`, or of a run at `now` where a job has no windows."""
+    """The request of the window that begins at `window_start`, or of a run at `now` if the job has no windows."""
     if job.window is None:
         if window_start is not None:
             raise AskRefused(f"job {job.name!r} has no windows; leave the window's start out")
@@ -56,7 +56,7 @@ def requests_between(job: ExportJob, since: str, until: str, now: datetime) -> I
 
 
 def bound(job: ExportJob, text: str) -> datetime | int:
-    """A bound as a person writes it: a day or a time (in the job's zone where it has none), or a whole number."""
+    """A bound as a person writes it: a day, a time (without a zone, in the job's), or a whole number."""
     if isinstance(job.window, IntegerGrid):
         return _whole_number(job, text, job.window.size)
     if job.window is None:
@@ -65,7 +65,7 @@ def bound(job: ExportJob, text: str) -> datetime | int:
         value = datetime.fromisoformat(text)
     except ValueError:
         raise AskRefused(f"{text[:64]!r} is no day or time; write 2026-01-31 or 2026-01-31T13:00:00+00:00") from None
-    # Far from the ends of what Python can count to and in, and four digits in a blob's name.
+    # Far from the ends of Python's calendar, and four digits in a blob's name.
     if not 1000 <= value.year <= 9000:
         raise AskRefused(f"{text!r} is not in the years 1000 to 9000")
     if value.tzinfo is None:

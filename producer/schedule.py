@@ -53,7 +53,7 @@ def due_windows(grid: TimeGrid, schedule: str | None, now: datetime) -> Iterator
 
 
 def request_for_window(job: ExportJob, window: GridWindow, now: datetime) -> ExportRequest:
-    """The request of one window; its run is the window's end, so that every tick builds the same body."""
+    """The request of one window. Its run is the window's end, so that every tick builds the same body."""
     return ExportRequest(
         request_id=request_id(job, window.interval),
         job=job.name,
@@ -87,7 +87,7 @@ def request_for_run(job: ExportJob, run: datetime) -> ExportRequest:
 
 
 def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
-    """The same export as its job asks for it today; None if the job is gone or has other windows now."""
+    """The same export by today's job; None if the job is gone or has other windows now."""
     job = jobs.get(request.job)
     if job is None:
         return None
@@ -95,7 +95,7 @@ def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
         return request_for_run(job, request.run) if request.window is None and job.window is None else None
     start, end = request.window.bounds()
     if isinstance(job.window, TimeGrid):
-        # By the clock of the job's zone a window has one start, whatever the type of its column.
+        # A window starts once on the clock of the job's zone, whatever the type of its column.
         since = request.run - longest(job.window.every)
         windows = windows_between(job.window, since, request.run)
     else:

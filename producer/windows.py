@@ -14,7 +14,7 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, slots=True)
 class GridWindow:
-    """One window of a grid: its bounds in the column's type, as they are written into names, and when it closes."""
+    """One window of a grid: its interval, its bounds as blob names write them, and when it closes."""
 
     interval: Window
     start: object
@@ -36,7 +36,7 @@ def windows_between(grid: TimeGrid, since: datetime, until: datetime) -> Iterato
     start = floor(max(since.astimezone(zone).replace(tzinfo=None), first), grid.every)
     while start < last and (instant := start.replace(tzinfo=zone).astimezone(UTC)) < until:
         end = following(start, grid.every)
-        # A day that a zone has left out, as Apia did with 2011-12-30, has no instants, but it has a date.
+        # A day that a zone skipped, such as 2011-12-30 in Apia, has no instants, but it has a date.
         is_empty = grid.type == "timestamptz" and end.replace(tzinfo=zone).astimezone(UTC) == instant
         if instant >= since and start >= first and not is_empty:
             yield _window(grid, start, end, zone)
@@ -83,7 +83,7 @@ def following(boundary: datetime, step: Step) -> datetime:
 
 
 def longest(step: Step) -> timedelta:
-    """The most time that a window can take; the hour is for the day on which clocks are put back."""
+    """The most time that a window can span; the hour allows for the day on which clocks go back."""
     return timedelta(days=31 * step.count, hours=1) if step.unit == "month" else _length(step) + timedelta(hours=1)
 
 
