@@ -45,14 +45,14 @@ def main() -> int:
     asked = _asked()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        found, told = _measured(asked)
+        found, about = _measured(asked)
     except (ProcessError, ContenderError, RuntimeError) as error:
         say(f"bench: {error}")
         return 1
     except KeyboardInterrupt:
         return 130
     name = "growth" if asked.mode == "growth" else "latest"
-    path = results.write(name, found, told)
+    path = results.write(name, found, about)
     print(tables.page(found))
     say(f"written to {path.relative_to(ROOT)}")
     _plot(name)
@@ -91,18 +91,18 @@ def _measured(asked: Asked) -> tuple[list[Entry], dict[str, Any]]:
     for name, reason in skipped.items():
         say(f"skipped: {name}: {reason}")
     connection = "Unix socket" if asked.over_socket else "TCP on 127.0.0.1"
-    told = results.about(skipped, rows=asked.rows, rounds=asked.rounds, mode=asked.mode, connection=connection)
+    about = results.about(skipped, rows=asked.rows, rounds=asked.rounds, mode=asked.mode, connection=connection)
     with Database.started(over_socket=asked.over_socket) as database:
         if asked.mode == "growth":
             deadline = asked.deadline
             wanted = Growth(asked.rows, asked.rounds, say, lambda: time.monotonic() > deadline)
-            return list(growth(wanted, database)), told
+            return list(growth(wanted, database)), about
         found = _large_table(
-            asked, database, [one for one in _chosen(asked) if one.name not in skipped], told["skipped"]
+            asked, database, [one for one in _chosen(asked) if one.name not in skipped], about["skipped"]
         )
         if asked.mode == "full" and not asked.only:
             found += list(others(database, asked.rounds, say))
-        return found, told
+        return found, about
 
 
 def _chosen(asked: Asked) -> list[Contender]:

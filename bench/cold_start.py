@@ -38,8 +38,8 @@ def main() -> None:
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime
     sdks = [name for name in SDKS if name in sys.modules and name not in before]
-    told = {"wall_s": wall, "cpu_s": cpu, "sdks": sdks, "modules": len(set(sys.modules) - before)}
-    print(json.dumps(told | {"functions": [function.name for function in loaded.functions]}), flush=True)
+    figures = {"wall_s": wall, "cpu_s": cpu, "sdks": sdks, "modules": len(set(sys.modules) - before)}
+    print(json.dumps(figures | {"functions": [function.name for function in loaded.functions]}), flush=True)
     # The library's threads have nothing left to do.
     os._exit(0)
 

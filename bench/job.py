@@ -1,4 +1,4 @@
-"""What one contender is told, by its environment: libpq's PG* variables, the settings of Tailrace, and these."""
+"""The task of one contender, from its environment: libpq's PG* variables, Tailrace's settings, and BENCH_*."""
 
 import os
 from dataclasses import dataclass

@@ -44,6 +44,6 @@ def cold_start_run(database: Database) -> dict[str, Any]:
         # As the host starts it: the binding for dead-lettering reads its address from the command line.
         argv = [sys.executable, "-m", "bench.cold_start", "--host", "127.0.0.1", "--port", "9"]
         seen = measured([*argv, "--functions-grpc-max-message-length", "4194304"], env | settings, timeout_s=60)
-    told: dict[str, Any] = json.loads(seen.stdout.splitlines()[-1])
-    cpu = told.pop("cpu_s")
-    return told | {"process_s": seen.wall_s, "cpu_s": cpu, "rss_mb": seen.rss_mb, "main_rss_mb": seen.main_rss_mb}
+    figures: dict[str, Any] = json.loads(seen.stdout.splitlines()[-1])
+    cpu = figures.pop("cpu_s")
+    return figures | {"process_s": seen.wall_s, "cpu_s": cpu, "rss_mb": seen.rss_mb, "main_rss_mb": seen.main_rss_mb}

@@ -66,9 +66,9 @@ def enqueue(windows: Windows, environment: dict[str, str], first: int = 0) -> di
     last = windows.count if first == 0 else 0
     argv = [sys.executable, "-m", "bench.backfill", str(windows.size * first), str(windows.size * last)]
     seen = measured(argv, environment, timeout_s=_TIMEOUT_S)
-    told: dict[str, float] = json.loads(seen.stdout.splitlines()[-1])
-    cpu = seen.cpu_s - told.pop("cpu_before_s")
-    return told | {"process_s": seen.wall_s, "cpu_s": cpu, "rss_mb": seen.rss_mb, "main_rss_mb": seen.main_rss_mb}
+    figures: dict[str, float] = json.loads(seen.stdout.splitlines()[-1])
+    cpu = seen.cpu_s - figures.pop("cpu_before_s")
+    return figures | {"process_s": seen.wall_s, "cpu_s": cpu, "rss_mb": seen.rss_mb, "main_rss_mb": seen.main_rss_mb}
 
 
 def enqueue_run(windows: Windows, database: Database) -> dict[str, Any]:

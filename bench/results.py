@@ -32,11 +32,11 @@ def about(skipped: Mapping[str, str], **asked: object) -> dict[str, Any]:
     }
 
 
-def write(name: str, entries: list[Entry], told: Mapping[str, Any]) -> Path:
+def write(name: str, entries: list[Entry], details: Mapping[str, Any]) -> Path:
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.json"
     path.write_text(json.dumps(_rounded(entries), indent=1) + "\n")
-    path.with_name(f"about.{name}.json").write_text(json.dumps(told, indent=1) + "\n")
+    path.with_name(f"about.{name}.json").write_text(json.dumps(details, indent=1) + "\n")
     return path
 
 

@@ -100,16 +100,16 @@ def run_once(contender: Contender, table: Table, database: Database, number: int
         if rows is not None and rows != table.rows:
             raise ContenderError(f"it exported {rows:,} rows of {table.rows:,}")
         out_mb = store.container.get_blob_client(blob).get_blob_properties().size / 1e6
-    told = json.loads(seen.stdout.splitlines()[-1])
-    cpu = seen.cpu_s - told["cpu_before_s"]
-    return _run(number, seen, (told["wall_s"] * scale, cpu * scale, servers.seconds * scale, out_mb * scale))
+    figures = json.loads(seen.stdout.splitlines()[-1])
+    cpu = seen.cpu_s - figures["cpu_before_s"]
+    return _run(number, seen, (figures["wall_s"] * scale, cpu * scale, servers.seconds * scale, out_mb * scale))
 
 
 def environ(database: Database, table: Table, blob: str) -> dict[str, str]:
-    """What a contender's process is told; the folder of the project is its PYTHONPATH."""
-    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    told = {"BENCH_TABLE": table.qualified, "BENCH_ROWS": str(table.rows), "BENCH_BLOB": blob, "PYTHONPATH": str(ROOT)}
-    return kept | told | database.environ()
+    """The environment of a contender's process; PYTHONPATH is the project's folder."""
+    inherited = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    task = {"BENCH_TABLE": table.qualified, "BENCH_ROWS": str(table.rows), "BENCH_BLOB": blob, "PYTHONPATH": str(ROOT)}
+    return inherited | task | database.environ()
 
 
 def _run_command(contender: Contender, table: Table, database: Database, number: int) -> Run:

@@ -18,8 +18,8 @@ from contracts.request import ExportRequest
 from producer.enqueue import enqueue_due
 from producer.facts import Present, QueueView
 from producer.prefixes import prefixes_of
-from producer.schedule import request_for_cut
-from producer.windows import cuts_between
+from producer.schedule import request_for_window
+from producer.windows import windows_between
 
 _PAGE = 5_000
 
@@ -67,8 +67,8 @@ def history(jobs: Jobs, until: datetime, days: int) -> dict[str, UUID]:
     blobs: dict[str, UUID] = {}
     for number, job in enumerate(jobs.values()):
         requests = (
-            request_for_cut(job, cut, until)
-            for cut in cuts_between(job.window, until - timedelta(days=days), until)  # type: ignore[arg-type]
+            request_for_window(job, window, until)
+            for window in windows_between(job.window, until - timedelta(days=days), until)  # type: ignore[arg-type]
         )
         blobs.update((request.blob, request.request_id) for request in requests)
         if number % 10 == 0:

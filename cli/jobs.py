@@ -11,7 +11,7 @@ from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.jobs_file import load_jobs
 from contracts.ncrontab import fire_times, last_fire_time
-from producer.windows import cuts_between, longest
+from producer.windows import longest, windows_between
 from settings import Settings
 
 _FAR = datetime(9000, 1, 1, tzinfo=UTC)
@@ -62,9 +62,9 @@ def next_due(job: ExportJob, now: datetime) -> datetime | None:
 def _next_window_due(grid: TimeGrid, schedule: str | None, now: datetime) -> datetime | None:
     # What a schedule keeps waiting has been ready since its last time at the earliest.
     since = (last_fire_time(schedule, now) if schedule else now) - grid.delay - longest(grid.every)
-    for cut in cuts_between(grid, since, _FAR):
-        assert cut.closed_at is not None
-        ready = cut.closed_at + grid.delay
+    for window in windows_between(grid, since, _FAR):
+        assert window.closed_at is not None
+        ready = window.closed_at + grid.delay
         due = _first_fire_time(schedule, ready) if schedule else ready
         if due > now:
             return due

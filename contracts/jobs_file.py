@@ -1,4 +1,4 @@
-"""jobs.toml: every job that this deployment knows, checked as a whole when it is read."""
+"""jobs.toml: the jobs of a deployment, validated as a whole when it is read."""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from contracts.model import describe_each
 
 
 class Jobs(Mapping[str, ExportJob]):
-    """The jobs of a deployment by name. `hints` say what of the file should be written otherwise, a line each."""
+    """The jobs of a deployment by name. `hints` are improvements to the file, one line each."""
 
     def __init__(self, jobs: Mapping[str, ExportJob], hints: tuple[str, ...] = ()) -> None:
         self._jobs = jobs
@@ -35,7 +35,7 @@ class Jobs(Mapping[str, ExportJob]):
 def load_jobs(path: Path) -> Jobs:
     """The jobs of a file by name. Raises ConfigurationError with one line for each problem."""
     try:
-        # Some editors begin a file with a mark.
+        # Some editors begin a file with a byte order mark.
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: no such file", advice="set TAILRACE_JOBS to your jobs.toml") from None
@@ -92,6 +92,6 @@ def _clashes(jobs: list[ExportJob]) -> list[str]:
         names[job.name] = job
         same = next((blobs[blob] for blob in job.sample_blobs if blob in blobs), None)
         if same is not None:
-            problems.append(f"job {job.name!r}: blob: job {same.name!r} writes the same names; put {{job}} into it")
+            problems.append(f"job {job.name!r}: blob: job {same.name!r} writes the same names; add {{job}}")
         blobs.update(dict.fromkeys(job.sample_blobs, job))
     return problems

@@ -19,7 +19,7 @@ from contracts.request import ExportRequest
 from contracts.window import Instant, Window
 
 _SNAPSHOT_LIMIT = 1024
-# Azure's 8 KB of keys and values. Names and types of columns get what the other fields leave.
+# Azure allows 8 KB of keys and values. Names and types of columns get the space that the other fields leave.
 _METADATA_LIMIT = 8192
 
 
@@ -30,7 +30,7 @@ class Part(Model):
     csv_bytes: int
     blob_bytes: int
     sha256: str
-    # Of the part's rows; the receipt has the sum.
+    # The hash of the part's rows; the receipt has the sum.
     row_hash: Annotated[int | None, Field(exclude=True)] = None
 
 
@@ -42,10 +42,10 @@ class SourceColumn(Model):
 
 
 class Closed(Model):
-    """By what the window was proven closed, as of `at` on the server's clock.
+    """How the window was proven closed, at the time `at` of the server's clock.
 
-    `by` is transactions or writers; delay proves nothing. `open` says who could still add rows when the wait for them
-    ended: then the window is not proven closed.
+    `by` is transactions or writers; delay proves nothing. `open` names who could still add rows when the wait ended; if
+    set, the window is not proven closed.
     """
 
     by: Literal["transactions", "writers", "delay"]
@@ -54,13 +54,13 @@ class Closed(Model):
 
     @property
     def is_proven(self) -> bool:
-        """Whether nothing could still arrive, as far as PostgreSQL can tell."""
+        """Whether no row could still arrive, as far as PostgreSQL shows."""
         return self.by != "delay" and self.open is None
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What reading the source gave: the parts, the snapshot's id, the hash of all rows, the columns, the proof."""
+    """The result of reading the source: the parts, the snapshot's id, the hash of all rows, the columns, the proof."""
 
     parts: tuple[Part, ...]
     snapshot: str
@@ -95,7 +95,7 @@ class Receipt(Model):
 
     @classmethod
     def of(cls, request: ExportRequest, read: Read, span: tuple[datetime, datetime]) -> Self:
-        """The receipt of `request` done: totals are sums over the parts; `span` is its begin and its commit."""
+        """The receipt of a finished `request`. Totals are sums over the parts; `span` is the begin and the commit."""
         parts = read.parts
         return cls(
             request_id=request.request_id,
@@ -149,7 +149,7 @@ def _packed(columns: tuple[SourceColumn, ...]) -> str:
 
 
 def _unpacked(text: str) -> list[dict[str, object]]:
-    """What _packed made of columns. Raises ValueError for anything else."""
+    """The inverse of _packed. Raises ValueError for any other text."""
     decoder = zlib.decompressobj()
     try:
         pairs = from_json(decoder.decompress(b64decode(text, validate=True), 1 << 20))
@@ -159,7 +159,7 @@ def _unpacked(text: str) -> list[dict[str, object]]:
 
 
 def _shortened(snapshot: str) -> str:
-    """A snapshot lists every transaction under way, which on a busy server is more than metadata can hold.
+    """A snapshot lists every running transaction, which on a busy server is more than metadata can hold.
 
     >>> len(_shortened("10:20:" + ",".join(map(str, range(10, 2000)))))
     1024

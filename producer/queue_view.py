@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
 
 _PAGE = 250  # messages peeked in one round trip
-# Each time a dead letter is asked for again in vain, another one joins it.
+# A request that is asked for again and fails again leaves one more dead letter.
 _DEAD_FACTOR = 10
 
 
 def read_queue(settings: Settings, limit: int | None) -> QueueView:
-    """Looks at the queue, and then at its dead letters: at `limit` messages, and at ten times as many dead letters.
+    """Peeks at `limit` messages of the queue, then at ten times as many dead letters.
 
-    In this order, as a message moves from the one to the other; what moves meanwhile is seen in both. Raises
+    In this order, since a message that is dead-lettered meanwhile is seen twice rather than never. Raises
     QueueUnavailable, or ConfigurationError if there is no such queue.
     """
     from azure.servicebus import ServiceBusSubQueue

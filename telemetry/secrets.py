@@ -1,4 +1,4 @@
-"""Pure: texts of other libraries, without the secrets that they may quote."""
+"""Pure: removes secrets from the texts of other libraries."""
 
 import re
 
@@ -6,7 +6,7 @@ _SECRET = re.compile(r"(?i)\b(sig|AccountKey|SharedAccessKey|password)=(?:'[^']*
 
 
 def without_secrets(text: str) -> str:
-    """The text with each value that is a secret by its key left out.
+    """The text, with `…` for the value of each key that names a secret.
 
     >>> without_secrets("GET /c/b?sv=2026&sig=c2Vj%3D failed; Endpoint=sb://x;SharedAccessKey=ab+/=;")
     'GET /c/b?sv=2026&sig=… failed; Endpoint=sb://x;SharedAccessKey=…;'

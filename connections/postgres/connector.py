@@ -1,4 +1,4 @@
-"""Edge: how connections to the server are made, and why one could not be."""
+"""Edge: makes connections to the server, and says why one failed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,9 +27,9 @@ class Connector:
         return f"{settings.pg_user}@{settings.pg_host}:{settings.pg_port}/{settings.pg_database}"
 
     def parameters(self) -> dict[str, Any]:
-        """For psycopg.connect. The keepalives and tcp_user_timeout notice within a minute that a server is gone.
+        """Arguments of psycopg.connect. Keepalives and tcp_user_timeout detect a dead server within a minute.
 
-        Raises IdentityUnavailable if no token can be had.
+        Raises IdentityUnavailable if there is no token.
         """
         settings = self._settings
         parameters: dict[str, Any] = {

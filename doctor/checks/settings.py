@@ -92,7 +92,7 @@ def _misspelt(site: Site) -> Iterator[Finding]:
     for name in sorted(site.environ):
         close = get_close_matches(name, known, n=1, cutoff=0.8)
         if name.startswith("TAILRACE_") and name not in known and close:
-            yield warning(name, "no setting has this name, so it does nothing", f"{close[0]} is meant?")
+            yield warning(name, "no setting has this name, so it does nothing", f"did you mean {close[0]}?")
 
 
 CHECKS = (

@@ -1,4 +1,4 @@
-"""The container worker as a process: told to stop, and without its broker for a while."""
+"""The container worker as a process: stopped by a signal, and without its broker for a while."""
 
 import re
 import signal

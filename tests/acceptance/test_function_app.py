@@ -86,9 +86,9 @@ def test_on_a_host_without_settlement_the_delivery_count_ends_what_cannot_succee
 
 def test_an_app_with_wrong_settings_takes_no_message_and_says_what_to_mend(hosts: Hosts, bus: Bus) -> None:
     bus.send(ask("small"))
-    with pytest.raises(RuntimeError) as told:
+    with pytest.raises(RuntimeError) as raised:
         hosts.functions(PGHOST="", TAILRACE_MAX_ATTEMPTS="many")
-    assert "PGHOST is missing" in str(told.value)
-    assert "TAILRACE_MAX_ATTEMPTS: Input should be a valid integer" in str(told.value)
+    assert "PGHOST is missing" in str(raised.value)
+    assert "TAILRACE_MAX_ATTEMPTS: Input should be a valid integer" in str(raised.value)
     (message,) = bus.messages()
     assert message.delivery_count == 0

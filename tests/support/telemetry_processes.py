@@ -62,7 +62,7 @@ def submit(environ: dict[str, str], directory: Path) -> str:
 
 @contextmanager
 def working(environ: dict[str, str], directory: Path) -> Iterator[Process]:
-    """`tailrace work` on the queue, for the block; at its end it is told to stop, and has to drain."""
+    """`tailrace work` on the queue, for the block; then it is stopped, and has to drain."""
     argv = [sys.executable, "-m", "cli", "work", "--json-logs"]
     launch = Launch(log=directory / "work.log", name="tailrace work")
     with start(argv, env=environ, ready=re.compile("worker ready"), cwd=ROOT, launch=launch) as worker:

@@ -35,7 +35,7 @@ def test_secrets_beside_an_identity_are_said(doctor: Callable[..., Any]) -> None
 
 def test_a_misspelt_setting_is_found(doctor: Callable[..., Any]) -> None:
     [finding] = doctor(TAILRACE_POOLSIZE="9").of("settings", "warning")
-    assert (finding.subject, finding.advice) == ("TAILRACE_POOLSIZE", "TAILRACE_POOL_SIZE is meant?")
+    assert (finding.subject, finding.advice) == ("TAILRACE_POOLSIZE", "did you mean TAILRACE_POOL_SIZE?")
 
 
 def test_what_the_functions_host_needs_is_asked_for_where_it_runs(doctor: Callable[..., Any]) -> None:

@@ -157,11 +157,11 @@ def test_a_queue_that_is_not_there_says_which_and_what_to_set(settings: Settings
     missing = settings.model_copy(update={"queue": "nowhere"})
     with (
         ExportQueue(missing) as queue,
-        pytest.raises(ConfigurationError, match="no such queue in this namespace") as told,
+        pytest.raises(ConfigurationError, match="no such queue in this namespace") as raised,
     ):
         queue.send([request()])
-    assert "'nowhere'" in str(told.value)
-    assert "TAILRACE_QUEUE" in str(told.value.advice)
+    assert "'nowhere'" in str(raised.value)
+    assert "TAILRACE_QUEUE" in str(raised.value.advice)
 
 
 def test_a_container_that_is_not_there_stops_the_tick_before_anything_is_sent(settings: Settings, bus: Bus) -> None:
@@ -181,10 +181,10 @@ def unreachable() -> Iterator[Future[int]]:
 
 
 def test_a_broker_that_is_not_there_is_told_in_one_line_without_its_key(unreachable: Future[int]) -> None:
-    with pytest.raises(QueueUnavailable, match="send on queue") as told:
+    with pytest.raises(QueueUnavailable, match="send on queue") as raised:
         unreachable.result(60)
-    assert "\n" not in str(told.value)
-    assert "S3cret" not in str(told.value)
+    assert "\n" not in str(raised.value)
+    assert "S3cret" not in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["", "Endpoint=", "x", "Endpoint=sb://127.0.0.1"])

@@ -16,7 +16,7 @@ from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater
 
 
 @pytest.mark.parametrize(
-    ("asked", "reason", "told"),
+    ("asked", "reason", "expected"),
     [
         ({"table": "missing"}, "TableMissing", 'relation "public.missing" does not exist (SQLSTATE 42P01); create it'),
         ({"schema": "missing"}, "SchemaMissing", 'schema "missing" does not exist (SQLSTATE 3F000); create it'),
@@ -32,8 +32,8 @@ from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater
         ({"table": "numbers"}, "PrivilegeMissing", "permission denied"),
     ],
 )
-def test_what_a_person_must_mend_is_dead_lettered_at_once(
-    exports: Exports, admin: psycopg.Connection, asked: dict[str, Any], reason: str, told: str
+def test_what_a_person_must_fix_is_dead_lettered_at_once(
+    exports: Exports, admin: psycopg.Connection, asked: dict[str, Any], reason: str, expected: str
 ) -> None:
     admin.execute("create table t (id int, name text); create index t_id on t (id); create table secret ()")
     admin.execute("create schema closed; create table closed.t (); create sequence numbers")
@@ -42,7 +42,7 @@ def test_what_a_person_must_mend_is_dead_lettered_at_once(
     settlement = exports.handle(ask(**asked))
     assert isinstance(settlement, DeadLetter)
     assert settlement.reason == reason
-    assert told in settlement.description
+    assert expected in settlement.description
     subject = f"{asked.get('schema', 'public')}.{asked.get('table', 't')}"
     assert settlement.description.startswith(f"export of {subject} was refused: ")
     assert exports.names() == []
@@ -134,7 +134,7 @@ def test_an_interrupted_export_is_given_back_and_its_copy_ends(exports: Exports,
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "expected"),
     [
         ({"PGPASSWORD": "S3cret-guess"}, 'password authentication failed for user "exporter"'),
         ({"PGUSER": "nobody"}, 'password authentication failed for user "nobody"'),
@@ -142,7 +142,7 @@ def test_an_interrupted_export_is_given_back_and_its_copy_ends(exports: Exports,
     ],
 )
 def test_a_refused_login_says_who_was_refused_where_and_no_password(
-    open_exports: OpenExports, settings: dict[str, str], told: str, environ: dict[str, str]
+    open_exports: OpenExports, settings: dict[str, str], expected: str, environ: dict[str, str]
 ) -> None:
     exports = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", **settings)
     settlement = exports.handle(ask())
@@ -150,7 +150,7 @@ def test_a_refused_login_says_who_was_refused_where_and_no_password(
     assert settlement.reason == "LoginRefused"
     user, port = settings.get("PGUSER", "exporter"), environ["PGPORT"]
     assert settlement.description.startswith(f"no connection to {user}@127.0.0.1:{port}/")
-    assert told in settlement.description
+    assert expected in settlement.description
     assert "S3cret" not in settlement.description
     assert environ["PGPASSWORD"] not in settlement.description
 

@@ -13,7 +13,7 @@ from typer.testing import Result
 from cli.jobs import next_due
 from contracts.grid import TimeGrid
 from contracts.job import ExportJob
-from producer.schedule import due_cuts
+from producer.schedule import due_windows
 
 type Tailrace = Callable[..., Result]
 NOWHERE = dict.fromkeys(("ServiceBusConnection", "ExportStorage", "PGHOST", "PGDATABASE", "PGUSER", "PGPASSWORD"), "")
@@ -114,4 +114,4 @@ def newest_due(job: ExportJob, now: datetime) -> datetime:
 
 
 def starts_due(grid: TimeGrid, schedule: str | None, tick: datetime) -> list[datetime]:
-    return [cut.closed_at for cut in due_cuts(grid, schedule, tick) if cut.closed_at]
+    return [window.closed_at for window in due_windows(grid, schedule, tick) if window.closed_at]

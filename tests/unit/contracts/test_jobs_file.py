@@ -121,8 +121,8 @@ def test_a_job_that_cannot_be_used_names_file_job_and_field(tmp_path: Path, line
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", "é", "-a", "x" * 64, "a\\n"])
 def test_a_job_name_that_no_blob_or_message_could_carry_is_refused(tmp_path: Path, name: str) -> None:
-    told = problem_of(tmp_path, job(PLAIN + 'blob = "x/{run}"', name=name))
-    assert "name: String should match pattern" in told
+    problem = problem_of(tmp_path, job(PLAIN + 'blob = "x/{run}"', name=name))
+    assert "name: String should match pattern" in problem
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_a_job_name_that_no_blob_or_message_could_carry_is_refused(tmp_path: Pat
 )
 def test_windows_that_cannot_be_cut_are_refused(tmp_path: Path, window: str, expected: str) -> None:
     lines = PLAIN + 'blob = "x/{window_start}"'
-    told = problem_of(tmp_path, job(lines, window=f"[job.window]\n{window}"))
-    assert told.startswith(f"FILE: job 'a': {expected}")
+    problem = problem_of(tmp_path, job(lines, window=f"[job.window]\n{window}"))
+    assert problem.startswith(f"FILE: job 'a': {expected}")
 
 
 def test_numbers_are_closed_by_no_clock_so_they_take_no_schedule(tmp_path: Path) -> None:
@@ -169,14 +169,14 @@ def test_numbers_are_closed_by_no_clock_so_they_take_no_schedule(tmp_path: Path)
 
 def test_every_problem_of_the_file_is_told_at_once(tmp_path: Path) -> None:
     text = job('blob = "x"', name="a") + job(PLAIN + 'blob = "/{run}"', name="b") + job(PLAIN, name="c")
-    told = problem_of(tmp_path, text).splitlines()
-    assert [line.split(":")[1] for line in told] == [" job 'a'", " job 'b'", " job 'c'"]
+    problem = problem_of(tmp_path, text).splitlines()
+    assert [line.split(":")[1] for line in problem] == [" job 'a'", " job 'b'", " job 'c'"]
 
 
 def test_each_problem_of_a_job_is_a_line(tmp_path: Path) -> None:
-    told = problem_of(tmp_path, job(PLAIN + "\n".join(f"key_{n} = 1" for n in range(40)))).splitlines()
-    assert len(told) == 41
-    assert all(re.fullmatch(r".*: job 'a': (blob: missing|key_\d+: unknown key)", line) for line in told)
+    problem = problem_of(tmp_path, job(PLAIN + "\n".join(f"key_{n} = 1" for n in range(40)))).splitlines()
+    assert len(problem) == 41
+    assert all(re.fullmatch(r".*: job 'a': (blob: missing|key_\d+: unknown key)", line) for line in problem)
 
 
 def test_a_mark_at_the_beginning_of_the_file_is_passed_over(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_two_jobs_whose_names_meet_on_some_days_only_are_refused(tmp_path: Path)
     window = '[job.window]\ncolumn = "at"\ntype = "date"\nevery = "1 EVERY"\n'
     days = job(PLAIN + 'blob = "x/{window_start:%Y/%m/%d}"\n', name="a") + window.replace("EVERY", "day")
     months = job(PLAIN + 'blob = "x/{window_start:%Y/%m}/01"\n', name="b") + window.replace("EVERY", "month")
-    assert "job 'b': blob: job 'a' writes the same names; put {job} into it" in problem_of(tmp_path, days + months)
+    assert "job 'b': blob: job 'a' writes the same names; add {job}" in problem_of(tmp_path, days + months)
 
 
 def test_a_job_that_is_switched_off_is_asked_for_by_no_tick(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_two_jobs_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_jobs_that_could_write_the_same_names_are_refused(tmp_path: Path, one: str, other: str) -> None:
     """The second one's blobs would look as if they were there already."""
     text = job(PLAIN + one, name="first") + job(PLAIN + other, name="second")
-    expected = "FILE: job 'second': blob: job 'first' writes the same names; put {job} into it"
+    expected = "FILE: job 'second': blob: job 'first' writes the same names; add {job}"
     assert problem_of(tmp_path, text) == expected
 
 

@@ -1,4 +1,4 @@
-"""What people are told: by the words of the server, by the token, and by where the settings lead."""
+"""Advice to the operator: by the words of the server, by the token, and by where the settings lead."""
 
 import base64
 import json

@@ -39,7 +39,7 @@ def test_a_misspelt_job_is_answered_with_the_one_that_is_meant() -> None:
     )
     with pytest.raises(AskRefused) as caught:
         job_named(jobs, "click")
-    assert caught.value.advice == "clicks is meant?"
+    assert caught.value.advice == "did you mean clicks?"
 
 
 @pytest.mark.parametrize("start", ["2026-01-31", "2026-01-31T00:00:00+01:00", "2026-01-30T23:00:00Z", "20260131"])
@@ -83,14 +83,14 @@ def test_what_is_asked_for_is_what_the_timer_would_send() -> None:
     ],
 )
 def test_what_does_not_fit_the_job_is_refused(window: dict[str, Any] | None, start: str | None, expected: str) -> None:
-    told = refusal(window, start)
-    assert expected in told
-    assert len(told) < 300
+    message = refusal(window, start)
+    assert expected in message
+    assert len(message) < 300
 
 
 def test_a_day_before_the_start_is_answered_at_once_with_the_first_one() -> None:
-    told = refusal({**HOURLY, "start": date(2026, 1, 15)}, "1900-01-01")
-    assert "the next one begins at 2026-01-15 00:00:00+00:00" in told
+    message = refusal({**HOURLY, "start": date(2026, 1, 15)}, "1900-01-01")
+    assert "the next one begins at 2026-01-15 00:00:00+00:00" in message
 
 
 def test_numbers_have_no_clock_that_could_refuse_them() -> None:

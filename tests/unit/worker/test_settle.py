@@ -12,7 +12,7 @@ from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater,
 
 @dataclass
 class Listing:
-    """Keeps what it was asked to do; fails at one of the steps if told so."""
+    """Keeps what it was asked to do; fails at a given step."""
 
     failing: str = ""
     steps: list[object] = field(default_factory=list)
