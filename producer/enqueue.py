@@ -16,6 +16,7 @@ from producer.facts import Present, QueueView
 from producer.schedule import due_requests
 from telemetry.catalogue import WINDOW_LAG
 from telemetry.events import event
+from telemetry.jobs import report_disabled
 from telemetry.metrics import record
 from telemetry.traces import annotate
 
@@ -61,8 +62,9 @@ def enqueue_due(jobs: Jobs, index: Index, queue: Queue, now: datetime, limit: in
     """Sends a request for every due export that has neither a blob nor a live message.
 
     With more than `limit` messages on the queue, or among the dead letters, what could be
-    among them is held back.
+    among them is held back. Jobs that cannot be used are named in the log, and none of theirs is asked for.
     """
+    report_disabled(jobs)
     due = [request for job in jobs.values() for request in due_requests(job, now)]
     asked = ask(due, jobs, index, queue, now, limit)
     lacking = [one.request for one in asked if one.state != "there"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from psycopg import sql
 
-from contracts.errors import CompressionWrong, SinkRejected, SinkUnavailable, SourceRejected
+from contracts.errors import CompressionWrong, JobDisabled, SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
 from contracts.receipt import Closed, Part, Read, Receipt, row_hash_of
 from contracts.request import ExportRequest, QuerySource, TableSource
@@ -144,7 +144,15 @@ def _relation_of(request: ExportRequest) -> sql.Identifier | None:
 
 
 def _require_job(request: ExportRequest, jobs: Jobs) -> None:
-    """A job that was taken out of jobs.toml is exported no more, whatever is still on the queue."""
+    """A job that was taken out of jobs.toml is exported no more, whatever is still on the queue.
+
+    One that jobs.toml is wrong about waits for a corrected file: what was meant to be exported is not known.
+    """
+    if problems := jobs.why_disabled(request.job):
+        raise JobDisabled(
+            f"job {request.job!r} is disabled in this worker: {'; '.join(problems)}",
+            advice="correct jobs.toml and deploy it; the next tick asks for what was given up meanwhile",
+        )
     if request.job not in jobs:
         raise SourceRejected(
             f"job {request.job!r} is not in jobs.toml of this worker",

@@ -39,7 +39,7 @@ def test_a_misspelt_job_is_answered_with_the_one_that_is_meant() -> None:
     )
     with pytest.raises(AskRefused) as caught:
         job_named(jobs, "click")
-    assert caught.value.advice == "clicks is meant?"
+    assert caught.value.advice == "did you mean clicks?"
 
 
 @pytest.mark.parametrize("start", ["2026-01-31", "2026-01-31T00:00:00+01:00", "2026-01-30T23:00:00Z", "20260131"])
