@@ -50,7 +50,7 @@ def list_(
     attempt is the number that the message carried; stale means that its blob is there by now. The reasons are listed
     in docs/reference/message_states.md.
     """
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env(os.environ, postgres=False)
     with DeadLetters(settings) as letters:
         found = list(islice(letters.peek(), limit + 1))
     present = _present(settings, found[:limit])
@@ -85,7 +85,7 @@ def replay(
     on the queue; all others stay. What becomes a dead letter meanwhile is not replayed.
     """
     choice = Choice.of(frozenset(sequence or ()), reason, job, every=every)
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env(os.environ, postgres=False)
     with DeadLetters(settings) as letters:
         chosen = choice.among(letters.peek(), {})
         sent = {letter.sequence_number: Replay() for letter in chosen}
@@ -113,7 +113,7 @@ def drop(
     Example: tailrace dlq drop --stale
     """
     choice = Choice.of(frozenset(sequence or ()), reason, job, every=every, stale=stale)
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env(os.environ, postgres=False)
     with DeadLetters(settings) as letters:
         found = list(letters.peek())
         chosen = choice.among(found, _present(settings, found) if stale else {})
