@@ -1,5 +1,4 @@
 import os
-import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.terminal import in_terminal
 from typer.testing import Result
 
 from cli.jobs import next_due
@@ -101,21 +101,6 @@ def test_long_values_are_whole_in_a_pipe_and_wrapped_in_a_narrow_terminal(jobs_f
     shown = in_terminal(argv, environ)
     assert all(len(line) <= 50 for line in shown.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines())
     assert blob in shown.replace("\r\n" + " " * 14, "")
-
-
-def in_terminal(argv: list[str], environ: dict[str, str]) -> str:
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(argv, env=environ, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        output = bytearray()
-        try:
-            while data := os.read(ours, 4096):
-                output += data
-        except OSError:  # how Linux says that the other end is closed
-            pass
-        os.close(ours)
-    assert process.returncode == 0
-    return output.decode()
 
 
 @settings(deadline=None, max_examples=40)
