@@ -78,10 +78,11 @@ class Settings(Model):
     pool_size: Annotated[int, Field(ge=1, le=256)] = 4
     max_streams: Annotated[int, Field(ge=1, le=32, default_factory=_processors)]
 
-    pg_host: str
+    # Empty for a process that makes no connection to PostgreSQL.
+    pg_host: str = ""
     pg_port: Annotated[int, Field(ge=1, le=65535)] = 5432
-    pg_database: str
-    pg_user: str
+    pg_database: str = ""
+    pg_user: str = ""
     pg_password: SecretStr | None = None
     pg_sslmode: SslMode | None = None
     pg_sslrootcert: str | None = None
@@ -93,14 +94,17 @@ class Settings(Model):
     lock_timeout_seconds: Annotated[float, Field(ge=0.001, le=2_000_000)] = 10.0
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """The settings of this process. Raises ConfigurationError that names every variable to correct."""
+    def from_env(cls, environ: Mapping[str, str], *, postgres: bool = True) -> Self:
+        """The settings of this process. Raises ConfigurationError that names every variable to correct.
+
+        `postgres`: whether the process connects to PostgreSQL; if not, its settings may be missing.
+        """
         values = {field: environ[name] for name, field in _PLAIN.items() if environ.get(name)}
         for connection, (suffix, identity_field, string_field) in _CONNECTIONS.items():
             for name, field in ((connection, string_field), (f"{connection}__{suffix}", identity_field)):
                 if environ.get(name):
                     values[field] = environ[name]
-        problems = _contradictions(values)
+        problems = [*(_lacking_postgres(values) if postgres else ()), *_contradictions(values, postgres=postgres)]
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
@@ -126,7 +130,12 @@ class Settings(Model):
         return timedelta(seconds=self.retry_base_seconds)
 
 
-def _contradictions(values: Mapping[str, str]) -> list[Problem]:
+def _lacking_postgres(values: Mapping[str, str]) -> list[Problem]:
+    names = {"pg_host": "PGHOST", "pg_database": "PGDATABASE", "pg_user": "PGUSER"}
+    return [Problem(f"{name} is missing") for field, name in names.items() if field not in values]
+
+
+def _contradictions(values: Mapping[str, str], *, postgres: bool) -> list[Problem]:
     problems = []
     for connection, (suffix, identity_field, string_field) in _CONNECTIONS.items():
         identity = f"{connection}__{suffix}"
@@ -139,7 +148,7 @@ def _contradictions(values: Mapping[str, str]) -> list[Problem]:
         elif identity_field in values and "credential" not in values:
             advice = "set it to managed-identity in Azure, azure-cli for yourself, service-principal elsewhere"
             problems.append(Problem(f"{identity} needs TAILRACE_CREDENTIAL", advice))
-    return problems + _login_contradictions(values)
+    return problems + (_login_contradictions(values) if postgres else [])
 
 
 def _login_contradictions(values: Mapping[str, str]) -> list[Problem]:

@@ -40,7 +40,7 @@ def backfill(
     X and Y are days (2026-01-31), times (2026-01-31T13:00, in the job's time zone unless they carry one) or, for
     windows of numbers, numbers. Windows that are still open are left out. After a failure simply run it again.
     """
-    settings, now = Settings.from_env(os.environ), datetime.now(UTC)
+    settings, now = Settings.from_env(os.environ, postgres=False), datetime.now(UTC)
     jobs = load_jobs(settings.jobs)
     wanted = Range(job_named(jobs, job), since, until)
     requests = wanted.requests(now)

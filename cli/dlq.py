@@ -11,10 +11,11 @@ import typer
 
 from cli.signals import at_first_signal
 from cli.terminal import record, remark, say
-from contracts.errors import QueueUnavailable
+from contracts.errors import QueueUnavailable, TailraceError
 from contracts.jobs_file import load_jobs
 from operations.dead_choice import Choice, is_stale, to_send
 from operations.dead_letters import DeadLetters, DeadMessage, Replay
+from producer.ask import job_named
 from producer.facts import Present
 from producer.store import BlobIndex
 from settings import Settings
@@ -49,7 +50,7 @@ def list_(
     attempt is the number that the message carried; stale means that its blob is there by now. The reasons are listed
     in docs/reference/message_states.md.
     """
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env(os.environ, postgres=False)
     with DeadLetters(settings) as letters:
         found = list(islice(letters.peek(), limit + 1))
     present = _present(settings, found[:limit])
@@ -84,7 +85,7 @@ def replay(
     on the queue; all others stay. What becomes a dead letter meanwhile is not replayed.
     """
     choice = Choice.of(frozenset(sequence or ()), reason, job, every=every)
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env(os.environ, postgres=False)
     with DeadLetters(settings) as letters:
         chosen = choice.among(letters.peek(), {})
         sent = {letter.sequence_number: Replay() for letter in chosen}
@@ -95,7 +96,7 @@ def replay(
         if sent:
             _carry_out("replayed", sent, lambda done, stopping: letters.replay(sent, done, stopping))
         elif not chosen:
-            say("no dead letter matches")
+            _say_none(settings, job)
 
 
 @dlq.command()
@@ -112,7 +113,7 @@ def drop(
     Example: tailrace dlq drop --stale
     """
     choice = Choice.of(frozenset(sequence or ()), reason, job, every=every, stale=stale)
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env(os.environ, postgres=False)
     with DeadLetters(settings) as letters:
         found = list(letters.peek())
         chosen = choice.among(found, _present(settings, found) if stale else {})
@@ -120,7 +121,7 @@ def drop(
         if numbers:
             _carry_out("dropped", numbers, lambda done, stopping: letters.drop(numbers, done, stopping))
         else:
-            say("no dead letter matches")
+            _say_none(settings, job)
 
 
 def _present(settings: Settings, letters: Iterable[DeadMessage]) -> Mapping[str, Present]:
@@ -130,6 +131,16 @@ def _present(settings: Settings, letters: Iterable[DeadMessage]) -> Mapping[str,
         if letter.request:
             by_job.setdefault(letter.request.job, set()).add(letter.request.blob)
     return BlobIndex(settings).present(by_job.values()) if by_job else {}
+
+
+def _say_none(settings: Settings, job: str | None) -> None:
+    """Says that no dead letter is meant, and if jobs.toml has no such job, which one may be."""
+    say("no dead letter matches")
+    if job is not None:
+        try:
+            job_named(load_jobs(settings.jobs), job)
+        except TailraceError as error:
+            remark(error.explained)
 
 
 def _carry_out(verb: str, chosen: Collection[int], act: Callable[[Callable[[int], object], Event], object]) -> None:

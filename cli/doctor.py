@@ -14,7 +14,7 @@ from doctor.examine import Result
 from doctor.report import as_json, diagnose
 
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
-_WIDE = 1 << 12
+_SUBJECT = 20  # columns of a terminal
 
 
 def doctor(
@@ -37,21 +37,27 @@ def doctor(
 
 def _show(results: list[Result]) -> None:
     console = Console(highlight=False)
-    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
-    for result in results:
-        for finding in result.findings:
-            says = Text(printable(finding.says))
-            if finding.advice:
-                says.append("\n→ " + printable(finding.advice), style="bold")
-            style = _STYLES[finding.verdict]
-            table.add_row(
-                Text(finding.verdict, style=style), Text(result.check), Text(printable(finding.subject)), says
-            )
-    if console.is_terminal:
-        console.print(table)
-    else:
-        # One line for each finding, whatever its length, and no spaces behind it.
-        lines = Console(width=_WIDE, color_system=None).render_lines(table, pad=False)
-        print("\n".join("".join(segment.text for segment in line).rstrip() for line in lines))
-    verdicts = [finding.verdict for result in results for finding in result.findings]
+    found = [(result.check, finding) for result in results for finding in result.findings]
+    subjects = max(len(printable(finding.subject)) for _, finding in found)
+    widths = [max(map(len, _STYLES)), max(len(check) for check, _ in found), subjects]
+    for check, finding in found:
+        cells = [finding.verdict, check, printable(finding.subject), printable(finding.says)]
+        if console.is_terminal:
+            console.print(_row(cells, [*widths[:2], min(subjects, _SUBJECT)], _STYLES[finding.verdict]))
+        else:
+            print("  ".join([*map(str.ljust, cells[:-1], widths), cells[-1]]))
+        if finding.advice:
+            # Never wrapped here, so that a command that a terminal wraps is still copied as one line.
+            console.print(Text("    → ").append(printable(finding.advice), style="bold"), soft_wrap=True)
+    verdicts = [finding.verdict for _, finding in found]
     say(", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in _STYLES if verdict in verdicts))
+
+
+def _row(cells: list[str], widths: list[int], style: str) -> Table:
+    """One finding, wrapped into the terminal, with columns as wide as in all other rows."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(width=widths[0], style=style)
+    for width in widths[1:]:
+        table.add_column(width=width)
+    table.add_row(*map(Text, cells))
+    return table

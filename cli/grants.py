@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import psycopg
 import typer
 
-from cli.terminal import record, remark, say
+from cli.terminal import complain, record, remark, say
 from connections.postgres.tokens import password_source
 from contracts.errors import SourceUnavailable
 from contracts.jobs_file import Jobs, load_jobs
@@ -54,6 +54,7 @@ def grants(  # noqa: PLR0913  # options of a command
     docs/how-to/identity.md explains each statement.
     """
     known = load_jobs(jobs)
+    complain(f"left out: {problem}" for one in known.disabled for problem in one.problems)
     if audit:
         _audit(role, known)
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.terminal import record, remark
+from cli.terminal import complain, record, remark
 from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.jobs_file import load_jobs
@@ -25,7 +25,8 @@ def jobs(
 ) -> None:
     """Check jobs.toml and list its jobs with what is due next.
 
-    Needs no other setting and no connection. Problems are listed one a line, with exit status 2.
+    Needs no other setting and no connection. Problems are listed one a line, with exit status 2. A job with a
+    problem is disabled, and the others go on.
     """
     now, known = datetime.now(UTC), load_jobs(file)
     for hint in known.hints:
@@ -40,6 +41,9 @@ def jobs(
             "blob": job.blob,
         }
         record(job.name, fields)
+    if known.disabled:
+        complain(problem for one in known.disabled for problem in one.problems)
+        raise typer.Exit(2)
 
 
 def next_due(job: ExportJob, now: datetime) -> datetime | None:

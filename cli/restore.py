@@ -52,7 +52,7 @@ def restore(  # noqa: PLR0913  # options of a command
 
     Example: tailrace restore clicks --check --sample 5 --server "host=scratch user=admin dbname=drill"
     """
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env(os.environ, postgres=server is None)
     jobs = load_jobs(settings.jobs)
     wanted, blobs = job_named(jobs, job), Blobs(settings, parallel + 1)
     windows = list(windows_of(wanted, blobs, since, until, datetime.now(UTC)))

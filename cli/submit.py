@@ -46,7 +46,7 @@ def submit(
 
     Example: tailrace submit clicks --window-start 2026-01-31
     """
-    settings, now = Settings.from_env(os.environ), datetime.now(UTC)
+    settings, now = Settings.from_env(os.environ, postgres=False), datetime.now(UTC)
     jobs = load_jobs(settings.jobs)
     request = one_request(job_named(jobs, job), window_start, now)
     record("", {"request": request.request_id, "blob": request.blob})

@@ -38,7 +38,7 @@ def verify(
 
     Example: tailrace verify clicks --from 2026-01-01 --to 2026-02-01
     """
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env(os.environ, postgres=False)
     wanted, blobs = job_named(load_jobs(settings.jobs), job), Blobs(settings, _PARALLEL)
     windows = list(windows_of(wanted, blobs, since, until, datetime.now(UTC)))
     missing = [window for window in windows if window.blob is None]

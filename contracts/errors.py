@@ -11,6 +11,7 @@
         ├── SourceUnavailable       no connection, lock or time-out, serialization, server shutdown
         ├── SourceBusy              no free connection in this process; costs no attempt
         ├── WindowOpen              a transaction can still add rows to the window; costs no attempt
+        ├── JobDisabled             jobs.toml is wrong about the job, which a corrected one ends
         ├── SinkUnavailable         the account throttles, times out or cannot be reached
         ├── QueueUnavailable        Service Bus cannot be reached or refuses to take a message
         ├── IdentityUnavailable     no Entra token could be had
@@ -119,6 +120,10 @@ class WindowOpen(Transient):
     """Rows that belong to the window can still arrive; the export waits for them."""
 
     costs_attempt = False
+
+
+class JobDisabled(Transient):
+    """jobs.toml of this worker is wrong about the job of the request; a corrected file lets it run."""
 
 
 class SinkUnavailable(Transient):

@@ -1,7 +1,9 @@
-"""jobs.toml: the jobs of a deployment, validated as a whole when it is read."""
+"""jobs.toml: the jobs of a deployment, validated when it is read."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import override
 
@@ -12,12 +14,30 @@ from contracts.job import ExportJob
 from contracts.model import describe_each
 
 
-class Jobs(Mapping[str, ExportJob]):
-    """The jobs of a deployment by name. `hints` are improvements to the file, one line each."""
+@dataclass(frozen=True, slots=True)
+class Disabled:
+    """A job of the file that cannot be used. `name` is None if it has none; each problem is `file: job: field: why`."""
 
-    def __init__(self, jobs: Mapping[str, ExportJob], hints: tuple[str, ...] = ()) -> None:
+    name: str | None
+    problems: tuple[str, ...]
+
+
+class Jobs(Mapping[str, ExportJob]):
+    """The usable jobs of a deployment by name, and those that are disabled until somebody corrects them.
+
+    `hints` are improvements to the file, one line each.
+    """
+
+    def __init__(
+        self, jobs: Mapping[str, ExportJob], hints: tuple[str, ...] = (), disabled: tuple[Disabled, ...] = ()
+    ) -> None:
         self._jobs = jobs
         self.hints = hints
+        self.disabled = disabled
+
+    def why_disabled(self, name: str | None) -> tuple[str, ...]:
+        """The problems of a job that is in the file and cannot be used; none if it is usable or not in the file."""
+        return next((one.problems for one in self.disabled if one.name == name and name is not None), ())
 
     @override
     def __getitem__(self, name: str) -> ExportJob:
@@ -33,7 +53,7 @@ class Jobs(Mapping[str, ExportJob]):
 
 
 def load_jobs(path: Path) -> Jobs:
-    """The jobs of a file by name. Raises ConfigurationError with one line for each problem."""
+    """The jobs of a file by name. Raises ConfigurationError if it is no TOML, or if none of its jobs can be used."""
     try:
         # Some editors begin a file with a byte order mark.
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -47,7 +67,9 @@ def load_jobs(path: Path) -> Jobs:
 
 
 def parse_jobs(document: Mapping[str, object], file: str = "jobs.toml") -> Jobs:
-    """The jobs of a parsed document by name.
+    """The jobs of a parsed document by name. A job that cannot be used is disabled, and the others are not.
+
+    Raises ConfigurationError, one line for each problem, if the document is no list of jobs or none can be used.
 
     >>> parse_jobs({"job": [{"name": "a", "schema": "s", "table": "t", "blob": "/x", "if_exists": "replace"}]})
     Traceback (most recent call last):
@@ -59,16 +81,25 @@ def parse_jobs(document: Mapping[str, object], file: str = "jobs.toml") -> Jobs:
     if not isinstance(tables, list) or not tables:
         problems.append(f"{file}: no [[job]] in it")
         tables = []
-    jobs: list[ExportJob] = []
+    jobs, disabled = _checked(tables, file)
+    if problems or not jobs:
+        raise ConfigurationError.of(map(Problem, [*problems, *(line for one in disabled for line in one.problems)]))
+    return Jobs(jobs, tuple(_hints(tables, file)), tuple(disabled))
+
+
+def _checked(tables: Sequence[object], file: str) -> tuple[dict[str, ExportJob], list[Disabled]]:
+    """The usable jobs by name, and the others."""
+    valid: list[ExportJob] = []
+    disabled: list[Disabled] = []
     for number, table in enumerate(tables, 1):
         try:
-            jobs.append(ExportJob.model_validate(table))
+            valid.append(ExportJob.model_validate(table))
         except ValidationError as error:
-            problems += [f"{file}: {_title(table, number)}: {line}" for line in describe_each(error)]
-    problems += [f"{file}: {problem}" for problem in _clashes(jobs)]
-    if problems:
-        raise ConfigurationError.of(map(Problem, problems))
-    return Jobs({job.name: job for job in jobs}, tuple(_hints(tables, file)))
+            lines = describe_each(error, ExportJob)
+            disabled.append(Disabled(_name(table), tuple(f"{file}: {_title(table, number)}: {line}" for line in lines)))
+    clashes = _clashes(valid, Counter(map(_name, tables)))
+    disabled += [Disabled(name, (f"{file}: job {name!r}: {problem}",)) for name, problem in clashes.items()]
+    return {job.name: job for job in valid if job.name not in clashes}, disabled
 
 
 def _hints(tables: list[object], file: str) -> Iterator[str]:
@@ -78,20 +109,27 @@ def _hints(tables: list[object], file: str) -> Iterator[str]:
 
 
 def _title(table: object, number: int) -> str:
-    name = table.get("name") if isinstance(table, dict) else None
-    return f"job {name!r}" if isinstance(name, str) else f"job number {number}"
+    name = _name(table)
+    return f"job number {number}" if name is None else f"job {name!r}"
 
 
-def _clashes(jobs: list[ExportJob]) -> list[str]:
-    problems = []
-    names: dict[str, ExportJob] = {}
+def _name(table: object) -> str | None:
+    name = table.get("name") if isinstance(table, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
+def _clashes(jobs: Sequence[ExportJob], names: Mapping[str | None, int]) -> dict[str, str]:
+    """What is wrong with jobs beside each other, by name. `names` counts those of all jobs of the file.
+
+    All jobs of one name are wrong: nobody knows which is meant. Of two that write the same blobs, the later one is.
+    """
+    problems: dict[str, str] = {}
     blobs: dict[str, ExportJob] = {}
     for job in jobs:
-        if job.name in names:
-            problems.append(f"job {job.name!r}: name: two jobs have it")
-        names[job.name] = job
-        same = next((blobs[blob] for blob in job.sample_blobs if blob in blobs), None)
-        if same is not None:
-            problems.append(f"job {job.name!r}: blob: job {same.name!r} writes the same names; add {{job}}")
-        blobs.update(dict.fromkeys(job.sample_blobs, job))
+        if names[job.name] > 1:
+            problems[job.name] = "name: two jobs have it"
+        elif same := next((blobs[blob] for blob in job.sample_blobs if blob in blobs), None):
+            problems[job.name] = f"blob: job {same.name!r} writes the same names; add {{job}}"
+        else:
+            blobs.update(dict.fromkeys(job.sample_blobs, job))
     return problems

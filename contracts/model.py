@@ -1,7 +1,8 @@
 """The base of every contract, and the types of names that PostgreSQL and Azure limit."""
 
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeAliasType, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -58,9 +59,11 @@ def describe(error: ValidationError, *, limit: int = 5) -> str:
     return "; ".join([*lines[:limit], *more])
 
 
-def describe_each(error: ValidationError) -> Iterator[str]:
-    """Each problem as `field: message`."""
-    return map(_line, error.errors(include_url=False, include_input=False))
+def describe_each(error: ValidationError, model: type[BaseModel] | None = None) -> Iterator[str]:
+    """Each problem as `field: message`; an unknown key of `model` with the one that was probably meant."""
+    for problem in error.errors(include_url=False, include_input=False):
+        meant = _meant(problem, model) if model and problem["type"] == "extra_forbidden" else None
+        yield _line(problem) + (f"; did you mean {meant}?" if meant else "")
 
 
 def field_path(parts: Iterable[str | int]) -> str:
@@ -87,3 +90,31 @@ def _without_tags(parts: tuple[str | int, ...]) -> Iterator[str | int]:
     for before, part in zip(("", *parts), parts, strict=False):
         if before not in _TAGGED:
             yield part if isinstance(part, int) else part[:64]
+
+
+def _meant(problem: ErrorDetails, model: type[BaseModel]) -> str | None:
+    """The key of the model that is most like an unknown one."""
+    *parents, key = _without_tags(problem["loc"])
+    models = [model]
+    for parent in parents:
+        fields = [field for one in models for name, field in _fields_of(one) if name == parent]
+        models = [inner for field in fields for inner in _models_in(field)]
+    known = [name for one in models for name, _ in _fields_of(one)]
+    return next(iter(get_close_matches(str(key), known, n=1)), None)
+
+
+def _fields_of(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:
+    """Each field's name, as it is written in a file, with its type."""
+    for name, field in model.model_fields.items():
+        yield field.alias or name, field.annotation
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models that a value of this type may be."""
+    if isinstance(annotation, TypeAliasType):
+        yield from _models_in(annotation.__value__)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    else:
+        for inner in get_args(annotation):
+            yield from _models_in(inner)

@@ -5,6 +5,14 @@ from typing import Any
 
 import psycopg
 
+# A window's type → the column types that hold its bounds as they are.
+WINDOW_TYPES = {
+    "timestamptz": ("timestamp with time zone",),
+    "timestamp": ("timestamp without time zone",),
+    "date": ("date",),
+    "integer": ("smallint", "integer", "bigint"),
+}
+
 _TABLE = """
     SELECT c.oid, c.relkind::text, has_schema_privilege(n.oid, 'USAGE'), has_table_privilege(c.oid, 'SELECT'),
            row_security_active(c.oid), greatest(pg_relation_size(c.oid), 0)
@@ -64,3 +72,9 @@ def table(connection: psycopg.Connection[Any], schema: str, name: str) -> Table 
 def names_like(connection: psycopg.Connection[Any], schema: str, name: str) -> list[str]:
     """Tables of nearly this name: in another case, or in another schema."""
     return [str(row[0]) for row in connection.execute(_LIKE.encode(), (name, schema)).fetchall()]
+
+
+def right_type(kind: str) -> str:
+    """What to do about a window whose column has this type."""
+    right = next((window for window, types in WINDOW_TYPES.items() if kind in types), None)
+    return f'window.type = "{right}" in jobs.toml' if right else "take another column for the window"

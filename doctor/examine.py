@@ -67,7 +67,7 @@ def _next(arrived: SimpleQueue[Result], running: dict[str, tuple[Check, float]])
     except Empty:
         now = time.monotonic()
         late = [check for check, deadline in running.values() if deadline <= now]
-        return [Result(c.name, (failed(c.name, f"no answer within {c.limit_s:g} s", c.late),)) for c in late]
+        return [Result(c.name, (failed(c.name, f"no answer within {c.limit_s:g} s: {c.late}", c.fix),)) for c in late]
     return [result] if result.check in running else []
 
 

@@ -22,13 +22,17 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A check, by name. needs: names of checks that must not have failed. late: what no answer in `limit_s` means."""
+    """A check, by name. needs: names of checks that must not have failed.
+
+    late: what no answer in `limit_s` means; fix: what to do then.
+    """
 
     name: str
     run: Callable[[Site], Iterable[Finding]]
     needs: tuple[str, ...] = ()
     limit_s: float = 12.0
-    late: str = "the other end takes no notice: a firewall that drops packets, or a server that is overloaded"
+    late: str = "a firewall drops packets, or the server is overloaded"
+    fix: str = "let this network through the server's firewall, or try again when it has less to do"
 
 
 def ok(subject: str, says: str) -> Finding:

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from doctor.checks import host, identity, network, postgres, queue, settings, storage, tables
+from doctor.checks import host, identity, memory, network, postgres, queue, settings, storage, tables, windows
 from doctor.examine import Result, examine
 from doctor.finding import Check
 from doctor.site import Site
 
-AREAS = (settings, host, identity, network, postgres, tables, queue, storage)
+AREAS = (settings, host, identity, network, postgres, tables, windows, memory, queue, storage)
 CHECKS: tuple[Check, ...] = tuple(check for area in AREAS for check in area.CHECKS)
 ROOT = Path(__file__).parents[1]
 

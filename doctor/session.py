@@ -13,19 +13,19 @@ from doctor.claims import Claims
 from settings import Settings
 
 _OTHER_KIND = (
-    "the role is tied to a person, the token is an application's: drop the role {role} and make it anew by "
+    "drop the role {role}, which is tied to a person, and make it anew for the application by "
     "`tailrace grants --object-id … --kind service`"
 )
 _OTHER_IDENTITY = (
-    "the role {role} belongs to another identity than the token, or is none of Entra's; check PGUSER, "
-    "then `tailrace grants`"
+    "check PGUSER: the role {role} belongs to another identity than the token, or is none of Entra's; "
+    "then run `tailrace grants`"
 )
 _FULL = "raise max_connections, or lower TAILRACE_POOL_SIZE or the number of instances"
 # What the server or libpq says → what to do; the first match counts. {role}, {database} and {mode} are filled in.
 _ADVICE = (
     ("service principals cannot generate aad_auth_tokentype_app_user", _OTHER_KIND),
     ("is neither an aad_auth_tokentype_app_user", _OTHER_IDENTITY),
-    ("token is expired", "the server's or this machine's clock is wrong"),
+    ("token is expired", "set the clock right, the server's or this machine's"),
     ("password authentication failed", "{login}"),
     ("too many connections for role", "ALTER ROLE {role} CONNECTION LIMIT -1;"),
     ("remaining connection slots", _FULL),

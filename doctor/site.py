@@ -1,10 +1,11 @@
 """What the checks look at: one deployment, as it is seen from this process."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connections.credential import credential_for
 from connections.postgres.tokens import password_source
@@ -36,6 +37,15 @@ class Site:
     def credential(self) -> "TokenCredential":
         """The one that is configured. Raises ConfigurationError if there is none."""
         return credential_for(self.settings)
+
+    @cached_property
+    def plan(self) -> dict[str, Any] | None:
+        """deploy/capacity.json: instances and memory. None where the deployment's files are not at hand."""
+        try:
+            plan = json.loads((self.root / "deploy" / "capacity.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return plan if isinstance(plan, dict) else None
 
     @cached_property
     def password(self) -> Callable[[], str | None]:

@@ -69,6 +69,8 @@ def to_send(letters: Iterable[DeadMessage], jobs: Jobs) -> tuple[dict[int, Repla
             requests[letter.sequence_number] = Replay()
         elif request is not None:
             requests[letter.sequence_number] = Replay(request, jobs[request.job].version)
+        elif jobs.why_disabled(letter.job):
+            refused[letter.sequence_number] = f"job {letter.job!r} is disabled until jobs.toml is corrected"
         elif letter.job not in jobs:
             refused[letter.sequence_number] = f"job {letter.job!r} is gone from jobs.toml"
         else:

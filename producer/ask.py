@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
-from contracts.errors import TailraceError
+from contracts.errors import ConfigurationError, Problem, TailraceError
 from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.jobs_file import Jobs
@@ -19,9 +19,11 @@ class AskRefused(TailraceError):  # noqa: N818
 
 
 def job_named(jobs: Jobs, name: str) -> ExportJob:
-    """The job of a name."""
+    """The job of a name. Raises ConfigurationError that says why if it is disabled."""
+    if problems := jobs.why_disabled(name):
+        raise ConfigurationError.of(map(Problem, [f"job {name!r} is disabled until jobs.toml is corrected", *problems]))
     if name not in jobs:
-        close = get_close_matches(name, jobs, n=1)
+        close = get_close_matches(name, [*jobs, *(one.name for one in jobs.disabled if one.name)], n=1)
         advice = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(jobs)[:20])}"
         raise AskRefused(f"there is no job {name!r} in jobs.toml", advice=advice)
     return jobs[name]

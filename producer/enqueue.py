@@ -16,6 +16,7 @@ from producer.facts import Present, QueueView
 from producer.schedule import due_requests
 from telemetry.catalogue import WINDOW_LAG
 from telemetry.events import event
+from telemetry.jobs import report_disabled
 from telemetry.metrics import record
 from telemetry.traces import annotate
 
@@ -61,8 +62,9 @@ def enqueue_due(jobs: Jobs, index: Index, queue: Queue, now: datetime, limit: in
     """Sends a request for every due export that has neither a blob nor a live message.
 
     If the queue or the dead letters hold more than `limit` messages, requests that could be
-    among them are held back.
+    among them are held back. Disabled jobs are named in the log and ask for nothing.
     """
+    report_disabled(jobs)
     due = [request for job in jobs.values() for request in due_requests(job, now)]
     asked = ask(due, jobs, index, queue, now, limit)
     lacking = [one.request for one in asked if one.state != "there"]

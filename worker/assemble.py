@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from connections.postgres.tokens import password_source
 from contracts.jobs_file import load_jobs
 from settings import Settings
+from telemetry.jobs import report_disabled
 from worker.blob.sink import Sink
 from worker.export import Exporter
 from worker.message.delivery import Worker
@@ -17,6 +18,7 @@ from worker.source.pool import Source
 def open_exporter(settings: Settings) -> Iterator[Exporter]:
     """What exports need, for as long as the block runs. Raises ConfigurationError."""
     jobs = load_jobs(settings.jobs)
+    report_disabled(jobs)
     with closing(Sink(settings)) as sink, Source(settings, password_source(settings)) as source:
         yield Exporter(source, sink, jobs, settings.max_streams)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from psycopg import sql
 
 from contracts import row_hash
-from contracts.errors import CompressionWrong, SinkRejected, SinkUnavailable, SourceRejected
+from contracts.errors import CompressionWrong, JobDisabled, SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
 from contracts.receipt import Closed, Part, Read, Receipt
 from contracts.request import ExportRequest, QuerySource, TableSource
@@ -140,7 +140,15 @@ def subject_of(request: ExportRequest) -> str:
 
 
 def _require_job(request: ExportRequest, jobs: Jobs) -> None:
-    """A job that was taken out of jobs.toml is exported no more, whatever is still on the queue."""
+    """A job that was taken out of jobs.toml is exported no more, whatever is still on the queue.
+
+    A disabled job's request waits for a corrected file.
+    """
+    if problems := jobs.why_disabled(request.job):
+        raise JobDisabled(
+            f"job {request.job!r} is disabled in this worker: {'; '.join(problems)}",
+            advice="correct jobs.toml and deploy it; the next tick asks for what was given up meanwhile",
+        )
     if request.job not in jobs:
         raise SourceRejected(
             f"job {request.job!r} is not in jobs.toml of this worker",

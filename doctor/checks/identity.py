@@ -48,7 +48,7 @@ CHECKS = (
         tokens_can_be_had,
         needs=("settings",),
         limit_s=15.0,
-        late="no managed identity here: this is not Azure, or none is assigned; for yourself TAILRACE_CREDENTIAL="
-        "azure-cli",
+        late="no managed identity is here: this is not Azure, or none is assigned",
+        fix="assign one; for yourself set TAILRACE_CREDENTIAL=azure-cli",
     ),
 )

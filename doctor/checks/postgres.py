@@ -1,6 +1,5 @@
 """PostgreSQL: the login, and how many connections there are."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,12 +62,10 @@ def connections_suffice(site: Site) -> Iterator[Finding]:
 
 def _wanted(site: Site) -> tuple[int, str]:
     """Connections at most, and how that comes about; instances are known where the deployment's plan is at hand."""
-    each = site.settings.pool_size
-    try:
-        plan = json.loads((site.root / "deploy" / "capacity.json").read_text("utf-8"))
-        instances = max(int(plan[kind]["instances"]) for kind in ("functions", "containers"))
-    except (OSError, ValueError, KeyError, TypeError):
+    each, plan = site.settings.pool_size, site.plan
+    if plan is None:
         return each, "TAILRACE_POOL_SIZE, of one process"
+    instances = max(int(plan[kind]["instances"]) for kind in ("functions", "containers"))
     return each * instances, f"TAILRACE_POOL_SIZE {each}, {instances} instances"
 
 

@@ -38,9 +38,20 @@ def jobs_are_valid(site: Site) -> Iterator[Finding]:
         yield ok("jobs.toml", f"{len(names)} jobs: {', '.join(names[:5])}{' …' if len(names) > 5 else ''}")
 
 
+def jobs_are_usable(site: Site) -> Iterator[Finding]:
+    """Every problem of a job that is disabled for it. The others go on."""
+    if not site.jobs.disabled:
+        yield ok("jobs.toml", "no job is disabled")
+    for one in site.jobs.disabled:
+        for problem in one.problems:
+            yield failed(one.name or "jobs.toml", f"the job is disabled: {problem}", "docs/reference/jobs.md")
+
+
 def _problem(problem: Problem, subject: str = "settings") -> Finding:
     says = problem.says.removeprefix("settings: ")
-    return failed(subject, says, problem.advice or f"docs/{'settings' if subject == 'settings' else 'jobs'}.md")
+    return failed(
+        subject, says, problem.advice or f"docs/reference/{'settings' if subject == 'settings' else 'jobs'}.md"
+    )
 
 
 def _postgres(settings: Settings) -> str:
@@ -98,4 +109,5 @@ def _misspelt(site: Site) -> Iterator[Finding]:
 CHECKS = (
     Check("settings", settings_are_complete),
     Check("jobs", jobs_are_valid, needs=("settings",)),
+    Check("disabled jobs", jobs_are_usable, needs=("jobs",)),
 )

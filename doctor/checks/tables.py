@@ -1,4 +1,4 @@
-"""What the jobs read: tables, columns and queries are there, may be read, and have windows that find their rows."""
+"""What the jobs read: tables, columns and queries are there and may be read."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,24 +6,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from contracts.grid import Grid
 from contracts.job import BOUND, ExportJob
-from doctor.catalogue import Table, names_like, table
-from doctor.finding import Check, Finding, failed, ok, warning
+from doctor.catalogue import WINDOW_TYPES, Table, names_like, right_type, table
+from doctor.finding import Check, Finding, failed, ok
 from doctor.grants import select_grant, statement
 from doctor.reads import TableRead, query_jobs, tables_read
 from doctor.session import said, session
 from doctor.site import Site
-
-# A window's type → the column types that hold its bounds as they are.
-_TYPES = {
-    "timestamptz": ("timestamp with time zone",),
-    "timestamp": ("timestamp without time zone",),
-    "date": ("date",),
-    "integer": ("smallint", "integer", "bigint"),
-}
-# Reading all of less than this takes less than a second: an index would not pay.
-_SMALL_BYTES = 64 * 1024 * 1024
 
 
 def tables_can_be_read(site: Site) -> Iterator[Finding]:
@@ -40,12 +29,13 @@ def _readable(connection: psycopg.Connection[Any], read: TableRead, role: str) -
     found = table(connection, read.schema, read.table)
     if found is None:
         like = names_like(connection, read.schema, read.table)
-        known = f"there is {', '.join(like)}: correct schema and table in jobs.toml" if like else None
-        return failed(subject, "there is no such table", known or "create it, or correct jobs.toml or PGDATABASE")
+        says = "there is no such table" + (f"; there is {', '.join(like)}" if like else "")
+        fix = "correct schema and table in jobs.toml" if like else "create it, or correct jobs.toml or PGDATABASE"
+        return failed(subject, says, fix)
     lacking = [name for name in read.columns or () if name not in found.columns]
     if lacking:
-        says = f"there is no column {', '.join(map(repr, lacking))}"
-        return failed(subject, says, f"its columns are {', '.join(found.columns)}; correct columns in jobs.toml")
+        says = f"there is no column {', '.join(map(repr, lacking))}; its columns are {', '.join(found.columns)}"
+        return failed(subject, says, "correct columns in jobs.toml")
     return _permitted(subject, found, read, role)
 
 
@@ -81,10 +71,8 @@ def _query_runs(connection: psycopg.Connection[Any], job: ExportJob) -> Finding:
         return failed(subject, said(error), "correct query, or window.column, in jobs.toml")
     if filtered and window and found:
         kind = _type_name(connection, found[0].type_code)
-        if kind not in _TYPES[window.type]:
-            return failed(
-                subject, f"{window.column!r} is {kind}, and window.type is {window.type!r}", _right_type(kind)
-            )
+        if kind not in WINDOW_TYPES[window.type]:
+            return failed(subject, f"{window.column!r} is {kind}, and window.type is {window.type!r}", right_type(kind))
     return ok(subject, "it runs")
 
 
@@ -93,51 +81,4 @@ def _type_name(connection: psycopg.Connection[Any], oid: int) -> str:
     return str(row[0]) if row else ""
 
 
-def _right_type(kind: str) -> str:
-    right = next((window for window, types in _TYPES.items() if kind in types), None)
-    return f'window.type = "{right}" in jobs.toml' if right else "take another column for the window"
-
-
-def windows_find_their_rows(site: Site) -> Iterator[Finding]:
-    """The column of each window: its type, whether it may be NULL, whether an index finds its rows."""
-    with session(site.settings, site.password) as connection:
-        for job in site.jobs.values():
-            if job.window is None or job.schema_name is None or job.table is None:
-                continue
-            found = table(connection, job.schema_name, job.table)
-            if found is not None:
-                yield from _window(job, job.window, found)
-
-
-def _window(job: ExportJob, window: Grid, found: Table) -> Iterator[Finding]:
-    subject = f"window of {job.name}"
-    column = found.columns.get(window.column)
-    if column is None:
-        yield failed(subject, f"there is no column {window.column!r}", "correct window.column in jobs.toml")
-        return
-    if column.type not in _TYPES[window.type]:
-        says = f"{column.name!r} is {column.type}, and window.type is {window.type!r}"
-        yield failed(subject, says, _right_type(column.type))
-        return
-    if not column.is_not_null and found.kind in {"r", "p"}:
-        name = sql.Identifier(str(job.schema_name), str(job.table))
-        advice = statement("ALTER TABLE {} ALTER {} SET NOT NULL;", name, sql.Identifier(column.name))
-        yield warning(subject, f"{column.name!r} may be NULL: such rows are in no window, and never exported", advice)
-    if not column.is_found_fast and (found.kind == "p" or (found.kind in {"r", "m"} and found.size > _SMALL_BYTES)):
-        name = sql.Identifier(str(job.schema_name), str(job.table))
-        advice = statement("CREATE INDEX CONCURRENTLY ON {} ({});", name, sql.Identifier(column.name))
-        advice = advice.replace(" CONCURRENTLY", "") if found.kind == "p" else advice
-        yield warning(subject, f"no index begins with {column.name!r}: every window reads the whole table", advice)
-        return
-    yield ok(subject, f"{column.name!r}, {column.type}, every {_length(window)}")
-
-
-def _length(window: Grid) -> str:
-    every = getattr(window, "every", None)
-    return f"{every.count} {every.unit}" if every is not None else f"{getattr(window, 'size', '')} numbers"
-
-
-CHECKS = (
-    Check("postgres tables", tables_can_be_read, needs=("postgres login", "jobs")),
-    Check("postgres windows", windows_find_their_rows, needs=("postgres login", "jobs")),
-)
+CHECKS = (Check("postgres tables", tables_can_be_read, needs=("postgres login", "jobs")),)

@@ -59,6 +59,14 @@ def test_an_empty_environment_names_everything_that_is_missing() -> None:
     assert all(line.startswith("settings: ") for line in problems.splitlines())
 
 
+def test_a_process_without_postgresql_needs_none_of_its_settings_and_still_reads_them() -> None:
+    without = {name: value for name, value in BY_PASSWORD.items() if not name.startswith("PG")}
+    assert Settings.from_env(without, postgres=False).pg_host == ""
+    assert Settings.from_env(BY_PASSWORD, postgres=False) == Settings.from_env(BY_PASSWORD)
+    with pytest.raises(ConfigurationError, match="PGPORT: Input should be a valid integer"):
+        Settings.from_env({**without, "PGPORT": "a"}, postgres=False)
+
+
 def test_a_variable_that_is_set_to_nothing_is_not_set() -> None:
     assert "PGHOST is missing" in "\n".join(problems_of({**BY_PASSWORD, "PGHOST": ""}))
     assert Settings.from_env({**BY_PASSWORD, "TAILRACE_MAX_ATTEMPTS": ""}).max_attempts == 10

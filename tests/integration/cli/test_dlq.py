@@ -80,6 +80,10 @@ def test_more_dead_letters_than_the_limit_are_said_to_be_there(tailrace: Tailrac
 def test_an_empty_dead_letter_queue_is_said_to_be_empty(tailrace: Tailrace, bus: Bus) -> None:
     assert tailrace("dlq", "list").stdout == f"queue '{bus.queue}' has no dead letters\n"
     assert tailrace("dlq", "replay", "--all").stdout == "no dead letter matches\n"
+    for command in ("replay", "drop"):
+        result = tailrace("dlq", command, "--job", "minute")
+        assert (result.exit_code, result.stdout) == (0, "no dead letter matches\n")
+        assert result.stderr == "there is no job 'minute' in jobs.toml; did you mean minutes?\n"
     assert listed(tailrace) == []
 
 

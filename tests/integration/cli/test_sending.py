@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from azure.storage.blob import ContainerClient
-from support.dead_letters import Bus, request
+from support.dead_letters import Bus, message, request
 from typer.testing import Result
 
 from cli.backfill import Range
@@ -145,3 +145,15 @@ def test_a_container_that_is_not_there_is_a_failure_that_says_what_to_set(
     says = r"was refused: there is no such container \(ContainerNotFound\); create it, or set TAILRACE_CONTAINER"
     assert re.search(says, result.stderr)
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_what_makes_no_connection_to_postgresql_needs_none_of_its_settings(tailrace: Tailrace, bus: Bus) -> None:
+    without = dict.fromkeys(("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD"), "")
+    bus.bury(message(request("2026-01-31")))
+    assert said(tailrace("dlq", "list", **without))[0].endswith("TableMissing")
+    assert said(tailrace("dlq", "replay", "--all", **without)) == ["replayed 1 of 1 dead letters"]
+    assert said(tailrace(*SUBMIT, **without))[-1].startswith("sent to queue")
+    assert said(tailrace(*JANUARY, **without)) == ["windows 31", "present 0", "under way 2", "sent 29"]
+    assert tailrace("verify", "clicks", "--from", "2026-01-01", "--to", "2026-01-02", **without).exit_code == 1
+    refused = tailrace("work", "--until-empty", **without)
+    assert (refused.exit_code, "PGHOST is missing" in refused.stderr) == (2, True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from support.terminal import in_terminal
 
 from devstack.process import Launch, start
 from doctor.report import ROOT
@@ -46,8 +47,22 @@ def test_a_failure_is_exit_status_1_with_its_mend_below(
     done = command(PGHOST="")
     assert done.returncode == 1
     assert re.search(
-        r"^failed +settings +settings +PGHOST is missing\n +→ docs/settings\.md$", done.stdout, re.MULTILINE
+        r"^failed +settings +settings +PGHOST is missing\n +→ docs/reference/settings\.md$", done.stdout, re.MULTILINE
     )
+
+
+def test_sql_is_copied_as_one_line_from_a_narrow_terminal(settings: dict[str, str], clicks: psycopg.Connection) -> None:
+    column = "a_column_whose_name_is_as_long_as_names_of_columns_ever_are"
+    clicks.execute(
+        f"alter table clicks rename at to {column}; alter table clicks alter {column} drop not null".encode()
+    )
+    jobs = Path(settings["TAILRACE_JOBS"])
+    jobs.write_text(jobs.read_text().replace('column = "at"', f'column = "{column}"'))
+    environ = {**os.environ, **settings, "COLUMNS": "80", "TERM": "xterm", "NO_COLOR": "1"}
+    shown = in_terminal([sys.executable, "-m", "cli", "doctor"], environ)
+    lines = [re.sub(r"\x1b\[\d*m", "", line) for line in shown.splitlines()]
+    assert f'    → ALTER TABLE "public"."clicks" ALTER "{column}" SET NOT NULL;' in lines
+    assert max(len(line) for line in lines if "→" not in line) <= 80
 
 
 def test_json_holds_every_finding_and_the_worst_verdict(

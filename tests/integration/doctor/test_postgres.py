@@ -1,6 +1,8 @@
 """What is wrong with the database is found, and what is said to fix it fixes it."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,7 +16,8 @@ def test_a_role_in_the_wrong_case_cannot_log_in_and_the_advice_speaks_of_case(do
     failure = report.failure("postgres login")
     assert failure.says == 'password authentication failed for user "Exporter"'
     assert "upper and lower case" in failure.advice
-    assert {"postgres tables", "postgres windows", "postgres connections"} == report.skipped
+    tables = {"postgres tables", "postgres windows", "closed windows", "large rows"}
+    assert {*tables, "postgres connections"} == report.skipped
 
 
 def test_an_unknown_database_is_said(doctor: Callable[..., Any]) -> None:
@@ -41,14 +44,15 @@ def test_columns_are_looked_at_one_by_one(doctor: Callable[..., Any], clicks: ps
     failure = doctor(jobs=jobs + 'columns = ["id", "at"]').failure("postgres tables")
     assert failure.says == "role 'exporter' may not read the columns at"
     failure = doctor(jobs=jobs + 'columns = ["id", "colour"]').failure("postgres tables")
-    assert (failure.says, "id, at" in failure.advice) == ("there is no column 'colour'", True)
+    assert failure.says == "there is no column 'colour'; its columns are id, at"
+    assert failure.advice == "correct columns in jobs.toml"
 
 
 def test_a_table_of_another_case_or_schema_is_suggested(doctor: Callable[..., Any], clicks: psycopg.Connection) -> None:
     clicks.execute('alter table clicks rename to "Clicks"')
     failure = doctor().failure("postgres tables")
-    assert failure.says == "there is no such table"
-    assert "there is public.Clicks" in failure.advice
+    assert failure.says == "there is no such table; there is public.Clicks"
+    assert failure.advice == "correct schema and table in jobs.toml"
 
 
 def test_row_level_security_is_a_failure(doctor: Callable[..., Any], clicks: psycopg.Connection) -> None:
@@ -110,6 +114,51 @@ def test_a_column_that_may_be_null_is_a_warning_and_its_mend_works(
     assert "in no window" in found.says
     clicks.execute(found.advice.encode())
     assert doctor().of("postgres windows", "warning") == []
+
+
+def test_what_several_jobs_have_in_common_is_said_once(doctor: Callable[..., Any], clicks: psycopg.Connection) -> None:
+    clicks.execute("alter table clicks alter at drop not null")
+    jobs = "".join(
+        f'[[job]]\nname = "{name}"\nschema = "public"\ntable = "clicks"\nblob = "{{job}}/{{window_start}}"\n'
+        'window = {column = "at", type = "timestamptz", every = "1 day"}\n'
+        for name in ("one", "two", "three")
+    )
+    [found] = doctor(jobs=jobs).of("postgres windows", "warning")
+    assert found.subject == "window of one, two, three"
+
+
+def test_the_right_to_see_transactions_is_spoken_of_once_and_its_grant_works(
+    doctor: Callable[..., Any], clicks: psycopg.Connection, jobs_file: Path
+) -> None:
+    one = jobs_file.read_text()
+    assert [finding.says for finding in doctor(jobs=one).of("closed windows", "ok")] == [
+        "proven by the locks of writers; with pg_read_all_stats by all transactions"
+    ]
+    proven = one + 'closed = "transactions"\n'
+    both = proven + proven.replace('"clicks"\nschema', '"b"\nschema')
+    failure = doctor(jobs=both).failure("closed windows")
+    assert "of clicks, b needs pg_read_all_stats, which the role lacks" in failure.says
+    clicks.execute(failure.advice.encode())
+    try:
+        assert "failed" not in doctor(jobs=both).verdicts
+    finally:
+        clicks.execute("revoke pg_read_all_stats from exporter")
+
+
+@pytest.mark.parametrize(("form", "is_too_large"), [("csv", False), ("parquet", True)])
+def test_rows_of_large_values_that_may_not_fit_into_an_instance_are_a_warning(
+    doctor: Callable[..., Any], clicks: psycopg.Connection, tmp_path: Path, form: str, is_too_large: bool
+) -> None:
+    clicks.execute("alter table clicks add document text; alter table clicks alter document set storage external")
+    clicks.execute("insert into clicks select n, now(), repeat('x', 4 << 20) from generate_series(1, 3) n")
+    clicks.execute("vacuum analyze clicks")
+    each = {"instances": 1, "exports_at_once": 2, "memory_mb": 100}
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "capacity.json").write_text(json.dumps({"functions": each, "containers": each}))
+    jobs = '[[job]]\nname = "large"\nschema = "public"\ntable = "clicks"\nblob = "{run}"\n'
+    found = doctor(jobs=jobs + f'[job.output]\nformat = "{form}"\n', root=tmp_path).of("large rows", "warning")
+    assert [finding.subject for finding in found] == ["rows of large"] * is_too_large
+    assert all("takes 66 MiB, 4 times its size, of the 50 MiB that an export has" in finding.says for finding in found)
 
 
 def test_a_partitioned_table_without_an_index_is_a_warning_and_its_mend_works(

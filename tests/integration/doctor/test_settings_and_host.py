@@ -48,7 +48,19 @@ def test_what_the_functions_host_needs_is_asked_for_where_it_runs(doctor: Callab
 def test_every_problem_of_jobs_toml_is_said_and_the_rest_is_still_looked_at(doctor: Callable[..., Any]) -> None:
     report = doctor(jobs='[[job]]\nname = "a"\nschema = "s"\nblob = "b"\n')
     assert "table: missing" in report.failure("jobs").says
-    assert report.skipped == {"postgres tables", "postgres windows"}
+    assert report.skipped == {"disabled jobs", "postgres tables", "postgres windows", "closed windows", "large rows"}
+
+
+def test_a_disabled_job_fails_and_the_tables_of_the_others_are_still_looked_at(
+    doctor: Callable[..., Any], jobs_file: Path
+) -> None:
+    jobs_file.write_text(jobs_file.read_text() + '[[job]]\nname = "bad"\nschema = "s"\nblob = "b"\n')
+    report = doctor(jobs=jobs_file.read_text())
+    failure = report.failure("disabled jobs")
+    assert failure.subject == "bad"
+    assert "table: missing" in failure.says
+    assert report.skipped == set()
+    assert [finding.subject for finding in report.of("postgres tables", "ok")] == ["table public.clicks"]
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,18 @@ def test_what_became_due_since_is_all_that_comes_on_top(settings: Settings, bus:
     assert sorted(jobs) == ["clicks"] * 6 + ["latest"] * 3
 
 
+def test_a_tick_shouts_about_a_disabled_job_and_asks_for_all_others(
+    settings: Settings, bus: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.jobs.write_text(settings.jobs.read_text() + '[[job]]\nname = "bad"\nschema = "s"\nblob = "b/{run}"\n')
+    for minute in range(2):
+        tick(settings, NOW + timedelta(minutes=minute))
+    assert len(bus.messages()) == 6
+    shouted = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(shouted) == 2
+    assert all(line.startswith("job disabled job=bad ") and "table: missing" in line for line in shouted)
+
+
 def put(container: ContainerClient, name: str, request_id: UUID | None = None) -> None:
     container.upload_blob(name, b"", metadata={"request_id": str(request_id)} if request_id else {})
 

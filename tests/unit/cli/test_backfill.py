@@ -53,9 +53,11 @@ def test_a_range_without_its_end_says_which_option_is_missing(refused: Refused) 
 
 
 def test_missing_settings_are_all_named(refused: Refused) -> None:
-    said = refused("backfill", "clicks", "--from", "2026-01-01", "--to", "2026-01-02", PGHOST="", ExportStorage="")
+    said = refused(
+        "backfill", "clicks", "--from", "2026-01-01", "--to", "2026-01-02", ServiceBusConnection="", ExportStorage=""
+    )
     assert [line.split(" is missing")[0] for line in said.splitlines()] == [
-        "error: settings: PGHOST",
+        "error: settings: ServiceBusConnection",
         "error: settings: ExportStorage",
     ]
 

@@ -1,5 +1,4 @@
 import os
-import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.terminal import in_terminal
 from typer.testing import Result
 
 from cli.jobs import next_due
@@ -51,6 +51,37 @@ def test_every_problem_of_the_file_is_a_line_and_the_status_is_2(refused: Callab
     assert said[1].startswith(f"error: {path}: job 'b': blob: two runs would get the same name")
 
 
+def test_a_bad_job_is_shouted_about_and_the_others_are_listed(tailrace: Tailrace, jobs_file: Path) -> None:
+    jobs_file.write_text(jobs_file.read_text() + '[[job]]\nname = "bad"\nschema = "s"\nblob = "x/{run}"\n')
+    result = tailrace("jobs", **NOWHERE)
+    assert result.exit_code == 2
+    assert result.stderr == f"error: {jobs_file}: job 'bad': table: missing; a job needs schema and table, or query\n"
+    assert [line for line in result.stdout.splitlines() if not line.startswith(" ")] == [
+        "clicks",
+        "orders",
+        "countries",
+    ]
+
+
+def test_commands_that_name_a_disabled_job_say_why_it_is(refused: Callable[..., str], jobs_file: Path) -> None:
+    jobs_file.write_text(jobs_file.read_text() + '[[job]]\nname = "bad"\nschema = "s"\nblob = "x/{run}"\n')
+    for command in (
+        ["submit", "bad"],
+        ["backfill", "bad", "--from", "1", "--to", "2"],
+        ["verify", "bad"],
+        ["restore", "bad"],
+    ):
+        assert refused(*command).splitlines() == [
+            "error: job 'bad' is disabled until jobs.toml is corrected",
+            f"error: {jobs_file}: job 'bad': table: missing; a job needs schema and table, or query",
+        ]
+
+
+def test_every_command_names_the_job_that_was_meant(refused: Callable[..., str]) -> None:
+    for command in (["submit", "click"], ["backfill", "click", "--from", "1", "--to", "2"], ["verify", "click"]):
+        assert refused(*command) == "error: there is no job 'click' in jobs.toml; did you mean clicks?\n"
+
+
 def test_a_missing_file_says_how_to_name_one(refused: Callable[..., str], tmp_path: Path) -> None:
     path = tmp_path / "nothing.toml"
     assert (
@@ -70,21 +101,6 @@ def test_long_values_are_whole_in_a_pipe_and_wrapped_in_a_narrow_terminal(jobs_f
     shown = in_terminal(argv, environ)
     assert all(len(line) <= 50 for line in shown.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines())
     assert blob in shown.replace("\r\n" + " " * 14, "")
-
-
-def in_terminal(argv: list[str], environ: dict[str, str]) -> str:
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(argv, env=environ, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        output = bytearray()
-        try:
-            while data := os.read(ours, 4096):
-                output += data
-        except OSError:  # how Linux says that the other end is closed
-            pass
-        os.close(ours)
-    assert process.returncode == 0
-    return output.decode()
 
 
 @settings(deadline=None, max_examples=40)

@@ -36,6 +36,15 @@ def problem_of(tmp_path: Path, text: str) -> str:
     return str(caught.value).replace(str(file), "FILE")
 
 
+def disabled_of(tmp_path: Path, text: str) -> dict[str | None, list[str]]:
+    """What is said of the jobs that are disabled; at least one is not."""
+    file = tmp_path / "jobs.toml"
+    file.write_text(text)
+    jobs = load_jobs(file)
+    assert jobs
+    return {one.name: [problem.replace(str(file), "FILE") for problem in one.problems] for one in jobs.disabled}
+
+
 def job(lines: str, *, name: str = "a", window: str = "") -> str:
     return f'[[job]]\nname = "{name}"\n{lines}\n{window}'
 
@@ -189,7 +198,8 @@ def test_two_jobs_whose_names_meet_on_some_days_only_are_refused(tmp_path: Path)
     window = '[job.window]\ncolumn = "at"\ntype = "date"\nevery = "1 EVERY"\n'
     days = job(PLAIN + 'blob = "x/{window_start:%Y/%m/%d}"\n', name="a") + window.replace("EVERY", "day")
     months = job(PLAIN + 'blob = "x/{window_start:%Y/%m}/01"\n', name="b") + window.replace("EVERY", "month")
-    assert "job 'b': blob: job 'a' writes the same names; add {job}" in problem_of(tmp_path, days + months)
+    expected = ["FILE: job 'b': blob: job 'a' writes the same names; add {job}"]
+    assert disabled_of(tmp_path, days + months) == {"b": expected}
 
 
 def test_a_job_that_is_switched_off_is_asked_for_by_no_tick(tmp_path: Path) -> None:
@@ -216,11 +226,44 @@ def test_two_jobs_of_one_name_are_refused(tmp_path: Path) -> None:
         ('blob = "x/{run:%Y%m%d}"\nschedule = "0 0 0 * * *"', 'blob = "x/{window_start:%Y%m%d}"' + DAILY),
     ],
 )
-def test_jobs_that_could_write_the_same_names_are_refused(tmp_path: Path, one: str, other: str) -> None:
+def test_of_two_jobs_that_could_write_the_same_names_the_later_is_disabled(
+    tmp_path: Path, one: str, other: str
+) -> None:
     """The second one's blobs would look as if they were there already."""
     text = job(PLAIN + one, name="first") + job(PLAIN + other, name="second")
     expected = "FILE: job 'second': blob: job 'first' writes the same names; add {job}"
-    assert problem_of(tmp_path, text) == expected
+    assert disabled_of(tmp_path, text) == {"second": [expected]}
+
+
+def test_one_bad_job_disables_that_job_only(tmp_path: Path) -> None:
+    bad = job("blob = 3\n", name="bad") + "[[job]]\n" + PLAIN
+    good = "".join(job(PLAIN + 'blob = "{job}/{run}"', name=name) for name in "ab")
+    assert disabled_of(tmp_path, good + bad) == {
+        "bad": ["FILE: job 'bad': blob: Input should be a valid string"],
+        None: ["FILE: job number 4: name: missing", "FILE: job number 4: blob: missing"],
+    }
+    assert set(load_jobs(tmp_path / "jobs.toml")) == {"a", "b"}
+
+
+def test_jobs_of_one_name_are_all_disabled_as_nobody_knows_which_is_meant(tmp_path: Path) -> None:
+    text = job(PLAIN + 'blob = "x/{run}"') + job(PLAIN + 'blob = "y/{run}"') + job(PLAIN + 'blob = "z/{run}"', name="b")
+    assert disabled_of(tmp_path, text) == {"a": ["FILE: job 'a': name: two jobs have it"]}
+    assert list(load_jobs(tmp_path / "jobs.toml")) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "meant"),
+    [
+        ("bolb = 1", "blob"),
+        ("shema = 1", "schema"),
+        ("[job.output]\ncompresion = 1", "compression"),
+        ('[job.window]\ncolumn = "at"\ntype = "date"\nevery = "1 day"\ncatchup = "2 days"', "catch_up"),
+        ('[job.window]\ncolumn = "id"\ntype = "integer"\nsize = 1\nsise = 1', "size"),
+    ],
+)
+def test_an_unknown_key_names_the_one_that_was_meant(tmp_path: Path, lines: str, meant: str) -> None:
+    told = problem_of(tmp_path, job(PLAIN + 'blob = "x/{run}"\n' + lines)).splitlines()
+    assert [line.partition("unknown key; ")[2] for line in told if "unknown key" in line] == [f"did you mean {meant}?"]
 
 
 def test_the_same_template_with_the_job_in_it_serves_any_number_of_jobs(tmp_path: Path) -> None:

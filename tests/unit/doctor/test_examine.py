@@ -55,10 +55,11 @@ def test_a_check_that_hangs_fails_with_what_that_means_and_the_others_are_done(r
         return ()
 
     began = time.monotonic()
-    results = run(Check("a", hangs, limit_s=0.2, late="unplugged"), Check("b", gives(ok("b", ""))))
+    results = run(Check("a", hangs, limit_s=0.2, late="unplugged", fix="plug it in"), Check("b", gives(ok("b", ""))))
     assert time.monotonic() - began < 10
     assert verdicts(results) == {"a": "failed", "b": "ok"}
-    assert results[0].findings[0].advice == "unplugged"
+    assert results[0].findings[0].says == "no answer within 0.2 s: unplugged"
+    assert results[0].findings[0].advice == "plug it in"
 
 
 def test_all_checks_together_have_a_limit_too(released: threading.Event) -> None:

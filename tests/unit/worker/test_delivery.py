@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from contracts.message import attempt_of, retry_id
+from contracts.reasons import is_permanent
 from settings import Settings
 from worker.assemble import open_worker
 from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, Worker, handle_message
-from worker.message.settlement import DeadLetter, Settlement
+from worker.message.settlement import DeadLetter, RetryLater, Settlement
 
 NOWHERE = {
     "ServiceBusConnection": "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=n;SharedAccessKey=k;",
@@ -69,6 +70,28 @@ def test_a_query_that_this_worker_does_not_know_says_what_to_deploy(worker: Work
     assert settlement.reason == "QueryMissing"
     assert "'a'" in settlement.description
     assert "deploy the jobs.toml that the producer has" in settlement.description
+
+
+def test_a_message_of_a_disabled_job_waits_for_a_corrected_file_and_is_then_given_up_with_the_problem(
+    tmp_path: Path,
+) -> None:
+    jobs = tmp_path / "jobs.toml"
+    jobs.write_text(
+        '[[job]]\nname = "good"\nschema = "s"\ntable = "t"\nblob = "x/{run}"\n'
+        '[[job]]\nname = "bad"\nschema = "s"\nblob = "y/{run}"\n'
+    )
+    body = (
+        b'{"version": 1, "request_id": "5b3c1e0e-98c5-4c68-9a3c-1d1df0a0ff3b", "job": "bad", "blob": "y", '
+        b'"source": {"kind": "table", "schema_name": "s", "table": "t"}, "run": "2026-01-01T00:00:00Z"}'
+    )
+    with open_worker(Settings.from_env({**NOWHERE, "TAILRACE_JOBS": str(jobs)})) as worker:
+        first, last = settled(worker, body), settled(worker, body, attempt=worker.retry.max_attempts)
+    assert isinstance(first, RetryLater)
+    assert first.costs_attempt
+    assert isinstance(last, DeadLetter)
+    assert last.reason == "JobDisabled"
+    assert "job 'bad': table: missing" in last.description
+    assert not is_permanent(last.reason)
 
 
 @pytest.mark.parametrize(
