@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from connections.service_bus import service_bus_client, service_bus_errors
-from contracts.message import attempt_of, lineage_of, request_id_of
+from contracts.message import attempt_of, lineage_of, request_id_of, why_of
 from producer.facts import Dead, Live, QueueView
 from settings import Settings
 
@@ -57,7 +57,7 @@ def peeked(receiver: "ServiceBusReceiver") -> "Iterator[ServiceBusReceivedMessag
 
 def _live(message: "ServiceBusReceivedMessage") -> Live:
     attempt = attempt_of(message.application_properties, redeliveries=message.delivery_count or 0)
-    return Live(attempt, message.scheduled_enqueue_time_utc)
+    return Live(attempt, message.scheduled_enqueue_time_utc, why_of(message.application_properties))
 
 
 def _dead(message: "ServiceBusReceivedMessage") -> Dead:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Event, current_thread
 from typing import TYPE_CHECKING
 
@@ -137,7 +137,7 @@ class Slot:
             self._locked_until = message.locked_until_utc or self._locked_until
             settler = ReceiverSettler(receiver, message, delivery, self._retries)
             with waiting_for(f"queue {self._settings.queue}: settlement"):
-                _settle_unless_lost(settler, settlement, delivery.attempt)
+                _settle_unless_lost(settler, settlement)
         self._locked_until = datetime.now(UTC)
         self.totals[_TOTALS[type(settlement)]] += 1
 
@@ -169,16 +169,16 @@ class ReceiverSettler:
         """The message goes to the dead-letter queue."""
         self._receiver.dead_letter_message(self._message, reason=reason, error_description=description)
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
-        """A copy that carries `attempt`, `delay` from now."""
-        self._retries.schedule(self._delivery, delay, attempt)
+    def schedule_clone(self, retry: RetryLater) -> None:
+        """A copy for the next attempt, `retry.delay` from now."""
+        self._retries.schedule(self._delivery, retry)
 
 
-def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement, attempt: int) -> None:
+def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement) -> None:
     from azure.servicebus.exceptions import MessageLockLostError
 
     try:
-        settle(settler, settlement, attempt)
+        settle(settler, settlement)
     except MessageLockLostError as error:
         # Another worker has the message by now and finds the blob, or makes it.
         event(_log, logging.WARNING, "settlement came too late", error=str(error))
