@@ -8,13 +8,14 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from emulators.service_bus import decode, encode
-from emulators.service_bus.decode import Malformed
-from emulators.service_bus.stored import DeadLetter, Stored
+from emulators.service_bus.amqp import decode, encode
+from emulators.service_bus.amqp.decode import Malformed
+from emulators.service_bus.stored import Stored
 
 HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA, FOOTER = (
     0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x78,
 )  # fmt: skip
+BATCH_FORMAT = 0x80013700
 SCHEDULED = "x-opt-scheduled-enqueue-time"
 # The broker speaks for these; what a sender says in them is dropped.
 _OWN = {
@@ -44,21 +45,17 @@ class Content:
     body: bytes
 
 
-def messages(data: bytes) -> list[Stored]:
-    """The messages in one transfer: several if it is a batch, else one. Raises Malformed.
+def messages(data: bytes, message_format: int = 0) -> list[Stored]:
+    """The messages in one transfer: several if its format is that of a batch, else one. Raises Malformed.
 
-    A batch's own message format (0x80013700) does not come through proton, so a batch is known by its shape: data
-    sections only, beside the envelope's properties and annotations, and each of them a whole message in itself.
+    Each data section of a batch is a whole message; what else is in its envelope repeats facts of the first one.
     """
-    cut = list(sections(data))
-    if batched := _batched(data, cut):
-        return [message(item) for item in batched]
-    return [_message(data, cut)]
-
-
-def message(data: bytes) -> Stored:
-    """The one message in `data`. Raises Malformed."""
-    return _message(data, list(sections(data)))
+    if message_format != BATCH_FORMAT:
+        return [message(data)]
+    items = [decode.value(data[at:end]) for code, _, at, end in sections(data) if code == DATA]
+    if not items or not all(isinstance(item, bytes) for item in items):
+        raise Malformed("not an AMQP message: a batch without messages")
+    return [message(item) for item in items]
 
 
 type Section = tuple[int, int, int, int]  # code, start, offset of the value, end
@@ -82,28 +79,12 @@ def sections(data: bytes) -> Iterator[Section]:
         at = end
 
 
-def _batched(data: bytes, cut: list[Section]) -> list[bytes] | None:
-    items = []
-    for code, _, at, end in cut:
-        if code in (PROPERTIES, ANNOTATIONS):
-            continue
-        if code != DATA or data[at] not in (0xA0, 0xB0):
-            return None
-        item = data[at + (2 if data[at] == 0xA0 else 5) : end]
-        if item[:2] != b"\x00\x53":
-            return None
-        items.append(item)
-    try:
-        return items if all(len(list(sections(item))) for item in items) else None
-    except Malformed:
-        return None
-
-
-def _message(data: bytes, cut: list[Section]) -> Stored:
+def message(data: bytes) -> Stored:
+    """The one message in `data`. Raises Malformed."""
     durable, priority, ttl = encode.NULL, encode.NULL, None
     annotations, scheduled, message_id = Pairs(), 0, None
     properties, application_properties, body = b"", b"", []
-    for code, start, at, end in cut:
+    for code, start, at, end in sections(data):
         if code == PROPERTIES:
             properties, message_id = data[start:end], _message_id(data[at:end])
         elif code == APPLICATION_PROPERTIES:
@@ -197,14 +178,17 @@ def _annotations_of(message: Stored, *, locked: bool) -> bytes:
 
 def _application_properties_of(message: Stored) -> bytes:
     raw: bytes = message.content.application_properties
-    if message.dead_letter:
-        raw = _with_dead_letter(raw, message.dead_letter)
+    if message.dead_letter or message.changes:
+        raw = _changed(raw, message)
     return encode.section(APPLICATION_PROPERTIES, raw) if raw else b""
 
 
-def _with_dead_letter(raw: bytes, dead: DeadLetter) -> bytes:
-    added = {_DEAD_LETTER_REASON: dead.reason, _DEAD_LETTER_DESCRIPTION: dead.description}
-    texts = {name: text for name, text in added.items() if text is not None}
-    pairs = _pairs(raw, set(texts))[0] if raw else Pairs()
-    tail = b"".join(encode.string(name) + encode.string(text) for name, text in texts.items())
-    return encode.compound(0xC1, pairs.count + 2 * len(texts), pairs.raw + tail)
+def _changed(raw: bytes, message: Stored) -> bytes:
+    changes, dead = dict(message.changes), message.dead_letter
+    if dead is not None and dead.reason is not None:
+        changes[_DEAD_LETTER_REASON] = encode.string(dead.reason)
+    if dead is not None and dead.description is not None:
+        changes[_DEAD_LETTER_DESCRIPTION] = encode.string(dead.description)
+    pairs = _pairs(raw, set(changes))[0] if raw else Pairs()
+    tail = b"".join(encode.string(name) + item for name, item in changes.items())
+    return encode.compound(0xC1, pairs.count + 2 * len(changes), pairs.raw + tail)

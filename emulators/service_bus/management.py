@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
-from emulators.service_bus import codec, encode
-from emulators.service_bus.decode import Malformed
+from emulators.service_bus import codec
+from emulators.service_bus.amqp import encode
+from emulators.service_bus.amqp.decode import Malformed
 from emulators.service_bus.queue import Queue
 from emulators.service_bus.requests import Refused, Reply, Request
 from emulators.service_bus.rules import LockLost, NotAllowed, NotFound

@@ -116,6 +116,12 @@ class Queue:
         self._remind(self._locks, token, message.locked_until_ms)
         return message.locked_until_ms
 
+    def change(self, token: bytes, properties: dict[str, bytes], now: int) -> None:
+        """Set application properties of a message, encoded, while it is locked. Raises LockLost."""
+        message = self._held(token, now)
+        if properties:
+            message.changes = {**message.changes, **properties}
+
     def complete(self, token: bytes, now: int) -> None:
         """The message is done with. Raises LockLost."""
         self._remove(self._held(token, now))

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from emulators.service_bus import codec, decode, encode
-from emulators.service_bus.decode import Malformed
+from emulators.service_bus import codec
+from emulators.service_bus.amqp import decode, encode
+from emulators.service_bus.amqp.decode import Malformed
 
 VALUE = 0x77
 

@@ -1,8 +1,9 @@
 """One message as a queue keeps it."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Any
 
 
@@ -29,6 +30,7 @@ class Stored:
 
     ttl_ms: what the sender asked for; once enqueued, what holds. scheduled_ms: 0 if not scheduled.
     delivery_count: deliveries that failed, so 0 on the first one. lock: the token under which it is held, or None.
+    changes: application properties that receivers have set since, encoded.
     """
 
     content: Any
@@ -43,6 +45,7 @@ class Stored:
     lock: bytes | None = None
     locked_until_ms: int = 0
     dead_letter: DeadLetter | None = None
+    changes: Mapping[str, bytes] = MappingProxyType({})
 
     def expired(self, now_ms: int) -> bool:
         """Whether its time to live, which runs from its enqueueing, is over."""

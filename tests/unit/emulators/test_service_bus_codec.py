@@ -10,10 +10,10 @@ from azure.servicebus._pyamqp.message import BatchMessage
 from azure.servicebus._transport._pyamqp_transport import PyamqpTransport
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from proton import Data
 
-from emulators.service_bus import codec, decode, requests
-from emulators.service_bus.decode import Malformed
+from emulators.service_bus import codec, requests
+from emulators.service_bus.amqp import decode, encode
+from emulators.service_bus.amqp.decode import Malformed
 from emulators.service_bus.stored import DeadLetter, State
 
 
@@ -72,7 +72,9 @@ def test_a_batch_is_opened(count: int):
     for n in range(count):
         batch.add_message(ServiceBusMessage(f"{n}", message_id=f"id-{n}", partition_key="key"))
     data = bytes(encode_payload(bytearray(), BatchMessage(*batch._message)))
-    assert [message.message_id for message in codec.messages(data)] == [f"id-{n}" for n in range(count)]
+    assert [message.message_id for message in codec.messages(data, codec.BATCH_FORMAT)] == [
+        f"id-{n}" for n in range(count)
+    ]
 
 
 @pytest.mark.parametrize("body", [b"", b"plain", b"\x00\x53", b"\x00\x53\x75", b"\x00\x53\x75\xa0\x01x and more"])
@@ -90,6 +92,23 @@ def test_bytes_that_are_no_message_are_refused(data: bytes):
         codec.messages(data)
 
 
+@pytest.mark.parametrize("data", [b"", b"\x00\x53\x77\x40", b"\x00\x53\x75\x40", b"\x00\x53\x75\xa0\x01x"])
+def test_bytes_that_are_no_batch_are_refused(data: bytes):
+    with pytest.raises(Malformed, match="not an AMQP message"):
+        codec.messages(data, codec.BATCH_FORMAT)
+
+
+def test_properties_that_receivers_set_replace_and_join_those_of_the_sender():
+    message = codec.message(full())
+    message.changes = {"a": encode.long(2), "new": encode.string("x")}
+    got = decode_payload(memoryview(codec.transfer(message)))
+    assert got.application_properties == {b"DeadLetterReason": b"old", b"a": 2, b"new": b"x"}
+
+
+def read_batch(data: bytes) -> None:
+    codec.messages(data, codec.BATCH_FORMAT)
+
+
 @settings(max_examples=300, deadline=None, database=None)
 @given(st.binary(max_size=200), st.integers(0, 400), st.binary(min_size=1, max_size=4))
 @example(junk=b"", at=1, patch=b"s")
@@ -97,24 +116,8 @@ def test_no_bytes_bring_the_codec_down(junk: bytes, at: int, patch: bytes):
     sound = full()
     at %= len(sound)
     for data in (junk, b"\x00\x53" + junk, sound[:at], sound[:at] + patch + sound[at + len(patch) :]):
-        for read in (decode.value, codec.messages, requests.parse):
+        for read in (decode.value, codec.messages, read_batch, requests.parse):
             try:
                 read(data)
             except Malformed:
                 continue
-
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.text() | st.binary() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False)
-    | st.uuids(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=20,
-)  # fmt: skip
-
-
-@settings(max_examples=200, deadline=None, database=None)
-@given(VALUES)
-def test_what_proton_encodes_is_decoded_to_the_same_values(value: object):
-    data = Data()
-    data.put_object(value)
-    assert decode.value(bytes(data.encode())) == value
