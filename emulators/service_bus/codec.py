@@ -7,6 +7,7 @@ application properties 74, body 75 to 77, footer 78.
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid4
 
 from emulators.service_bus.amqp import decode, encode
 from emulators.service_bus.amqp.decode import Malformed
@@ -82,11 +83,11 @@ def sections(data: bytes) -> Iterator[Section]:
 def message(data: bytes) -> Stored:
     """The one message in `data`. Raises Malformed."""
     durable, priority, ttl = encode.NULL, encode.NULL, None
-    annotations, scheduled, message_id = Pairs(), 0, None
+    annotations, scheduled = Pairs(), 0
     properties, application_properties, body = b"", b"", []
     for code, start, at, end in sections(data):
         if code == PROPERTIES:
-            properties, message_id = data[start:end], _message_id(data[at:end])
+            properties = data[at:end]
         elif code == APPLICATION_PROPERTIES:
             application_properties = data[at:end]
             _pairs(application_properties, set())
@@ -99,14 +100,21 @@ def message(data: bytes) -> Stored:
             body.append(data[start:end])
     if not isinstance(scheduled, int):
         raise Malformed(f"not an AMQP message: {SCHEDULED} is no timestamp")
+    properties, message_id = _identified(properties)
     content = Content(durable, priority, annotations, properties, application_properties, b"".join(body))
     return Stored(content, message_id=message_id, ttl_ms=ttl, scheduled_ms=scheduled)
 
 
-def _message_id(raw: bytes) -> Hashable | None:
-    fields = decode.encoded_items(raw, 1)
+def _identified(raw: bytes) -> tuple[bytes, Hashable]:
+    """The properties section and its message id, which is made up if the sender gave none."""
+    fields = decode.encoded_items(raw, 1) if raw else []
     message_id = decode.value(fields[0]) if fields else None
-    return message_id if isinstance(message_id, Hashable) else None
+    if message_id is None:
+        message_id = uuid4().hex
+        raw = encode.sequence([encode.string(message_id), *(decode.encoded_items(raw)[1:] if raw else [])])
+    if not isinstance(message_id, str | int | bytes | UUID):
+        raise Malformed("not an AMQP message: its message id is no string, number, binary or uuid")
+    return encode.section(PROPERTIES, raw), message_id
 
 
 def _header(raw: bytes) -> tuple[bytes, bytes, int | None]:
@@ -135,10 +143,14 @@ def _pairs(raw: bytes, owned: set[str]) -> tuple[Pairs, dict[str, Any]]:
     return Pairs(len(kept), b"".join(kept)), own
 
 
-def transfer(message: Stored, *, locked: bool = True) -> bytes:
-    """The message as a receiver or a peek gets it: header and annotations of this moment around the sender's bytes."""
+def transfer(message: Stored, *, locked: bool = True, token: bool = False) -> bytes:
+    """The message as a receiver or a peek gets it: header and annotations of this moment around the sender's bytes.
+
+    token: with the lock token, for a message that comes in a reply and so has no delivery tag.
+    """
     content: Content = message.content
-    return b"".join((_header_of(message), _annotations_of(message, locked=locked), content.properties,
+    annotations = _lock_token_of(message) if token else b""
+    return b"".join((_header_of(message), annotations, _annotations_of(message, locked=locked), content.properties,
                      _application_properties_of(message), content.body))  # fmt: skip
 
 
@@ -149,11 +161,18 @@ def _header_of(message: Stored) -> bytes:
     return encode.section(HEADER, encode.compound(0xC0, 5, fields))
 
 
-_SEQUENCE_NUMBER, _ENQUEUED_TIME, _LOCKED_UNTIL, _STATE, _SCHEDULED, _SOURCE, _ENQUEUED_SEQUENCE = (
+def _lock_token_of(message: Stored) -> bytes:
+    if message.lock is None:
+        return b""
+    pairs = {encode.symbol("x-opt-lock-token"): encode.uuid(UUID(bytes_le=message.lock))}
+    return encode.section(DELIVERY_ANNOTATIONS, encode.mapping(pairs))
+
+
+_SEQUENCE_NUMBER, _ENQUEUED_TIME, _LOCKED_UNTIL, _STATE, _SCHEDULED, _ENQUEUED_SEQUENCE = (
     encode.symbol(name)
     for name in (
         "x-opt-sequence-number", "x-opt-enqueued-time", "x-opt-locked-until", "x-opt-message-state",
-        SCHEDULED, "x-opt-deadletter-source", "x-opt-enqueue-sequence-number",
+        SCHEDULED, "x-opt-enqueue-sequence-number",
     )
 )  # fmt: skip
 
@@ -170,8 +189,6 @@ def _annotations_of(message: Stored, *, locked: bool) -> bytes:
         raw += _LOCKED_UNTIL, encode.timestamp(message.locked_until_ms)
     if message.scheduled_ms:
         raw += _SCHEDULED, encode.timestamp(message.scheduled_ms)
-    if message.dead_letter is not None:
-        raw += _SOURCE, encode.string(message.dead_letter.source)
     count = message.content.annotations.count + len(raw) - 1
     return encode.section(ANNOTATIONS, encode.compound(0xC1, count, b"".join(raw)))
 

@@ -43,13 +43,13 @@ def _apply(outcome: Outcome, queue: Queue, token: bytes, now: int) -> None:
             queue.complete(token, now)
         case Rejected():
             reason, description = _dead_letter_info(outcome.reason)
-            queue.change(token, _changes(outcome.reason.info if outcome.reason else encode.NULL), now)
+            queue.change(token, changes(outcome.reason.info if outcome.reason else encode.NULL), now)
             queue.dead_letter(token, reason, description, now)
         case Modified(undeliverable_here=True):
-            queue.change(token, _changes(outcome.annotations), now)
+            queue.change(token, changes(outcome.annotations), now)
             queue.defer(token, now)
         case Modified():
-            queue.change(token, _changes(outcome.annotations), now)
+            queue.change(token, changes(outcome.annotations), now)
             queue.abandon(token, now)
         case Released():
             queue.release(token, now)
@@ -68,10 +68,10 @@ def _text(item: object) -> str | None:
     return None if item is None else str(item)
 
 
-def _changes(raw: bytes) -> dict[str, bytes]:
-    """Application properties to set, each encoded. Raises Malformed."""
+def changes(raw: bytes) -> dict[str, bytes]:
+    """The application properties that an encoded map sets, each encoded. Raises Malformed."""
     if raw == encode.NULL:
         return {}
     items = decode.encoded_items(raw)
-    changes = {str(decode.value(name)): item for name, item in zip(items[::2], items[1::2], strict=False)}
-    return {name: item for name, item in changes.items() if name not in (_REASON, _DESCRIPTION)}
+    named = {str(decode.value(name)): item for name, item in zip(items[::2], items[1::2], strict=False)}
+    return {name: item for name, item in named.items() if name not in (_REASON, _DESCRIPTION)}

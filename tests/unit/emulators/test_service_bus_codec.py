@@ -1,6 +1,7 @@
 """Messages cut and put together again, and bytes that are none."""
 
 import datetime as dt
+from uuid import UUID
 
 import pytest
 from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch
@@ -59,10 +60,9 @@ def test_what_the_sender_said_comes_through_and_the_broker_adds_its_own():
 
 def test_dead_lettering_replaces_the_reason_and_keeps_the_other_properties():
     message = codec.message(full())
-    message.dead_letter = DeadLetter("q", "r" * 300, None)
+    message.dead_letter = DeadLetter("r" * 300, None)
     got = decode_payload(memoryview(codec.transfer(message, locked=False)))
     assert got.application_properties == {b"a": 1, b"DeadLetterReason": b"r" * 300}
-    assert got.message_annotations[b"x-opt-deadletter-source"] == b"q"
     assert got.data == [b"body"]
 
 
@@ -121,3 +121,21 @@ def test_no_bytes_bring_the_codec_down(junk: bytes, at: int, patch: bytes):
                 read(data)
             except Malformed:
                 continue
+
+
+def test_a_message_without_an_id_gets_one():
+    bare = encode.section(codec.DATA, encode.binary(b"x"))
+    subject = encode.section(
+        codec.PROPERTIES, encode.sequence([encode.NULL, encode.NULL, encode.NULL, encode.string("s")])
+    )
+    one, other = codec.message(bare), codec.message(subject + bare)
+    assert one.message_id != other.message_id
+    got = decode_payload(memoryview(codec.transfer(other)))
+    assert (got.properties.message_id, got.properties.subject) == (other.message_id.encode(), b"s")
+
+
+def test_a_message_in_a_reply_carries_its_lock_token():
+    message = codec.message(full())
+    message.lock = bytes(range(16))
+    got = decode_payload(memoryview(codec.transfer(message, token=True)))
+    assert got.delivery_annotations == {b"x-opt-lock-token": UUID(bytes_le=message.lock)}

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 from azure.servicebus import ServiceBusClient
-from support.amqp import Client, LinkDetachedError, encoded
+from support.amqp import Client, LinkDetachedError, Message, decoded, encoded
 from support.broker import Broker, bodies, receive
 
-from emulators.service_bus.amqp import encode, terminus
+from emulators.service_bus.amqp import encode, states, terminus
 from emulators.service_bus.amqp.performatives import Open
 from emulators.service_bus.amqp.states import Accepted, Modified, Outcome, Rejected, Released
 from emulators.service_bus.amqp.terminus import Coordinator
@@ -75,6 +75,32 @@ def test_a_rejection_in_plain_amqp_dead_letters(raw: Client, queue: str):
     receiver.receive()
     assert receiver.settle(receiver.deliveries[0], Rejected()) == Rejected()
     assert raw.receiver(f"{queue}/$DeadLetterQueue").receive().body == b"x"
+
+
+CHANGES = encode.mapping({encode.symbol("why"): encode.string("busy"), encode.symbol("old"): encode.long(2)})
+
+
+@pytest.mark.parametrize("outcome", ["abandoned", "defered", "suspended"])
+@pytest.mark.parametrize("by_request", [False, True])
+def test_properties_to_modify_are_on_the_next_delivery(raw: Client, queue: str, outcome: str, *, by_request: bool):
+    raw.sender(queue).send(encoded(b"x", properties={"old": 1, "other": 3}))
+    receiver = raw.receiver(queue)
+    number = receiver.receive().annotations["x-opt-sequence-number"]
+    (delivery,) = receiver.deliveries
+    if by_request:
+        body = {"disposition-status": outcome, "lock-tokens": [uuid.UUID(bytes_le=delivery.tag)]}
+        body |= {"properties-to-modify": {"why": "busy", "old": 2}}
+        assert asked(raw, queue, "com.microsoft:update-disposition", body)["statusCode"] == 200
+    else:
+        error = states.Error("com.microsoft:dead-letter", None, CHANGES)
+        modified = Modified(undeliverable_here=outcome == "defered", annotations=CHANGES)
+        receiver.settle(delivery, Rejected(states._ERRORS.encode(error)) if outcome == "suspended" else modified)
+    if outcome == "defered":
+        reply = ask(raw, queue, "com.microsoft:receive-by-sequence-number", {"sequence-numbers": [number]}).body
+        again = decoded(reply["messages"][0]["message"])
+    else:
+        again = raw.receiver(f"{queue}/$DeadLetterQueue" if outcome == "suspended" else queue).receive()
+    assert again.application_properties == {"old": 2, "other": 3, "why": "busy"}
 
 
 def test_draining_an_empty_queue_gives_the_credit_back(raw: Client, queue: str):
@@ -151,10 +177,15 @@ def test_an_operation_that_is_not_offered_is_answered_with_its_name(raw: Client,
 
 def asked(raw: Client, queue: str, operation: str, body: object) -> dict:
     """The application properties of the management's reply."""
+    return ask(raw, queue, operation, body).application_properties
+
+
+def ask(raw: Client, queue: str, operation: str, body: object) -> Message:
+    """The management's reply."""
     node = f"{queue}/$management"
     reply = raw.ask(node, encoded(body, message_id=7, reply_to=node, properties={"operation": operation}))
     assert reply.properties[5] == 7
-    return reply.application_properties
+    return reply
 
 
 def test_a_transaction_is_refused(raw: Client, queue: str):
