@@ -1,5 +1,6 @@
 """A blocking AMQP client, for what no SDK says."""
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -145,9 +146,11 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._amqp.close()
-        self._write()
-        self._socket.close()
+        with self._socket, contextlib.suppress(OSError):
+            self._amqp.close()
+            self._write()
+            while self._socket.recv(1 << 16):  # a socket that is closed with bytes unread resets the connection
+                pass
 
     def sender(self, address: str, target: bytes | None = None) -> Sender:
         """A link to an address, which the broker has answered."""
