@@ -129,7 +129,7 @@ def test_a_second_run_passes_over_what_is_there(csv_export: Tailrace, admin: psy
     admin.execute("delete from again where at >= '2026-03-29Z' and at < '2026-03-30Z'")
     again = csv_export("restore", "events", "--into", "again")
     assert (again.returncode, again.stderr) == (0, "")
-    assert again.stdout.endswith("3 windows, 2 windows there already\n")
+    assert again.stdout.endswith("3 windows, 2 windows restored before\n")
     assert difference(admin, "again") == 0
 
 
@@ -219,7 +219,7 @@ def test_missing_and_foreign_windows_are_named(csv_export: Tailrace, container: 
     verified = csv_export("verify", "events", "--from", "2026-03-28", "--to", "2026-03-31", "--quick", writes=False)
     assert verified.returncode == 1
     assert verified.stdout == (
-        "missing  2026-03-28T00:00:00Z: there is no blob for this window\n"
+        "missing  2026-03-28T00:00:00Z: this window has no blob\n"
         "foreign  2026-03-30T00:00:00Z: events/2026/03/30.csv.gz was not written for this window\n"
         "3 windows, 1 intact, 1 missing, 1 foreign\n"
     )

@@ -33,7 +33,7 @@ def test_each_job_is_shown_with_its_source_window_schedule_and_blob_name(tailrac
         "orders",
         "exports events.orders (id, total)",
         "window 1,000 of id",
-        "next due when asked for: tailrace backfill orders",
+        "next due on request: tailrace backfill orders",
         "blob {job}/{window_start:012d}.csv.gz",
         "countries",
         "exports query: select * from countries",
