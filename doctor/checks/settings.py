@@ -40,7 +40,9 @@ def jobs_are_valid(site: Site) -> Iterator[Finding]:
 
 def _problem(problem: Problem, subject: str = "settings") -> Finding:
     says = problem.says.removeprefix("settings: ")
-    return failed(subject, says, problem.advice or f"docs/{'settings' if subject == 'settings' else 'jobs'}.md")
+    return failed(
+        subject, says, problem.advice or f"docs/reference/{'settings' if subject == 'settings' else 'jobs'}.md"
+    )
 
 
 def _postgres(settings: Settings) -> str:

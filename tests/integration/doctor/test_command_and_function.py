@@ -46,7 +46,7 @@ def test_a_failure_is_exit_status_1_with_its_mend_below(
     done = command(PGHOST="")
     assert done.returncode == 1
     assert re.search(
-        r"^failed +settings +settings +PGHOST is missing\n +→ docs/settings\.md$", done.stdout, re.MULTILINE
+        r"^failed +settings +settings +PGHOST is missing\n +→ docs/reference/settings\.md$", done.stdout, re.MULTILINE
     )
 
 
