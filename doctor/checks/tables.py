@@ -1,4 +1,4 @@
-"""What the jobs read: tables, columns and queries are there, may be read, and have windows that find their rows."""
+"""Checks what the jobs read: tables, columns and queries exist and may be read, and windows find their rows."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,14 +15,14 @@ from doctor.reads import TableRead, query_jobs, tables_read
 from doctor.session import said, session
 from doctor.site import Site
 
-# A window's type → the column types that hold its bounds as they are.
+# A window's type → the column types that compare with its bounds without a cast.
 _TYPES = {
     "timestamptz": ("timestamp with time zone",),
     "timestamp": ("timestamp without time zone",),
     "date": ("date",),
     "integer": ("smallint", "integer", "bigint"),
 }
-# Reading all of less than this takes less than a second: an index would not pay.
+# Reading a whole table below this size takes less than a second, so an index is not worth it.
 _SMALL_BYTES = 64 * 1024 * 1024
 
 
@@ -65,7 +65,7 @@ def _permitted(subject: str, found: Table, read: TableRead, role: str) -> Findin
 
 
 def _query_runs(connection: psycopg.Connection[Any], job: ExportJob) -> Finding:
-    """Plans a query, or gives no row of it; where a window filters its output, that column's type counts."""
+    """Runs a query for no rows; if a window filters its output, checks the type of that column."""
     assert job.query is not None
     subject, window = f"query {job.name}", job.window
     text = BOUND.sub("NULL", job.query.strip().rstrip(";").rstrip())
