@@ -37,7 +37,7 @@ def kinds_of(base: type) -> dict[str, type]:
 
 
 def permanent_reasons() -> set[str]:
-    """The reasons of failures that are dead-lettered at the first attempt, but for a window that was left open."""
+    """The reasons of failures that are dead-lettered at the first attempt, except a window that was left open."""
     found = set(raised(set(kinds_of(Permanent)))) - {"WindowOpen"}
     return found | {reason for reason, _ in server_errors._REJECTED.values()} | set(_REFUSED)
 

@@ -54,7 +54,7 @@ def test_submit_of_a_job_without_windows_asks_for_a_run_now(tailrace: Tailrace, 
     ],
     ids=["its own", "foreign", "of another request"],
 )
-def test_submit_sends_nothing_where_the_blob_is_there_unless_it_is_forced(
+def test_submit_sends_nothing_if_the_blob_exists_unless_forced(
     tailrace: Tailrace, bus: Bus, container: ContainerClient, owner: object, what: str
 ) -> None:
     put(container, "clicks/2026/01/03.csv.gz", owner)

@@ -1,4 +1,4 @@
-"""What is wrong with the database is found, and what is said to fix it fixes it."""
+"""Problems of the database are found, and the advice fixes them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ def test_an_unknown_database_is_said(doctor: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize("taken", ["select on clicks", "usage on schema public"])
-def test_a_missing_privilege_is_said_and_the_printed_grant_mends_it(
+def test_a_missing_privilege_is_reported_and_the_printed_grant_fixes_it(
     doctor: Callable[..., Any], clicks: psycopg.Connection, taken: str
 ) -> None:
     clicks.execute(f"revoke {taken} from exporter, public".encode())
@@ -81,7 +81,7 @@ def test_a_query_whose_window_cannot_be_found_in_it_fails(
     assert (failure.says, advice in failure.advice) == (says, True)
 
 
-def test_a_query_with_bounds_of_its_own_is_run_without_any(doctor: Callable[..., Any]) -> None:
+def test_a_query_with_its_own_bounds_is_run_without_any(doctor: Callable[..., Any]) -> None:
     query = "select count(*) from clicks where at >= {window_start} and at < {window_end}"
     window = 'window = {column = "at", type = "timestamptz", every = "1 day"}\n'
     job = f'[[job]]\nname = "q"\nquery = "{query}"\nblob = "{{window_start}}"\n{window}'
@@ -102,7 +102,7 @@ def test_a_window_on_a_column_that_is_not_there_fails(doctor: Callable[..., Any]
     assert doctor().failure("postgres windows").says == "there is no column 'at'"
 
 
-def test_a_column_that_may_be_null_is_a_warning_and_its_mend_works(
+def test_a_column_that_may_be_null_is_a_warning_and_its_fix_works(
     doctor: Callable[..., Any], clicks: psycopg.Connection
 ) -> None:
     clicks.execute("alter table clicks alter at drop not null")
@@ -112,7 +112,7 @@ def test_a_column_that_may_be_null_is_a_warning_and_its_mend_works(
     assert doctor().of("postgres windows", "warning") == []
 
 
-def test_a_partitioned_table_without_an_index_is_a_warning_and_its_mend_works(
+def test_a_partitioned_table_without_an_index_is_a_warning_and_its_fix_works(
     doctor: Callable[..., Any], clicks: psycopg.Connection
 ) -> None:
     clicks.execute("drop table clicks; create table clicks (id int, at timestamptz not null) partition by list (id)")

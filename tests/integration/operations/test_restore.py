@@ -1,4 +1,4 @@
-"""Exports go back into a table, whole and unchanged, by one command; and a drill proves it."""
+"""One command restores exports into a table, whole and unchanged; a drill proves it."""
 
 import json
 import subprocess
@@ -76,7 +76,7 @@ def exported(environ: dict[str, str], admin: psycopg.Connection, tmp_path: Path,
 
 @pytest.fixture
 def tailrace(admin: psycopg.Connection) -> Callable[[dict[str, str]], Tailrace]:
-    """The command as a person types it, for a server where the administrator may write."""
+    """The command, for a server on which the administrator may write."""
 
     def of(configured: dict[str, str]) -> Tailrace:
         dsn = f"{admin.info.dsn} password={admin.info.password}"
@@ -100,7 +100,7 @@ def csv_export(
 
 
 def difference(admin: psycopg.Connection, table: str) -> int:
-    """Rows that are in one of the tables only, among those of the three days."""
+    """Rows of the three days that only one of the tables has."""
     days = "at >= '2026-03-28Z' and at < '2026-03-31Z'"
     row = admin.execute(
         f"select count(*) from ((select * from events where {days} except all select * from {table})"

@@ -78,7 +78,7 @@ def test_every_optional_key_has_a_documented_default() -> None:
     assert {key for key, text in documented.items() if literal(text) is not None} == has_value | {"level", "verify"}
 
 
-# Their defaults depend on other settings or on the machine; the page has words for them.
+# Their defaults depend on other settings or on the machine, so the page describes them.
 DERIVED = {"TAILRACE_JOBS", "TAILRACE_PG_AUTH", "TAILRACE_MAX_STREAMS", "TAILRACE_MAX_PARTS", "PGSSLROOTCERT"}
 REQUIRED = {
     "ServiceBusConnection": "Endpoint=sb://localhost;SharedAccessKeyName=a;SharedAccessKey=b",

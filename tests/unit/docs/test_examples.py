@@ -1,4 +1,4 @@
-"""What the documents show can be used as it stands."""
+"""Examples and code names of the documents are valid."""
 
 import ast
 import re
@@ -40,7 +40,7 @@ def test_every_setting_is_documented() -> None:
 
 
 def names_in(page: Path) -> set[str]:
-    """What a page writes between backticks, outside of blocks of code."""
+    """The texts between backticks on a page, outside of blocks of code."""
     return set(re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)))
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a request that is asked for, by what is there, alive and dead."""
+"""The state of a request, from its blob, its message and its dead letter."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4

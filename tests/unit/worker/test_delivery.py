@@ -26,7 +26,7 @@ NOWHERE = {
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Worker]:
-    """A worker whose servers are nowhere."""
+    """A worker without servers."""
     jobs = tmp_path / "jobs.toml"
     jobs.write_text('[[job]]\nname = "a"\nschema = "s"\ntable = "t"\nblob = "x/{run}"\n')
     with open_worker(Settings.from_env({**NOWHERE, "TAILRACE_JOBS": str(jobs)})) as opened:
@@ -87,7 +87,7 @@ def test_a_query_that_this_worker_does_not_know_says_what_to_deploy(worker: Work
     ],
 )
 def test_attempts_count_clones_and_redeliveries(properties: dict[Any, object], redeliveries: int, attempt: int) -> None:
-    """Whatever somebody else has put into the properties."""
+    """Whatever another sender has put into the properties."""
     assert attempt_of(properties, redeliveries) == attempt
 
 
