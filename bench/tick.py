@@ -1,4 +1,4 @@
-"""`python -m bench.tick [--jobs 1000] [--blobs 1000000]`: what one tick over many jobs with a long history costs.
+"""`python -m bench.tick [--jobs 1000] [--blobs 1000000]`: the cost of one tick over many jobs with a long history.
 
 In process, against a generated index that counts what is listed, 5,000 names a
 round trip. Nothing is sent; the last day of every tenth job is missing.
@@ -25,7 +25,7 @@ _PAGE = 5_000
 
 
 class Generated:
-    """A container's names in order, and the ids on them."""
+    """A container's names in order, with their request ids."""
 
     def __init__(self, blobs: Mapping[str, UUID]) -> None:
         self._ids = blobs
@@ -63,7 +63,7 @@ def jobs_of(count: int) -> Jobs:
 
 
 def history(jobs: Jobs, until: datetime, days: int) -> dict[str, UUID]:
-    """The blobs of all jobs for so many days, but for the last day of every tenth job."""
+    """The blobs of all jobs for `days` days, without the last day of every tenth job."""
     blobs: dict[str, UUID] = {}
     for number, job in enumerate(jobs.values()):
         requests = (
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--blobs", type=int, default=1_000_000)
     asked = parser.parse_args()
-    # A year's turn: the worst day for a common prefix.
+    # Around New Year, the worst time for a common prefix.
     now = datetime(2026, 1, 3, 12, tzinfo=UTC)
     jobs = jobs_of(asked.jobs)
     index = Generated(history(jobs, now.replace(hour=0), asked.blobs // asked.jobs))

@@ -135,7 +135,7 @@ def test_only_the_given_sequence_numbers_are_replayed_and_an_unknown_one_stops_a
     assert [str(letter.sequence_number) for letter in bus.buried()] == [numbers[1]]
 
 
-def test_a_dead_letter_that_somebody_else_holds_is_reported_and_left(tailrace: Tailrace, bus: Bus) -> None:
+def test_a_dead_letter_that_another_process_holds_is_reported_and_left(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(*(message(request(day)) for day in days(2)))
     assert len(bus.letters.receive_messages(1, max_wait_time=20)) == 1
     result = tailrace("dlq", "replay", "--all")

@@ -24,7 +24,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         yield postgres
 
 
-def test_an_unknown_host_is_told_from_a_closed_port(doctor: Callable[..., Any]) -> None:
+def test_an_unknown_host_is_distinguished_from_a_closed_port(doctor: Callable[..., Any]) -> None:
     failure = doctor(PGHOST="db.invalid", PGSSLMODE="").failure("network PostgreSQL")
     assert failure.says.startswith("no address for db.invalid")
     assert "private DNS zone" in failure.advice
@@ -37,12 +37,14 @@ def test_a_socket_that_is_not_there_is_said(doctor: Callable[..., Any], tmp_path
     assert "there is no socket" in doctor(PGHOST=str(tmp_path)).failure("network PostgreSQL").says
 
 
-def test_a_server_without_tls_is_said_where_tls_is_asked_for(doctor: Callable[..., Any]) -> None:
+def test_a_server_without_tls_is_reported_if_tls_is_required(doctor: Callable[..., Any]) -> None:
     failure = doctor(PGSSLMODE="verify-full").failure("network PostgreSQL")
     assert "the server offers no TLS" in failure.says
 
 
-def test_an_unknown_authority_is_said_and_the_setting_mends_it(doctor: Callable[..., Any], encrypted: Postgres) -> None:
+def test_an_unknown_authority_is_reported_and_the_advice_fixes_it(
+    doctor: Callable[..., Any], encrypted: Postgres
+) -> None:
     settings = {**encrypted.environ(), "PGSSLROOTCERT": ""}
     failure = doctor(**settings).failure("network PostgreSQL")
     assert "the certificate cannot be verified: unable to get local issuer certificate" in failure.says

@@ -1,4 +1,4 @@
-"""The printed SQL, run by psql, and what the role can do then."""
+"""The printed SQL, run by psql, gives the role its rights and no others."""
 
 import json
 import subprocess
@@ -102,7 +102,7 @@ def test_a_password_role_is_made_once_and_without_a_password(
     assert server.execute(has_password).fetchone() == (True, True)
 
 
-def test_later_tables_are_readable_where_that_was_asked_for(
+def test_later_tables_are_readable_if_that_was_asked_for(
     tailrace: Tailrace, psql: Psql, source: psycopg.Connection, as_role: Callable[..., psycopg.Connection]
 ) -> None:
     psql(tailrace("grants", "--future-tables", "--owner", "postgres").stdout)

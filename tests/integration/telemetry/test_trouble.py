@@ -47,7 +47,7 @@ def test_every_attempt_of_a_request_is_in_the_trace_of_its_sending(
         ("APPLICATIONINSIGHTS_CONNECTION_STRING", f"InstrumentationKey={UUID(int=1)};IngestionEndpoint={{}}/"),
     ],
 )
-def test_a_destination_that_is_away_keeps_no_export_from_being_done_and_no_worker_from_ending(
+def test_an_unreachable_destination_delays_no_export_and_no_workers_end(
     plain: dict[str, str], tmp_path: Path, variable: str, value: str
 ) -> None:
     submit(plain, tmp_path)

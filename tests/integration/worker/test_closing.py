@@ -1,4 +1,4 @@
-"""An export waits until its window is closed, and its receipt says what was proven."""
+"""An export waits until its window is closed, and its receipt records the proof."""
 
 import csv
 import io
@@ -123,7 +123,7 @@ def test_a_proof_that_the_role_has_no_right_to_is_refused_with_what_grants_it(
     assert "tailrace grants --prove-closed" in settled.description
 
 
-def test_a_delay_alone_waits_for_nobody_and_proves_nothing(seeing: Exports, t: psycopg.Connection) -> None:
+def test_a_delay_alone_waits_for_no_transaction_and_proves_nothing(seeing: Exports, t: psycopg.Connection) -> None:
     with psycopg.connect(t.info.dsn, password=t.info.password) as late:
         late.execute("select now()")
         assert handled(seeing, request_now(t, by="delay")) == Complete("exported")
@@ -132,7 +132,7 @@ def test_a_delay_alone_waits_for_nobody_and_proves_nothing(seeing: Exports, t: p
     assert (closed.by, closed.is_proven) == ("delay", False)
 
 
-def test_a_retry_that_waits_says_since_when_and_keeps_its_attempt(environ: dict[str, str], seeing: Exports) -> None:
+def test_a_retry_that_waits_carries_since_when_and_the_same_attempt(environ: dict[str, str], seeing: Exports) -> None:
     from azure.servicebus import ServiceBusClient
 
     from settings import Settings

@@ -110,7 +110,7 @@ def test_an_export_that_trickles_or_waits_is_cancelled_within_seconds(
     assert connection.info.transaction_status is pq.TransactionStatus.IDLE
 
 
-def test_leaving_early_keeps_the_connection(connection: psycopg.Connection) -> None:
+def test_the_connection_survives_leaving_early(connection: psycopg.Connection) -> None:
     def first_chunk(select: str) -> None:
         with copy_out(
             connection, f"COPY ({select}) TO STDOUT".encode(), header=False, cancelled=Cancellation()

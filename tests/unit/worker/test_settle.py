@@ -1,4 +1,4 @@
-"""The order of a settlement's steps, on a settler that only keeps a list."""
+"""The order of a settlement's steps, on a settler that records them."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +12,7 @@ from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater,
 
 @dataclass
 class Listing:
-    """Keeps what it was asked to do; fails at a given step."""
+    """Records its steps; fails at a given one."""
 
     failing: str = ""
     steps: list[object] = field(default_factory=list)
