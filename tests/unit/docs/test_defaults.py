@@ -107,7 +107,7 @@ def test_a_setting_has_its_documented_default(name: str) -> None:
         hosts = {"db.example": "verify-full", "127.0.0.1": "prefer", "/run": "prefer"}
         assert text == "`verify-full`; `prefer` for loopback and sockets"
         assert {host: Settings.from_env({**REQUIRED, "PGHOST": host}).postgres_sslmode for host in hosts} == hosts
-    elif field.is_required() or not field.default:
+    elif field.is_required() or field.default in {None, ""}:
         assert text == "\N{EN DASH}"
     else:
         value = re.sub(r" \(.*\)$", "", text).strip("`")
