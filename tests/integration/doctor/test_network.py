@@ -33,7 +33,7 @@ def test_an_unknown_host_is_distinguished_from_a_closed_port(doctor: Callable[..
     assert closed.of("network Storage", "ok")
 
 
-def test_a_socket_that_is_not_there_is_said(doctor: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_socket_that_is_not_there_is_reported(doctor: Callable[..., Any], tmp_path: Path) -> None:
     assert "there is no socket" in doctor(PGHOST=str(tmp_path)).failure("network PostgreSQL").says
 
 
