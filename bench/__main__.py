@@ -107,12 +107,12 @@ def _measured(asked: Asked) -> tuple[list[Entry], dict[str, Any]]:
 
 def _chosen(asked: Asked) -> list[Contender]:
     """B0, then the contenders chosen by name, or those of the mode."""
-    everybody = load_contenders()
+    contenders = load_contenders()
     if asked.only:
-        named = [one for one in everybody.values() if any(text in one.name for text in asked.only)]
+        named = [one for one in contenders.values() if any(text in one.name for text in asked.only)]
     else:
-        named = [one for one in everybody.values() if (one.quick if asked.mode == "quick" else one.full)]
-    return [everybody[B0], *(one for one in named if one.name != B0)]
+        named = [one for one in contenders.values() if (one.quick if asked.mode == "quick" else one.full)]
+    return [contenders[B0], *(one for one in named if one.name != B0)]
 
 
 def _large_table(asked: Asked, database: Database, contenders: list[Contender], failed: dict[str, str]) -> list[Entry]:

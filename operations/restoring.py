@@ -64,7 +64,7 @@ class Restoring:
             return [self._restore(connection, blob) for blob in blobs]
 
     def one_by_one(self, blobs: Sequence[Blob], parallel: int) -> Iterator[Restored]:
-        """Each in a transaction and on a connection of its own, `parallel` at once.
+        """Each on a separate connection and in one transaction, `parallel` at once.
 
         The first failure ends it; what is committed stays, and is passed over when it is run again.
         """

@@ -42,7 +42,7 @@ def name_deliveries() -> None:
 
 
 def logfmt(name: str, fields: dict[str, object]) -> str:
-    """One line: the event, then key=value, with quotes where a value has spaces.
+    """One line: the event, then key=value, with quotes around values with spaces.
 
     >>> logfmt("export done", {"job": "clicks", "rows": 3, "why": "two words"})
     'export done job=clicks rows=3 why="two words"'

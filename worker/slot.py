@@ -38,9 +38,9 @@ _TOTALS: dict[type[Settlement], str] = {
 
 
 class Slot:
-    """Runs `work` in a thread of its own, the slot's thread.
+    """Runs `work` in a new thread, the slot's thread.
 
-    A slot has a receiver of its own: the SDK loses every lock when several are renewed on one (7.15).
+    Each slot has its own receiver: the SDK loses every lock when several are renewed on one (7.15).
     """
 
     def __init__(self, settings: Settings, worker: Worker, stopping: Event, *, until_empty: bool) -> None:
@@ -121,7 +121,7 @@ class Slot:
 
     def _take(self, receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
         if self._stopping.is_set():
-            # It came while the worker was stopping: nobody would wait for its export.
+            # It came while the worker was stopping, which would not wait for its export.
             receiver.abandon_message(message)
         else:
             self._handle(receiver, message)

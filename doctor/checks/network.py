@@ -90,7 +90,7 @@ def explained(error: Exception, endpoint: Endpoint) -> tuple[str, str]:
     """The meaning of a connection error, and advice.
 
     >>> explained(ConnectionRefusedError(), Endpoint("PostgreSQL", "h", 5432, None))[0]
-    'nobody listens on the port'
+    'no server listens on the port'
     """
     roots = "PGSSLROOTCERT" if endpoint.tls == "postgres" else "SSL_CERT_FILE"
     match error:
@@ -104,7 +104,7 @@ def explained(error: Exception, endpoint: Endpoint) -> tuple[str, str]:
             advice = "check the address and the port; for PostgreSQL switch TLS on at the server (ssl = on)"
             return f"TLS failed: {getattr(error, 'reason', None) or error}", advice
         case ConnectionRefusedError():
-            return "nobody listens on the port", "check the port, and that the server is started"
+            return "no server listens on the port", "check the port, and that the server is started"
         case TimeoutError():
             advice = "let the app's address through the server's firewall, or route to its private endpoint"
             return f"no answer within {_PATIENCE_S:g} s", advice

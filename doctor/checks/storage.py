@@ -32,7 +32,7 @@ def container_is_there(site: Site) -> Iterator[Finding]:
         yield ok(subject, "it is there")
         if properties.public_access:
             advice = f"az storage container set-permission --account-name ACCOUNT --name {name} --public-access off"
-            yield warning(subject, "anybody on the internet can read the exports", advice)
+            yield warning(subject, "anyone on the internet can read the exports", advice)
         if is_immutable(properties):
             yield warning(subject, "blobs cannot be changed: jobs with if_exists = 'replace' will be refused", None)
         yield _hierarchy(container)

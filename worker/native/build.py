@@ -36,7 +36,7 @@ def build(target: str, folder: Path = LIBRARIES, *, portable: bool = True) -> Pa
     compiler = _compiler(target, portable=portable)
     by = "zig" if "ziglang" in compiler else "cc"
     folder.mkdir(parents=True, exist_ok=True)
-    # To a file of its own first: a worker that runs may have the old one open.
+    # To a new file first: a running worker may have the old one open.
     fresh = library.with_suffix(f".{os.getpid()}")
     files = [str(file) for file in sources() if file.suffix == ".c"]
     command = [*compiler, *_FLAGS, f'-DTAILRACE_BUILD="{stamp}:{by}"', "-o", str(fresh), *files]

@@ -29,11 +29,11 @@ def test_an_unknown_host_is_distinguished_from_a_closed_port(doctor: Callable[..
     assert failure.says.startswith("no address for db.invalid")
     assert "private DNS zone" in failure.advice
     closed = doctor(PGPORT=str(free_port()))
-    assert "nobody listens on the port" in closed.failure("network PostgreSQL").says
+    assert "no server listens on the port" in closed.failure("network PostgreSQL").says
     assert closed.of("network Storage", "ok")
 
 
-def test_a_socket_that_is_not_there_is_said(doctor: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_socket_that_is_not_there_is_reported(doctor: Callable[..., Any], tmp_path: Path) -> None:
     assert "there is no socket" in doctor(PGHOST=str(tmp_path)).failure("network PostgreSQL").says
 
 
@@ -57,7 +57,7 @@ def test_an_unknown_authority_is_reported_and_the_advice_fixes_it(
 def test_a_storage_account_behind_a_closed_port_does_not_hide_the_rest(doctor: Callable[..., Any]) -> None:
     account = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ=="
     report = doctor(ExportStorage=f"{account};BlobEndpoint=http://127.0.0.1:{free_port()}/a")
-    assert "nobody listens" in report.failure("network Storage").says
+    assert "no server listens" in report.failure("network Storage").says
     assert report.skipped == {"storage container", "storage blobs"}
 
 

@@ -20,7 +20,7 @@ def test_a_role_in_the_wrong_case_cannot_log_in_and_the_advice_speaks_of_case(do
     assert {*tables, "postgres connections"} == report.skipped
 
 
-def test_an_unknown_database_is_said(doctor: Callable[..., Any]) -> None:
+def test_an_unknown_database_is_reported(doctor: Callable[..., Any]) -> None:
     failure = doctor(PGDATABASE="Nowhere").failure("postgres login")
     assert failure.says == 'database "Nowhere" does not exist'
     assert "PGDATABASE" in failure.advice
@@ -60,7 +60,9 @@ def test_row_level_security_is_a_failure(doctor: Callable[..., Any], clicks: psy
     assert "row-level security" in doctor().failure("postgres tables").says
 
 
-def test_a_query_that_may_not_read_its_table_is_said(doctor: Callable[..., Any], clicks: psycopg.Connection) -> None:
+def test_a_query_that_may_not_read_its_table_is_reported(
+    doctor: Callable[..., Any], clicks: psycopg.Connection
+) -> None:
     clicks.execute("create table hidden (); revoke select on hidden from exporter")
     query = '[[job]]\nname = "q"\nquery = "select * from hidden"\nblob = "{run}"\n'
     failure = doctor(jobs=query).failure("postgres tables")

@@ -25,7 +25,7 @@ DESCRIPTION = """<entry xmlns="http://www.w3.org/2005/Atom"><title type="text">e
 <MaxDeliveryCount>10</MaxDeliveryCount></QueueDescription></content></entry>"""
 
 
-def test_a_missing_queue_is_said_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
+def test_a_missing_queue_is_reported_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
     report = doctor(TAILRACE_QUEUE="not-there", with_queue=True)
     failure = report.failure("queue")
     assert "there is no such queue in this namespace" in failure.says
@@ -49,7 +49,7 @@ def test_dead_letters_are_counted_and_left_in_place(doctor: Callable[..., Any], 
     assert waiting.delivery_count == 0
 
 
-def test_a_missing_container_is_said_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
+def test_a_missing_container_is_reported_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
     failure = doctor(TAILRACE_CONTAINER="not-there").failure("storage container")
     assert failure.says == "there is no such container"
     assert failure.advice.startswith("az storage container create")
@@ -122,7 +122,7 @@ def site_of(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
         ((401, ""), ("warning", "cannot be seen without Manage rights")),
     ],
 )
-def test_properties_are_seen_with_the_right_to_and_else_it_is_said_how(
+def test_properties_are_seen_with_the_right_to_and_else_it_is_reported_how(
     site_of: Callable[[str], Site],
     namespace: Callable[[int, str], str],
     answer: tuple[int, str],

@@ -28,7 +28,7 @@ def test_contradictory_settings_are_named_with_what_to_choose(doctor: Callable[.
     assert failure.advice == "set one of them"
 
 
-def test_secrets_beside_an_identity_are_said(doctor: Callable[..., Any]) -> None:
+def test_secrets_beside_an_identity_are_reported(doctor: Callable[..., Any]) -> None:
     said = [f.subject for f in doctor(TAILRACE_CREDENTIAL="azure-cli").of("settings", "warning")]
     assert said == ["PGPASSWORD", "ServiceBusConnection", "ExportStorage"]
 
@@ -45,7 +45,7 @@ def test_settings_of_the_functions_host_are_required_where_it_runs(doctor: Calla
     assert "az functionapp config appsettings set" in failure.advice
 
 
-def test_every_problem_of_jobs_toml_is_said_and_the_rest_is_still_looked_at(doctor: Callable[..., Any]) -> None:
+def test_every_problem_of_jobs_toml_is_reported_and_the_rest_is_still_looked_at(doctor: Callable[..., Any]) -> None:
     report = doctor(jobs='[[job]]\nname = "a"\nschema = "s"\nblob = "b"\n')
     assert "table: missing" in report.failure("jobs").says
     assert report.skipped == {"disabled jobs", "postgres tables", "postgres windows", "closed windows", "large rows"}

@@ -111,7 +111,7 @@ def test_later_tables_are_readable_if_that_was_asked_for(
         role.execute("select * from crm.later")
 
 
-def test_what_a_query_reads_is_said_to_be_unknown_without_a_connection(tailrace: Tailrace) -> None:
+def test_what_a_query_reads_is_reported_as_unknown_without_a_connection(tailrace: Tailrace) -> None:
     printed = tailrace("grants").stdout
     assert "Not known here: what the queries of totals read" in printed
     assert "banner" not in printed

@@ -41,7 +41,7 @@ def test_without_an_identity_endpoint_the_advice_says_how_to_get_one(doctor: Doc
     assert report.of("postgres login")[0]["verdict"] == "skipped"
 
 
-def test_a_wrong_client_id_is_said_on_functions_and_on_machines(doctor: Doctor, endpoint: TokenEndpoint) -> None:
+def test_a_wrong_client_id_is_reported_on_functions_and_on_machines(doctor: Doctor, endpoint: TokenEndpoint) -> None:
     for environ in (endpoint.imds_environ(), endpoint.app_service_environ()):
         [identity] = doctor(**environ, AZURE_CLIENT_ID="not-mine").of("identity")
         assert "managed-identity with client id not-mine" in identity["says"]

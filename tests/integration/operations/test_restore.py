@@ -171,7 +171,7 @@ def test_a_table_of_other_columns_is_refused_with_what_differs(csv_export: Tailr
     assert "does not have the columns of events/2026/03/28.csv.gz: price numeric(9,2), who uuid" in refused.stderr
 
 
-def test_the_role_that_exports_may_not_restore_and_is_said_so(csv_export: Tailrace) -> None:
+def test_the_role_that_exports_may_not_restore_and_is_reported(csv_export: Tailrace) -> None:
     refused = csv_export("restore", "events", "--into", "again", "--create", writes=False)
     assert refused.returncode == 1
     assert "permission denied" in refused.stderr

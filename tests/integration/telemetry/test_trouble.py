@@ -16,7 +16,7 @@ def unused_port() -> int:
 def test_every_attempt_of_a_request_is_in_the_trace_of_its_sending(
     watched: dict[str, str], collector: Collector, tmp_path: Path
 ) -> None:
-    """A server that cannot be reached: a clone is tried, then the request is given up."""
+    """An unreachable server: one retry, then the request is dead-lettered."""
     request_id = submit(watched, tmp_path)
     away = {"PGPORT": str(unused_port()), "TAILRACE_CONNECT_TIMEOUT_SECONDS": "0.5", "TAILRACE_MAX_ATTEMPTS": "2"}
     with working({**watched, **away}, tmp_path) as worker:

@@ -48,7 +48,7 @@ def test_the_loop_in_c_is_built_and_used_here(loop: str) -> None:
 
 
 def test_chunks_are_whole_whatever_the_rows_are_like(connection: psycopg.Connection) -> None:
-    """Rows of 1 byte, of several chunks, and such that end where a chunk ends."""
+    """Rows of 1 byte, of several chunks, and rows that end with a chunk."""
     sizes = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, 3 * CHUNK_BYTES + 5, *range(100, 120), CHUNK_BYTES // 2 - 1]
     chunks, rows = chunks_of(
         connection, f"SELECT repeat(chr(97 + n::int % 26), s) FROM unnest(array{sizes}) WITH ORDINALITY AS t (s, n)"
