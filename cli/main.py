@@ -13,8 +13,12 @@ from cli.backfill import backfill
 from cli.dlq import dlq
 from cli.doctor import doctor
 from cli.grants import grants
+from cli.history import history
 from cli.jobs import jobs
 from cli.restore import restore
+from cli.running import running, watch
+from cli.show import show
+from cli.status import missing, status
 from cli.submit import submit
 from cli.terminal import complain, say
 from cli.verify import verify
@@ -65,6 +69,12 @@ def tailrace(
     quiet_sdks()
 
 
+app.command()(status)
+app.command()(missing)
+app.command()(running)
+app.command()(watch)
+app.command()(history)
+app.command()(show)
 app.command()(jobs)
 app.command()(submit)
 app.command()(backfill)

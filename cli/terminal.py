@@ -1,7 +1,8 @@
 """Prints results to stdout and problems to stderr; colours and wrapping only on a terminal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
@@ -47,3 +48,18 @@ def complain(problems: Iterable[str]) -> None:
 def remark(line: str) -> None:
     """Prints a remark, neither a result nor an error, to stderr."""
     Console(stderr=True, highlight=False).print(Text(printable(line)), soft_wrap=True)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[str] = ()) -> None:
+    """Prints aligned columns; those named in `right` are set right. On a terminal the last column is cut to fit."""
+    console, cells = Console(highlight=False), [[printable(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(headings, *cells, strict=True)]
+    for number, row in enumerate([list(headings), *cells]):
+        padded = [
+            set_cell_size(cell, width) if heading not in right else " " * (width - cell_len(cell)) + cell
+            for heading, cell, width in zip(headings, row, widths, strict=True)
+        ]
+        line = Text("  ".join(padded).rstrip(), style="" if number else "bold")
+        if console.is_terminal:
+            line.truncate(console.width, overflow="ellipsis")
+        console.print(line, soft_wrap=True)

@@ -1,8 +1,9 @@
 """Edge: the blobs of a job, and the bytes of one, read in order and decoded."""
 
 import io
-from collections.abc import Buffer, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Buffer, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, cast, override
 
 from connections.storage import container_client, storage_errors
@@ -16,14 +17,19 @@ if TYPE_CHECKING:
 _RANGE_BYTES = 4 << 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Blob:
-    """A blob that is there; `receipt` is None if Tailrace did not write it."""
+    """A blob as it was listed."""
 
     name: str
     etag: str
     size: int
-    receipt: Receipt | None
+    metadata: Mapping[str, str] = field(hash=False)
+
+    @cached_property
+    def receipt(self) -> Receipt | None:
+        """None if Tailrace did not write the blob. Read when it is first asked for: it costs more than the listing."""
+        return Receipt.from_metadata(self.metadata)
 
 
 class Blobs:
@@ -41,8 +47,7 @@ class Blobs:
         """All blobs whose names begin with `prefix`, by name."""
         with storage_errors("listing", self._subject(prefix)):
             for blob in self._container.list_blobs(name_starts_with=prefix, include=["metadata"]):
-                receipt = Receipt.from_metadata(blob.metadata or {})
-                yield Blob(blob.name, str(blob.etag).strip('"'), int(blob.size or 0), receipt)
+                yield Blob(blob.name, str(blob.etag).strip('"'), int(blob.size or 0), blob.metadata or {})
 
     def find(self, name: str) -> Blob | None:
         """The blob of this name, or None."""

@@ -9,8 +9,10 @@ from uuid import UUID
 import psycopg
 
 from connections.postgres.connector import Connector
-from connections.postgres.session_name import PREFIX, request_id_in
+from connections.postgres.server_errors import Trouble
+from connections.postgres.session_name import PREFIX, export_in
 from connections.postgres.tokens import password_source
+from contracts.errors import SourceUnavailable
 from contracts.jobs_file import Jobs
 from contracts.request import ExportRequest
 from settings import Settings
@@ -29,10 +31,11 @@ _SESSIONS = """
 class Running:
     """An export that reads now; `rows` and `bytes` are what its streams have sent so far.
 
-    `estimated_rows` is the planner's estimate, None if nobody asked for it.
+    `job` may be cut off. `estimated_rows` is the planner's estimate, None if nobody asked for it.
     """
 
     request_id: UUID
+    job: str
     pids: tuple[int, ...]
     since: datetime
     seconds: float
@@ -58,11 +61,11 @@ class Sessions:
 
     def running(self) -> list[Running]:
         """The exports of this database that read now, the oldest first."""
-        found: dict[UUID, list[tuple[Any, ...]]] = {}
+        found: dict[tuple[UUID, str], list[tuple[Any, ...]]] = {}
         for name, *fields in self._connection.execute(_SESSIONS, (f"{PREFIX} %",)):
-            if request_id := request_id_in(name):
-                found.setdefault(request_id, []).append(tuple(fields))
-        return [self._merged(request_id, rows) for request_id, rows in found.items()]
+            if export := export_in(name):
+                found.setdefault(export, []).append(tuple(fields))
+        return [self._merged(*export, rows) for export, rows in found.items()]
 
     def estimate(self, requests: Mapping[UUID, ExportRequest], jobs: Jobs) -> None:
         """Asks the planner how many rows each request has, once; `running` says so from then on."""
@@ -72,11 +75,12 @@ class Sessions:
                 (plan,) = rows.fetchone() or ([{"Plan": {"Plan Rows": 0}}],)
                 self._estimates[request_id] = int(plan[0]["Plan"]["Plan Rows"])
 
-    def _merged(self, request_id: UUID, rows: list[tuple[Any, ...]]) -> Running:
+    def _merged(self, request_id: UUID, job: str, rows: list[tuple[Any, ...]]) -> Running:
         """One export of the sessions of its streams."""
         since, now = min(row[1] for row in rows), rows[0][5]
         return Running(
             request_id,
+            job,
             tuple(row[0] for row in rows),
             since,
             max(0.0, (now - since).total_seconds()),
@@ -92,6 +96,6 @@ def connect(settings: Settings) -> psycopg.Connection[Any]:
     connector = Connector(settings, password_source(settings))
     parameters = connector.parameters() | {"application_name": f"{PREFIX}-look", "connect_timeout": 6}
     try:
-        return psycopg.connect(**parameters, autocommit=True)
+        return connector.connection_class.connect(**parameters, autocommit=True)
     except psycopg.Error as error:
-        raise connector.failure("a look at the server", error) from None
+        raise SourceUnavailable(f"no connection to {connector.target}: {Trouble.of(error).cause}") from None

@@ -16,16 +16,17 @@ def session_name(request_id: UUID, job: str) -> str:
     return f"{PREFIX} {request_id} {job}"[:_LONGEST]
 
 
-def request_id_in(name: str) -> UUID | None:
-    """The request that a session exports, None if it exports none.
+def export_in(name: str) -> tuple[UUID, str] | None:
+    """The request that a session exports, and the first characters of its job; None if it exports nothing.
 
-    >>> request_id_in("tailrace 00000000-0000-0000-0000-000000000007 clicks") == UUID(int=7)
-    True
-    >>> request_id_in("tailrace"), request_id_in("psql")
+    >>> export_in("tailrace 00000000-0000-0000-0000-000000000007 clicks")
+    (UUID('00000000-0000-0000-0000-000000000007'), 'clicks')
+    >>> export_in("tailrace"), export_in("psql")
     (None, None)
     """
     prefix, _, rest = name.partition(" ")
+    request_id, _, job = rest.partition(" ")
     try:
-        return UUID(rest.partition(" ")[0]) if prefix == PREFIX else None
+        return (UUID(request_id), job) if prefix == PREFIX else None
     except ValueError:
         return None
