@@ -11,11 +11,11 @@ import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from azure.storage.blob import ContainerClient
 
-from devstack.certificate import create_certificate
 from devstack.stack import Stack
 from doctor.checks.queue import queue_is_set_up
 from doctor.checks.storage import probed
 from doctor.site import Site
+from emulators.certificate import create_certificate
 
 DESCRIPTION = """<entry xmlns="http://www.w3.org/2005/Atom"><title type="text">exports</title>
 <content type="application/xml">
