@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from devstack.certificate import Certificate, create_certificate
 from devstack.postgres_address import DATABASE, EXPORTER, Address
 from devstack.postgres_cluster import Cluster, create_cluster
 from devstack.process import Launch, Process, ProcessError, start
+from emulators.certificate import Certificate, create_certificate
 
 HOST = "127.0.0.1"
 TLS_READY = re.compile(rf"^TLS for PostgreSQL listening on {re.escape(HOST)}:(\d+)$")

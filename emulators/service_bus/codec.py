@@ -11,11 +11,12 @@ from uuid import UUID, uuid4
 
 from emulators.service_bus.amqp import decode, encode
 from emulators.service_bus.amqp.decode import Malformed
-from emulators.service_bus.stored import Stored
+from emulators.service_bus.stored import State, Stored
 
 HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA, FOOTER = (
     0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x78,
 )  # fmt: skip
+GROUP_ID = 10  # of the properties: the session
 BATCH_FORMAT = 0x80013700
 SCHEDULED = "x-opt-scheduled-enqueue-time"
 # The broker speaks for these; what a sender says in them is dropped.
@@ -100,21 +101,28 @@ def message(data: bytes) -> Stored:
             body.append(data[start:end])
     if not isinstance(scheduled, int):
         raise Malformed(f"not an AMQP message: {SCHEDULED} is no timestamp")
-    properties, message_id = _identified(properties)
+    fields = decode.encoded_items(properties) if properties else []
+    properties, message_id = _identified(properties, fields)
     content = Content(durable, priority, annotations, properties, application_properties, b"".join(body))
-    return Stored(content, message_id=message_id, ttl_ms=ttl, scheduled_ms=scheduled)
+    return Stored(content, message_id, _session_id(fields), ttl_ms=ttl, scheduled_ms=scheduled, size=len(data))
 
 
-def _identified(raw: bytes) -> tuple[bytes, Hashable]:
+def _identified(raw: bytes, fields: list[bytes]) -> tuple[bytes, Hashable]:
     """The properties section and its message id, which is made up if the sender gave none."""
-    fields = decode.encoded_items(raw, 1) if raw else []
     message_id = decode.value(fields[0]) if fields else None
     if message_id is None:
         message_id = uuid4().hex
-        raw = encode.sequence([encode.string(message_id), *(decode.encoded_items(raw)[1:] if raw else [])])
+        raw = encode.sequence([encode.string(message_id), *fields[1:]])
     if not isinstance(message_id, str | int | bytes | UUID):
         raise Malformed("not an AMQP message: its message id is no string, number, binary or uuid")
     return encode.section(PROPERTIES, raw), message_id
+
+
+def _session_id(fields: list[bytes]) -> str | None:
+    found = decode.value(fields[GROUP_ID]) if len(fields) > GROUP_ID else None
+    if not isinstance(found, str | None):
+        raise Malformed("not an AMQP message: its group id is no string")
+    return found
 
 
 def _header(raw: bytes) -> tuple[bytes, bytes, int | None]:
@@ -143,14 +151,15 @@ def _pairs(raw: bytes, owned: set[str]) -> tuple[Pairs, dict[str, Any]]:
     return Pairs(len(kept), b"".join(kept)), own
 
 
-def transfer(message: Stored, *, locked: bool = True, token: bool = False) -> bytes:
+def transfer(message: Stored, *, received: bool = True, token: bool = False) -> bytes:
     """The message as a receiver or a peek gets it: header and annotations of this moment around the sender's bytes.
 
-    token: with the lock token, for a message that comes in a reply and so has no delivery tag.
+    received: else it is peeked. token: with the lock token, for a message in a reply, which has no delivery tag.
+    One that waited for its schedule says so when it is received: Azure was seen to do so (azure-sdk-for-js, 19357).
     """
     content: Content = message.content
     annotations = _lock_token_of(message) if token else b""
-    return b"".join((_header_of(message), annotations, _annotations_of(message, locked=locked), content.properties,
+    return b"".join((_header_of(message), annotations, _annotations_of(message, received=received), content.properties,
                      _application_properties_of(message), content.body))  # fmt: skip
 
 
@@ -168,25 +177,27 @@ def _lock_token_of(message: Stored) -> bytes:
     return encode.section(DELIVERY_ANNOTATIONS, encode.mapping(pairs))
 
 
-_SEQUENCE_NUMBER, _ENQUEUED_TIME, _LOCKED_UNTIL, _STATE, _SCHEDULED, _ENQUEUED_SEQUENCE = (
+_SEQUENCE_NUMBER, _ENQUEUED_TIME, _LOCKED_UNTIL, _STATE, _SCHEDULED, _ENQUEUED_SEQUENCE, _SOURCE = (
     encode.symbol(name)
     for name in (
         "x-opt-sequence-number", "x-opt-enqueued-time", "x-opt-locked-until", "x-opt-message-state",
-        SCHEDULED, "x-opt-enqueue-sequence-number",
+        SCHEDULED, "x-opt-enqueue-sequence-number", "x-opt-deadletter-source",
     )
 )  # fmt: skip
 
 
-def _annotations_of(message: Stored, *, locked: bool) -> bytes:
+def _annotations_of(message: Stored, *, received: bool) -> bytes:
     raw = [
         message.content.annotations.raw,
         _SEQUENCE_NUMBER, encode.long(message.sequence_number),
         _ENQUEUED_SEQUENCE, encode.long(message.enqueued_sequence),
         _ENQUEUED_TIME, encode.timestamp(message.enqueued_ms),
-        _STATE, encode.int32(message.state),
+        _STATE, encode.int32(State.SCHEDULED if received and message.waited else message.state),
     ]  # fmt: skip
-    if locked and message.lock is not None:
+    if received and message.lock is not None:
         raw += _LOCKED_UNTIL, encode.timestamp(message.locked_until_ms)
+    if message.source is not None:
+        raw += _SOURCE, encode.string(message.source)
     if message.scheduled_ms:
         raw += _SCHEDULED, encode.timestamp(message.scheduled_ms)
     count = message.content.annotations.count + len(raw) - 1

@@ -3,24 +3,18 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from emulators.service_bus import codec
 from emulators.service_bus.amqp.decode import Malformed
 from emulators.service_bus.amqp.deliveries import Delivery
 from emulators.service_bus.amqp.link import Link
-from emulators.service_bus.amqp.states import Accepted, Outcome, Received, rejected
-from emulators.service_bus.queue import Queue
+from emulators.service_bus.amqp.states import Accepted, Outcome, rejected
 from emulators.service_bus.requests import Dialect, Handler, Refused, answer, parse
-from emulators.service_bus.settlement import settle
 
 MAX_MESSAGE_BYTES = 256 * 1024
 # The SDK fills a batch to the limit and then puts an envelope around it: message id, session id, partition key.
 ENVELOPE_BYTES = 1024
 CREDIT = 1000
-# A client that reads slowly gets no more messages while this much waits for it.
-BACKLOG_BYTES = 1 << 20
 SIZE_EXCEEDED = "amqp:link:message-size-exceeded"
 
-type Clock = Callable[[], int]
 type Take = Callable[[bytes, int], None]
 
 
@@ -32,6 +26,9 @@ class End(Protocol):
 
     def on_updated(self, delivery: Delivery) -> None:
         """The client gave a delivery a state, or settled it."""
+
+    def on_gone(self) -> None:
+        """The link is no more."""
 
 
 class Incoming:
@@ -54,6 +51,9 @@ class Incoming:
 
     def on_updated(self, delivery: Delivery) -> None:
         """Nothing: each message was settled when it came."""
+
+    def on_gone(self) -> None:
+        """Nothing: what came stays."""
 
     def _outcome(self, delivery: Delivery) -> Outcome:
         if delivery.size > self._link.limit:
@@ -80,52 +80,13 @@ class Replies:
     def on_updated(self, delivery: Delivery) -> None:
         """Nothing: what is sent settled has no outcome."""
 
+    def on_gone(self) -> None:
+        """Nothing: what was not sent is lost."""
+
     def send(self, data: bytes) -> None:
         """One reply, as soon as the client has credit for it."""
         self._sent += 1
         self._link.send(self._sent.to_bytes(8), data, settled=True)
-
-
-class Subscription:
-    """Hands a queue's messages to a client as far as its credit goes; `take` is RECEIVE_AND_DELETE."""
-
-    def __init__(self, link: Link, queue: Queue, clock: Clock, *, take: bool) -> None:
-        self._link = link
-        self.queue = queue
-        self._take = take
-        self._clock = clock
-        self._taken = 0
-
-    @property
-    def hungry(self) -> bool:
-        """Whether the client asked for more than it got, and reads what it gets."""
-        return self._link.hungry and self._link.backlog < BACKLOG_BYTES
-
-    def drain(self) -> bool:
-        """Give back the credit of a client that drains its link; whether it was one."""
-        if not self._link.drain:
-            return False
-        self._link.drained()
-        return True
-
-    def feed(self, now: int) -> bool:
-        """Send one message. False if the queue has none."""
-        message = self.queue.take(now) if self._take else self.queue.receive(now)
-        if message is None:
-            return False
-        self._taken += 1
-        tag = message.lock or self._taken.to_bytes(16)
-        self._link.send(tag, codec.transfer(message), settled=message.lock is None)
-        return True
-
-    def on_arrived(self, delivery: Delivery) -> None:
-        """Nothing: no message comes on a link that sends."""
-
-    def on_updated(self, delivery: Delivery) -> None:
-        """Do what the client decided about a message, whose tag is its lock token, and say so."""
-        if delivery.settled or not isinstance(delivery.state, Received | None):
-            outcome = settle(delivery.state, self.queue, delivery.tag, self._clock())
-            self._link.settle(delivery, outcome)
 
 
 def request_link(link: Link, handler: Handler, dialect: Dialect, reply: Callable[[str, bytes], None]) -> Incoming:

@@ -5,12 +5,15 @@ from collections.abc import Callable
 
 from emulators.service_bus.amqp.connection import Connection
 from emulators.service_bus.amqp.errors import FORCED
-from emulators.service_bus.amqp.events import Arrived, Attached, Closed, Detached, Event, Updated
+from emulators.service_bus.amqp.events import Arrived, Attached, Closed, Detached, Event, Flowed, Updated
 from emulators.service_bus.amqp.handshake import ServerHandshake
 from emulators.service_bus.amqp.link import Link
 from emulators.service_bus.amqp.performatives import Open
 from emulators.service_bus.attach import Answers, AttachRefused, Served
-from emulators.service_bus.links import BACKLOG_BYTES, Replies, Subscription
+from emulators.service_bus.idle_links import IdleLinks
+from emulators.service_bus.links import Replies
+from emulators.service_bus.queue import Queue
+from emulators.service_bus.subscription import BACKLOG_BYTES, Subscription
 from emulators.service_bus.turns import Turns
 
 type Attach = Callable[[Answers, int, Link], Served]
@@ -27,14 +30,16 @@ _HELLO = Open("service-bus", max_frame_size=MAX_FRAME, channel_max=4999, idle_ti
 class Peer:
     """A connection from its accepted socket to its end. Nothing here blocks, and no error of the client gets out."""
 
-    def __init__(self, connected: socket.socket, attach: Attach, turns: "Turns[Peer]") -> None:
+    def __init__(self, connected: socket.socket, attach: Attach, turns: "Turns[Peer]", idle_links: IdleLinks) -> None:
         self.socket = connected
         self.closed = False
+        self.restless = False  # `tick` is to be called, though its time has not come
         self._ended = False
         self._heard = True
         self._check_at = self._beat_at = 0
         self._attach = attach
         self._turns = turns
+        self._idle_links = idle_links
         self._served: dict[Link, Served] = {}
         self._listeners: dict[tuple[int, str], Replies] = {}
         self._amqp = Connection(_HELLO, ServerHandshake(MECHANISMS))
@@ -86,15 +91,28 @@ class Peer:
                 self._ended = True
             self._heard = False
             self._check_at = now_ms + IDLE_MS
+        for link in self._idle_links.due(now_ms):
+            self.detach(link, "amqp:link:detach-forced", self._idle_links.reason)
+        times = [self._check_at, *([] if (due := self._idle_links.next_due) is None else [due])]
         if self._amqp.remote_idle_ms is None:
-            return self._check_at
+            return min(times)
         if now_ms >= self._beat_at:
             self._amqp.heartbeat()
             self._beat_at = now_ms + max(1, self._amqp.remote_idle_ms // 2)
-        return min(self._check_at, self._beat_at)
+        return min(self._beat_at, *times)
+
+    def links(self, queue: Queue | None = None) -> list[Link]:
+        """The links that lead to a queue, or to any."""
+        of_queues = ((link, served.queue) for link, served in self._served.items() if served.queue is not None)
+        return [link for link, its in of_queues if queue in (None, its)]
+
+    def detach(self, link: Link, condition: str, description: str) -> None:
+        """End a link with an error. What the client has locked through it stays locked."""
+        link.detach(condition, description)
+        self._forget(link)
 
     def hang_up(self) -> None:
-        """Close with an error that tells the client why, if it still listens."""
+        """Close with an error that says why, if the client still listens."""
         self._amqp.close(FORCED, "The broker is shutting down.")
 
     def free(self) -> None:
@@ -117,10 +135,14 @@ class Peer:
         match event:
             case Arrived(link, delivery):
                 if served := self._served.get(link):
+                    self._idle_links.used(link)
                     served.end.on_arrived(delivery)
             case Updated(link, delivery):
                 if served := self._served.get(link):
+                    self._idle_links.used(link)
                     served.end.on_updated(delivery)
+            case Flowed(link):
+                self._idle_links.used(link)
             case Attached(channel, link):
                 self._on_attached(channel, link)
             case Detached(link):
@@ -137,6 +159,9 @@ class Peer:
             link.refuse(error.condition, str(error))
             return
         self._served[link] = served
+        if served.queue is not None:
+            self._idle_links.watch(link, served.end)
+            self.restless = True
         if isinstance(served.end, Subscription):
             self._turns.join(served.end, self)
         if isinstance(served.end, Replies):
@@ -146,6 +171,8 @@ class Peer:
         served = self._served.pop(link, None)
         if served is None:
             return
+        self._idle_links.forget(link)
+        served.end.on_gone()
         if isinstance(served.end, Subscription):
             self._turns.leave(served.end)
         for key in [key for key, replies in self._listeners.items() if replies is served.end]:

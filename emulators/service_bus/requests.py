@@ -48,6 +48,11 @@ class Reply:
     condition: str = ""
 
 
+def ok(body: dict[str, bytes]) -> Reply:
+    """The reply of success, with encoded values by their names."""
+    return Reply(200, "OK", encode.mapping({encode.string(name): item for name, item in body.items()}))
+
+
 class Refused(Exception):  # noqa: N818
     """A request that is answered with an error: a status as in HTTP, an AMQP condition, and why."""
 

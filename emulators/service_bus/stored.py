@@ -1,4 +1,4 @@
-"""One message as a queue keeps it."""
+"""One message as a queue holds it."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class State(IntEnum):
-    """What `x-opt-message-state` says; a locked message keeps the state that it was received in."""
+    """What `x-opt-message-state` says; a locked message has the state that it was received in."""
 
     ACTIVE = 0
     DEFERRED = 1
@@ -28,17 +28,24 @@ class Stored:
     """Content, which the queue never looks into, and the facts that the queue decides by. Times are ms since 1970, UTC.
 
     ttl_ms: what the sender asked for; once enqueued, what holds. scheduled_ms: 0 if not scheduled.
-    enqueued_sequence: the number that a forwarded message had first, 0 if it was never forwarded.
+    waited: whether it was enqueued by its schedule. size: bytes, as it came.
+    hops: how often it was forwarded. enqueued_sequence: the number that it had before that, 0 if it never was.
+    source: the queue whose dead letter was forwarded.
     delivery_count: deliveries that failed, so 0 on the first one. lock: the token under which it is held, or None.
     changes: application properties that receivers have set since, encoded.
     """
 
     content: Any
     message_id: Hashable | None = None
+    session_id: str | None = None
     ttl_ms: int | None = None
     scheduled_ms: int = 0
+    waited: bool = False
+    size: int = 0
     sequence_number: int = 0
     enqueued_sequence: int = 0
+    hops: int = 0
+    source: str | None = None
     enqueued_ms: int = 0
     delivery_count: int = 0
     state: State = State.ACTIVE

@@ -61,7 +61,7 @@ def test_what_the_sender_said_comes_through_and_the_broker_adds_its_own():
 def test_dead_lettering_replaces_the_reason_and_keeps_the_other_properties():
     message = codec.message(full())
     message.dead_letter = DeadLetter("r" * 300, None)
-    got = decode_payload(memoryview(codec.transfer(message, locked=False)))
+    got = decode_payload(memoryview(codec.transfer(message, received=False)))
     assert got.application_properties == {b"a": 1, b"DeadLetterReason": b"r" * 300}
     assert got.data == [b"body"]
 

@@ -71,8 +71,7 @@ def test_a_port_in_use_is_said_in_one_line():
             "Properties.LockDuration: Input should be a valid",
         ),
         ([{"Name": "a", "Properties": {"Lock": 1}}], {}, "Properties.Lock: Extra inputs are not permitted"),
-        ([{"Name": "a", "Properties": {"RequiresSession": True}}], {}, "sessions are not offered"),
-        ([{"Name": "a", "Properties": {"ForwardTo": "b"}}], {}, "forwarding is not offered"),
+        ([{"Name": "a", "Properties": {"ForwardTo": "b"}}], {}, "the queue 'a' forwards to 'b', which is none"),
         ([], {"Topics": [{"Name": "t"}]}, "topics are not offered"),
     ],
 )

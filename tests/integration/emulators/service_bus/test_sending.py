@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusMessageBatch
+from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusMessageBatch, ServiceBusMessageState
 from azure.servicebus.exceptions import (
     MessageNotFoundError,
     MessageSizeExceededError,
@@ -122,6 +122,8 @@ def test_a_scheduled_message_comes_at_its_time_and_not_before(client: ServiceBus
         assert bodies([now, *later]) == ["now", "a", "b"]
         assert all(message.enqueued_time_utc >= due.replace(microsecond=0) for message in later)
         assert later[0].scheduled_enqueue_time_utc is not None
+        states = [(message.state, message.enqueued_sequence_number) for message in (now, *later)]
+        assert states == [(ServiceBusMessageState.ACTIVE, 0), *[(ServiceBusMessageState.SCHEDULED, 0)] * 2]
         assert [m.sequence_number for m in later] > [first, second], "a new number when it arrives, as in Azure"
 
 
