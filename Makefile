@@ -22,8 +22,8 @@ native: setup  ## compile worker/native for all targets by zig; setup compiles i
 demo: setup  ## the whole way of a request, on this machine, in about a minute
 	@$(PYTHON) -m devstack.demo
 
-up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C
-	@$(PYTHON) -m devstack.up
+up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C (KEEP=1: data and ports are there at the next start)
+	@$(PYTHON) -m devstack.up $(if $(KEEP),--lasting)
 
 test: setup  ## all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
 	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
