@@ -1,6 +1,6 @@
 # Run `make` for the list. Everything is installed into this folder: .venv, devstack/node/node_modules, .local.
 .DEFAULT_GOAL := help
-.PHONY: help setup native demo up test test-containers bench check format lock clean
+.PHONY: help setup native demo up test test-containers bench check fuzz format lock clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 # Somebody else's Python settings must not reach this project's. All paths are relative: the folder's may hold spaces.
@@ -48,6 +48,9 @@ check: setup  ## lint, formatting, types, layers, generated files, templates, lo
 	@$(PYTHON) -m deploy.capacity --check
 	@$(PYTHON) -m deploy.template
 	@$(PYTHON) scripts/check_locks.py
+
+fuzz: setup  ## run the tests of the C on a library with sanitizers, a minute at most
+	@$(PYTHON) scripts/fuzz_native.py
 
 format: setup  ## format the code and fix what the linter can
 	@$(PYTHON) -m ruff check --fix --quiet || true
