@@ -35,6 +35,7 @@ test-containers:  ## the integration tests on the vendors' container images; nee
 
 bench: setup  ## speed and memory beside other tools, half an hour (QUICK=1: 3 minutes; GROWTH=1, ROWS=, ROUNDS=, MINUTES=)
 	@sh bench/setup.sh
+	@$(PYTHON) -m bench.tick $(if $(QUICK),--jobs 100 --blobs 100000)
 	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(ROWS),--rows $(ROWS)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 

@@ -46,8 +46,7 @@ def sanitizers() -> list[Sanitizer]:
         runtime = subprocess.run(
             [compiler, "-print-file-name=libasan.so"], capture_output=True, text=True, check=False
         ).stdout.strip()
-        # Python itself leaks at its end.
-        environ = {"LD_PRELOAD": runtime, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
+        environ = {"LD_PRELOAD": runtime, "PYTHONMALLOC": "malloc"}
         found.append(Sanitizer("addresses and undefined behaviour", [compiler, *flags], environ))
     if (ZIG / "ziglang").is_dir():
         zig = [sys.executable, "-m", "ziglang", "cc", "-fsanitize=undefined", "-fsanitize-trap=undefined"]
@@ -65,6 +64,25 @@ def compiled(sanitizer: Sanitizer, library: Path) -> bool:
     return done.returncode == 0
 
 
+def run(sanitizer: Sanitizer, library: Path) -> int:
+    """The exit status of the tests; what a sanitizer reports is printed."""
+    reports = library.with_name("report")
+    environ = {**os.environ, **sanitizer.environ, "PYTHONPATH": str(ROOT)}
+    # Python itself leaks at its end; pytest captures what a sanitizer would print.
+    environ |= {"ASAN_OPTIONS": f"detect_leaks=0:log_path={reports}", "UBSAN_OPTIONS": f"log_path={reports}"}
+    argv = [sys.executable, "-c", _RUN, str(library), *_TESTS]
+    try:
+        status = subprocess.run(argv, cwd=ROOT, env=environ, timeout=_LONGEST_SECONDS, check=False).returncode
+    except subprocess.TimeoutExpired:
+        sys.stdout.write(f"fuzz: nothing was found in {_LONGEST_SECONDS} s\n")
+        return 0
+    for report in reports.parent.glob("report*"):
+        sys.stdout.write(report.read_text("utf-8", "replace"))
+    if status:
+        sys.stdout.write(f"fuzz: failed with status {status}\n")
+    return abs(status)
+
+
 def main() -> int:
     """The exit status: 0 also if no compiler here has sanitizers, which a line says."""
     with tempfile.TemporaryDirectory() as folder:
@@ -73,13 +91,7 @@ def main() -> int:
             if compiled(sanitizer, library):
                 sys.stdout.write(f"fuzz: worker/native, for {sanitizer.name}\n")
                 sys.stdout.flush()
-                environ = {**os.environ, **sanitizer.environ, "PYTHONPATH": str(ROOT)}
-                argv = [sys.executable, "-c", _RUN, str(library), *_TESTS]
-                try:
-                    return subprocess.run(argv, cwd=ROOT, env=environ, timeout=_LONGEST_SECONDS, check=False).returncode
-                except subprocess.TimeoutExpired:
-                    sys.stdout.write(f"fuzz: nothing was found in {_LONGEST_SECONDS} s\n")
-                    return 0
+                return run(sanitizer, library)
     sys.stdout.write("fuzz: skipped, as no compiler here has sanitizers: install gcc or clang\n")
     return 0
 
