@@ -6,6 +6,8 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from telemetry.secrets import without_secrets
+
 
 def printable(text: str) -> str:
     r"""The text with all characters escaped that are invisible or could move a terminal's cursor.
@@ -39,10 +41,10 @@ def record(title: str, fields: Mapping[str, object]) -> None:
 
 
 def complain(problems: Iterable[str]) -> None:
-    """Prints each problem to stderr as one line `error: …`."""
+    """Prints each problem to stderr as one line `error: …`, without the secrets that it may quote."""
     console = Console(stderr=True, highlight=False)
     for problem in problems:
-        console.print(Text(f"error: {printable(problem)}", style="red"), soft_wrap=True)
+        console.print(Text(f"error: {printable(without_secrets(problem))}", style="red"), soft_wrap=True)
 
 
 def remark(line: str) -> None:

@@ -11,6 +11,7 @@ from connections.postgres.connector import Connector
 from connections.postgres.server_errors import Trouble
 from doctor.claims import Claims
 from settings import Settings
+from telemetry.waits import waiting_for
 
 _OTHER_KIND = (
     "drop the role {role}, which is tied to a person, and make it anew for the application by "
@@ -48,7 +49,9 @@ _ADVICE = (
 def session(settings: Settings, password: Callable[[], str | None]) -> Iterator[psycopg.Connection[Any]]:
     """A connection in autocommit, statements of 8 s at most. Raises psycopg.Error, IdentityUnavailable."""
     parameters = Connector(settings, password).parameters() | {"connect_timeout": 6}
-    with psycopg.connect(**parameters, autocommit=True) as connection:
+    with waiting_for("a connection to PostgreSQL"):
+        connection = psycopg.connect(**parameters, autocommit=True)
+    with connection:
         connection.execute("SET statement_timeout = '8s'; SET lock_timeout = '2s'")
         yield connection
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, cast, override
 
-from connections.storage import container_client, storage_errors
+from connections.storage import container_client, listed, storage_errors
 from contracts.receipt import Receipt
 from producer.prefixes import prefixes_of
 from settings import Settings
+from telemetry.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -45,9 +46,8 @@ class Blobs:
 
     def under(self, prefix: str) -> Iterator[Blob]:
         """All blobs whose names begin with `prefix`, by name."""
-        with storage_errors("listing", self._subject(prefix)):
-            for blob in self._container.list_blobs(name_starts_with=prefix, include=["metadata"]):
-                yield Blob(blob.name, str(blob.etag).strip('"'), int(blob.size or 0), blob.metadata or {})
+        for blob in listed(self._container, prefix):
+            yield Blob(blob.name, str(blob.etag).strip('"'), int(blob.size or 0), blob.metadata or {})
 
     def find(self, name: str) -> Blob | None:
         """The blob of this name, or None."""
@@ -55,7 +55,7 @@ class Blobs:
 
     def blocks(self, name: str) -> list[int]:
         """The sizes of the committed blocks; none of a blob that was put in one piece."""
-        with storage_errors("look-up", self._subject(name)):
+        with storage_errors("look-up", self._subject(name)), waiting_for("storage: look-up"):
             committed, _ = self._container.get_blob_client(name).get_block_list("committed")
         return [int(block.size) for block in committed]
 
@@ -68,7 +68,9 @@ class Blobs:
             for offset in range(0, blob.size, _RANGE_BYTES):
                 length = min(_RANGE_BYTES, blob.size - offset)
                 condition: dict[str, Any] = {"etag": f'"{blob.etag}"', "match_condition": MatchConditions.IfNotModified}
-                yield client.download_blob(offset=offset, length=length, **condition).readall()
+                with waiting_for("storage: download"):
+                    data = client.download_blob(offset=offset, length=length, **condition).readall()
+                yield data
 
     def _subject(self, name: str) -> str:
         return f"{self._container.container_name}/{name}"

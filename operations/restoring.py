@@ -17,6 +17,7 @@ from contracts.output import Output
 from operations.blobs import Blob, Blobs
 from operations.restore import Mode, Restored, RestoreRefused, create_table, restore_blob
 from settings import Settings
+from telemetry.waits import waiting_for
 
 
 @contextmanager
@@ -27,8 +28,11 @@ def writing_session(settings: Settings, server: str | None) -> Iterator[psycopg.
     """
     parameters: dict[str, Any] = {} if server else Connector(settings, password_source(settings)).parameters()
     parameters["options"] = "-c default_transaction_read_only=off -c TimeZone=UTC"
+    parameters["connect_timeout"] = max(2, int(settings.connect_timeout_seconds))
     try:
-        with psycopg.connect(server or "", autocommit=True, **parameters) as connection:
+        with waiting_for("a connection to PostgreSQL"):
+            connection = psycopg.connect(server or "", autocommit=True, **parameters)
+        with connection:
             yield connection
     except psycopg.Error as error:
         lacks_right = error.sqlstate == "42501"

@@ -12,13 +12,13 @@ from contracts.errors import ConfigurationError, TailraceError
 from contracts.message import body_of
 from settings import Settings
 from telemetry.events import event
+from telemetry.waits import waiting_for
 from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, Worker, delivery_context, handle_message
 from worker.message.lock import held_lock
 from worker.message.retry import RetryQueue
 from worker.message.settle import settle
 from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
-from worker.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
@@ -97,7 +97,8 @@ class Slot:
             with queue_receiver(client, self._settings.queue) as receiver:
                 self._answered = time.monotonic()
                 while not self._stopping.is_set():
-                    messages = receiver.receive_messages(max_message_count=1, max_wait_time=_POLL_SECONDS)
+                    with waiting_for(f"queue {self._settings.queue}"):
+                        messages = receiver.receive_messages(max_message_count=1, max_wait_time=_POLL_SECONDS)
                     for message in messages:
                         self._take(receiver, message)
                         self._answered = time.monotonic()

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from threading import Lock
 
-from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
+from connections.service_bus import answered, open_link, queue_sender, service_bus_client, service_bus_errors
 from contracts.message import CONTENT_TYPE, properties, retry_id
 from settings import Settings
 from worker.message.delivery import Delivery
@@ -40,5 +40,6 @@ class RetryQueue:
             service_bus_errors("schedule a retry", self._name),
             service_bus_client(self._settings) as client,
         ):
-            with queue_sender(client, self._name) as sender:
-                sender.schedule_messages(clone, datetime.now(UTC) + retry.delay)
+            with open_link(queue_sender(client, self._name), self._name) as sender:
+                due = datetime.now(UTC) + retry.delay
+                answered(self._name, "scheduling", lambda: sender.schedule_messages(clone, due))

@@ -14,9 +14,9 @@ from connections.postgres.server_errors import Trouble, translated
 from connections.postgres.session_name import PREFIX
 from contracts.errors import SourceBusy
 from settings import Settings
+from telemetry.waits import waiting_for
 from worker.source.large_rows import release
 from worker.source.snapshot import Snapshot, begin_statement, open_snapshot
-from worker.waits import waiting_for
 
 # A further connection is worth a short wait only: meanwhile the snapshot of its export stays open.
 _SPARE_SECONDS = 5.0
@@ -61,7 +61,8 @@ class Source:
     def check(self) -> None:
         """Connects once, without waiting as an export would. Raises SourceUnavailable or IdentityUnavailable."""
         try:
-            self._connector.connection_class.connect(**self._connector.parameters()).close()
+            with waiting_for(f"a connection to {self._connector.target}"):
+                self._connector.connection_class.connect(**self._connector.parameters()).close()
         except psycopg.Error as error:
             raise self._connector.failure("a first connection", error) from None
 

@@ -98,9 +98,17 @@ def _entry(queue: Description, base: str) -> ET.Element:
     return root
 
 
+_FIXED = {
+    "SupportOrdering": "true",
+    "AutoDeleteOnIdle": "P10675199DT2H48M5.477580S",
+    "EnablePartitioning": "false",
+    "EntityAvailabilityStatus": "Available",
+}
+
+
 def _facts(queue: Description) -> dict[str, str]:
     """In the order in which Azure writes them, on which .NET relies."""
-    properties = queue.properties
+    properties, updated = queue.properties, _time(queue.updated_ms)
     return {
         "LockDuration": _duration(properties.LockDuration),
         "MaxSizeInMegabytes": "1024",
@@ -117,12 +125,9 @@ def _facts(queue: Description) -> dict[str, str]:
         "Status": "Active",
         "ForwardTo": properties.ForwardTo or "",
         "CreatedAt": _time(queue.created_ms),
-        "UpdatedAt": _time(queue.updated_ms),
-        "AccessedAt": _time(queue.updated_ms),
-        "SupportOrdering": "true",
-        "AutoDeleteOnIdle": "P10675199DT2H48M5.477580S",
-        "EnablePartitioning": "false",
-        "EntityAvailabilityStatus": "Available",
+        "UpdatedAt": updated,
+        "AccessedAt": updated,
+        **_FIXED,
         "ForwardDeadLetteredMessagesTo": properties.ForwardDeadLetteredMessagesTo or "",
         "EnableExpress": "false",
     }
