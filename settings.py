@@ -15,7 +15,7 @@ from contracts.ncrontab import Ncrontab
 type CredentialKind = Literal["managed-identity", "workload-identity", "azure-cli", "service-principal"]
 type SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
-# Environment variable → field, for everything that is read as it is.
+# Environment variable → field, for each setting with one variable.
 _PLAIN = {
     "TAILRACE_CREDENTIAL": "credential",
     "AZURE_CLIENT_ID": "client_id",
@@ -69,7 +69,7 @@ class Settings(Model):
     container: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", max_length=63)] = "exports"
     jobs: Path = _HERE / "jobs.toml"
     tick: Ncrontab = "0 * * * * *"
-    # With the base of 15 s, doubled up to 15 minutes, ten attempts last for an hour.
+    # With a delay of 15 s that doubles up to 15 minutes, ten attempts last for an hour.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 10
     # Messages that a tick looks at, 250 a round trip, and ten times as many dead letters.
     queue_limit: Annotated[int, Field(ge=250, le=1_000_000)] = 5_000
@@ -89,7 +89,7 @@ class Settings(Model):
     pg_auth: Literal["password", "entra"] | None = None
     drain_seconds: Annotated[float, Field(ge=0, le=3600)] = 20.0
     connect_timeout_seconds: Annotated[float, Field(gt=0, le=300)] = 15.0
-    # PostgreSQL counts both in milliseconds, up to 2**31 - 1; 0 is none.
+    # PostgreSQL counts both in milliseconds, up to 2**31 - 1; 0 means no limit.
     statement_timeout_seconds: Annotated[float, Field(ge=0, le=2_000_000)] = 0.0
     lock_timeout_seconds: Annotated[float, Field(ge=0.001, le=2_000_000)] = 10.0
 

@@ -1,1 +1,3 @@
 """`make bench`: speed, CPU and memory beside other ways to export the same tables; docs/explanation/performance.md."""
+
+FACE = ()

@@ -25,8 +25,8 @@ def main(since: str, until: str) -> None:
         asked = ask(list(requests_between(job, since, until, now)), jobs, index, queue, now)
         sent = send_asked(asked, queue, now)
     wall = time.perf_counter() - began
-    told = {"wall_s": wall, "began_at": began_at, "sent": sent, "cpu_before_s": times.user + times.system}
-    print(json.dumps(told))
+    figures = {"wall_s": wall, "began_at": began_at, "sent": sent, "cpu_before_s": times.user + times.system}
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m bench.cold_start`: how long Azure's worker library takes to import and index function_app.
 
-The library itself is loaded before: Azure has it running before it looks at an app. Nothing of the benchmark is
-imported here, since that would import packages before the app does.
+The library itself is loaded before, as in Azure. This file imports nothing of the benchmark, which would import
+packages before the app does.
 """
 
 import json
@@ -38,9 +38,9 @@ def main() -> None:
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime
     sdks = [name for name in SDKS if name in sys.modules and name not in before]
-    told = {"wall_s": wall, "cpu_s": cpu, "sdks": sdks, "modules": len(set(sys.modules) - before)}
-    print(json.dumps(told | {"functions": [function.name for function in loaded.functions]}), flush=True)
-    # The library's threads have nothing left to do.
+    figures = {"wall_s": wall, "cpu_s": cpu, "sdks": sdks, "modules": len(set(sys.modules) - before)}
+    print(json.dumps(figures | {"functions": [function.name for function in loaded.functions]}), flush=True)
+    # Ends the library's idle threads.
     os._exit(0)
 
 

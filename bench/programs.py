@@ -4,12 +4,12 @@ import os
 
 
 def psql() -> str:
-    """psql of the embedded server's package; its path is told by the environment, since only one venv has it."""
+    """psql of the embedded server's package, by the path in BENCH_PSQL, since only one venv has it."""
     return os.environ["BENCH_PSQL"]
 
 
 def find_psql() -> str:
-    """For the parent: where it is. Raises FileNotFoundError."""
+    """The path of psql, for the parent process. Raises FileNotFoundError."""
     import importlib.util
     from pathlib import Path
 

@@ -45,9 +45,9 @@ def between_markers(text: str, name: str, content: str) -> str:
     return found.sub(lambda _: f"{begin}\n\n{content}\n\n{end}", text)
 
 
-def section(name: str, entries: list[Entry], told: dict[str, Any]) -> str:
+def section(name: str, entries: list[Entry], about: dict[str, Any]) -> str:
     """What was measured on what, the tables, the imports of the app, the plot, what was left out."""
-    parts = [_machine(told), tables.page(entries, tables.as_markdown)]
+    parts = [_machine(about), tables.page(entries, tables.as_markdown)]
     parts += [
         f"Imported by `function_app` on top of Azure's worker library: {', '.join(found['sdks'])}."
         for found in entries
@@ -55,16 +55,16 @@ def section(name: str, entries: list[Entry], told: dict[str, Any]) -> str:
     ]
     if (results.FOLDER / f"{name}.png").is_file():
         parts.append(f"![{name}](../bench/results/{name}.png)")
-    if told["skipped"]:
-        parts.append("Not run:\n" + "\n".join(f"- {one}: {reason}" for one, reason in told["skipped"].items()))
+    if about["skipped"]:
+        parts.append("Not run:\n" + "\n".join(f"- {one}: {reason}" for one, reason in about["skipped"].items()))
     return "\n\n".join(parts)
 
 
-def _machine(told: dict[str, Any]) -> str:
-    what = f"{told['mode']} run, {told['rows']:,} rows, {told['rounds']} rounds at most, {told['connection']}"
-    machine = f"{told['cores']} cores of {told['cpu']}, {told['memory_mb'] // 1024} GB, {told['system']}"
-    versions = f"Python {told['python']}, PostgreSQL {told['postgres']}, commit {told['commit']}"
-    return f"{told['at'][:10]}: {what}.\n{machine}; load {told['load_at_start']} before; {versions}."
+def _machine(about: dict[str, Any]) -> str:
+    what = f"{about['mode']} run, {about['rows']:,} rows, {about['rounds']} rounds at most, {about['connection']}"
+    machine = f"{about['cores']} cores of {about['cpu']}, {about['memory_mb'] // 1024} GB, {about['system']}"
+    versions = f"Python {about['python']}, PostgreSQL {about['postgres']}, commit {about['commit']}"
+    return f"{about['at'][:10]}: {what}.\n{machine}; load {about['load_at_start']} before; {versions}."
 
 
 if __name__ == "__main__":

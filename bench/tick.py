@@ -1,4 +1,4 @@
-"""`python -m bench.tick [--jobs 1000] [--blobs 1000000]`: what one tick over many jobs with a long history costs.
+"""`python -m bench.tick [--jobs 1000] [--blobs 1000000]`: the cost of one tick over many jobs with a long history.
 
 In process, against a generated index that counts what is listed, 5,000 names a
 round trip; then against Azurite, with a tenth of the jobs and so many blobs as it
@@ -25,19 +25,19 @@ from devstack.azurite import Azurite
 from producer.enqueue import Enqueued, Index, enqueue_due
 from producer.facts import Present, QueueView
 from producer.prefixes import prefixes_of
-from producer.schedule import request_for_cut
+from producer.schedule import request_for_window
 from producer.store import BlobIndex
-from producer.windows import cuts_between
+from producer.windows import windows_between
 from settings import Settings
 
 _PAGE = 5_000
-# A year's turn: the worst day for a common prefix.
+# Around New Year, the worst time for a common prefix.
 _NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 _DAYS_ON_AZURITE = 100
 
 
 class Generated:
-    """A container's names in order, and the ids on them."""
+    """A container's names in order, with their request ids."""
 
     def __init__(self, blobs: Mapping[str, UUID]) -> None:
         self._ids = blobs
@@ -75,12 +75,12 @@ def jobs_of(count: int) -> Jobs:
 
 
 def history(jobs: Jobs, until: datetime, days: int) -> dict[str, UUID]:
-    """The blobs of all jobs for so many days, but for the last day of every tenth job."""
+    """The blobs of all jobs for `days` days, without the last day of every tenth job."""
     blobs: dict[str, UUID] = {}
     for number, job in enumerate(jobs.values()):
         requests = (
-            request_for_cut(job, cut, until)
-            for cut in cuts_between(job.window, until - timedelta(days=days), until)  # type: ignore[arg-type]
+            request_for_window(job, window, until)
+            for window in windows_between(job.window, until - timedelta(days=days), until)  # type: ignore[arg-type]
         )
         blobs.update((request.blob, request.request_id) for request in requests)
         if number % 10 == 0:

@@ -1,4 +1,4 @@
-"""The `tailrace` command: its subcommands, and what becomes of their errors.
+"""The `tailrace` command: its subcommands, and how their errors are reported.
 
 Exit status: 0 done, 1 failed, 2 wrong settings, jobs.toml or arguments, 130 interrupted.
 """
@@ -22,6 +22,7 @@ from cli.work import work
 from contracts.errors import ConfigurationError, TailraceError
 from producer.ask import AskRefused
 from telemetry.events import quiet_sdks
+from worker.native.targets import built
 
 
 class Commands(TyperGroup):
@@ -29,7 +30,7 @@ class Commands(TyperGroup):
 
     @override
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        # Typer cuts a long first line off; this wraps it.
+        # Typer truncates a long first line; this wraps it.
         with formatter.section("Commands"):
             formatter.write_dl([(name, one.get_short_help_str(limit=1000)) for name, one in self.commands.items()])
 
@@ -42,13 +43,14 @@ class Commands(TyperGroup):
             raise typer.Exit(2 if isinstance(error, (ConfigurationError, AskRefused)) else 1) from None
 
 
-# Ordinary tracebacks: prettier ones could show local variables, and with them secrets.
+# Ordinary tracebacks: prettier ones could show local variables, which may hold secrets.
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
 def _version(wanted: bool) -> None:
     if wanted:
-        say(f"tailrace {VERSION}")
+        targets = ", ".join(built()) or "no machine: a worker needs it for Parquet and its own gzip"
+        say(f"tailrace {VERSION}, compiled for {targets}")
         raise typer.Exit
 
 

@@ -1,4 +1,4 @@
-"""What is printed: results on stdout, complaints on stderr; colours and wrapping only on a terminal."""
+"""Prints results to stdout and problems to stderr; colours and wrapping only on a terminal."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +9,7 @@ from telemetry.secrets import without_secrets
 
 
 def printable(text: str) -> str:
-    r"""The text with everything escaped that could move a terminal's cursor, or hide.
+    r"""The text with all characters escaped that are invisible or could move a terminal's cursor.
 
     >>> print(printable("a\x1b[2Jb\nc é"))
     a\x1b[2Jb\nc é
@@ -25,7 +25,7 @@ def say(*lines: str) -> None:
 
 
 def record(title: str, fields: Mapping[str, object]) -> None:
-    """Prints a title, and under it each field that is not None; long values are wrapped on a terminal only."""
+    """Prints a title, then each field that is not None; wraps long values on a terminal only."""
     console = Console(highlight=False)
     if title:
         console.print(Text(printable(title), style="bold"), soft_wrap=True)
@@ -47,5 +47,5 @@ def complain(problems: Iterable[str]) -> None:
 
 
 def remark(line: str) -> None:
-    """Prints to stderr what is neither a result nor an error."""
+    """Prints a remark, neither a result nor an error, to stderr."""
     Console(stderr=True, highlight=False).print(Text(printable(line)), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`tailrace verify`: are the blobs of a job as they were exported?"""  # noqa: D400
+"""`tailrace verify`: compares the blobs of a job with their receipts."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def verify(
 ) -> None:
     """Read the blobs of a job again, and compare them with their receipts; exit 1 if anything is wrong.
 
-    Finds blobs that are missing, foreign, cut off or changed. Needs the container only, no database.
+    Finds blobs that are missing, foreign, truncated or changed. Needs the container only, no database.
 
     Example: tailrace verify clicks --from 2026-01-01 --to 2026-02-01
     """
@@ -48,7 +48,7 @@ def verify(
         found = list(_verified(blobs, own, wanted, advance, quick=quick))
     bad = [one for one in found if one.problems]
     for window in missing:
-        _problem(window.start, "missing", "there is no blob for this window", as_json=as_json)
+        _problem(window.start, "missing", "this window has no blob", as_json=as_json)
     for window in foreign:
         _problem(window.start, "foreign", f"{window.request.blob} was not written for this window", as_json=as_json)
     for one in bad:

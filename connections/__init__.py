@@ -9,7 +9,9 @@ FACE = (
     "postgres.connector",
     "postgres.roots",
     "postgres.server_errors",
+    "postgres.session_name",
     "postgres.tokens",
+    "records",
     "service_bus",
     "storage",
 )

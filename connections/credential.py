@@ -13,8 +13,8 @@ _NONE = (
     "in Azure assign an identity (az functionapp identity assign), on your own machine set "
     "TAILRACE_CREDENTIAL=azure-cli"
 )
-# Credential → (what the SDK, Entra or the identity's endpoint say; what to do next); the first match counts, and
-# the last one matches all.
+# Credential → (words of the SDK, Entra or the identity's endpoint; advice). The first match counts; the last one
+# matches everything.
 _ADVICE: dict[CredentialKind, tuple[tuple[str, str], ...]] = {
     "managed-identity": (
         ("identity not found", _UNKNOWN),
@@ -36,7 +36,7 @@ _ADVICE: dict[CredentialKind, tuple[tuple[str, str], ...]] = {
     "azure-cli": (
         ("not found on path", "install the Azure CLI, then az login"),
         ("aadsts50173", "az logout, then az login: the session was revoked"),
-        ("", "az login, or az login --tenant <tenant id> where an account has several"),
+        ("", "az login, or az login --tenant <tenant id> if the account has several"),
     ),
     "service-principal": (
         (
@@ -72,7 +72,7 @@ def credential_for(settings: Settings) -> "TokenCredential":
 
 
 class ConfiguredCredential:
-    """A credential of azure-identity whose failures say which one it was and what to do; a TokenCredential."""
+    """A TokenCredential of azure-identity. Its failures name the credential and carry advice."""
 
     def __init__(self, kind: CredentialKind, make: Any, client_id: str | None = None) -> None:
         self.kind = kind

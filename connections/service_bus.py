@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
 
 
-# A frozen broker is noticed within a minute. The SDK by default waits for ever until a link is open, and for some eight
-# minutes until a message is settled.
+# Detects a frozen broker within a minute. By default the SDK waits without limit for a link to open, and about eight
+# minutes for a settlement.
 _DEADLINES: dict[str, Any] = {"try_timeout": 15, "retry_total": 1}
 # Undocumented: how long a receiver waits for the outcome of a settlement before it asks over another link.
 _OUTCOME: dict[str, Any] = {"timeout": 10}
@@ -47,7 +47,7 @@ def queue_receiver(client: "ServiceBusClient", queue: str, **options: Any) -> "S
 
 
 def queue_sender(client: "ServiceBusClient", queue: str) -> "ServiceBusSender":
-    """A sender for one call, without a thread that keeps it alive: to close it would wait for that thread's sleep."""
+    """A sender for one call, without a keep-alive thread: closing it would wait for that thread's sleep."""
     return client.get_queue_sender(queue, keep_alive=0)
 
 

@@ -47,8 +47,8 @@ _REFUSED: dict[str, tuple[str, str | None]] = {
 }
 # A shared access signature travels in the query of an address, which the SDK's errors quote.
 _QUERY = re.compile(r"\?[^\s'\")>]*")
-# After 1, 3, 5, 9 and 17 s, and after 9 s in all if there is no connection: the SDK itself waits 15 s even for a
-# connection that was cut, and gives up after 80 s, for which a snapshot stays open. An outage is for the queue to wait.
+# Retries after 1, 3, 5, 9 and 17 s, or for 9 s in all without a connection. By default the SDK waits 15 s even after a
+# lost connection and gives up after 80 s, while a snapshot stays open. Longer outages wait in the queue.
 _RETRIES: dict[str, Any] = {
     "initial_backoff": 1,
     "increment_base": 2,
@@ -57,8 +57,8 @@ _RETRIES: dict[str, Any] = {
     "random_jitter_range": 1,
     "retry_read": 2,
 }
-# Seconds. An account that accepts and says nothing is given up after a minute: three times 20 s. They are the transport
-# options, as a client with a transport of its own ignores its own ones. The default is 300 s.
+# Seconds. An account that accepts and does not answer is given up after a minute: three times 20 s; the default is
+# 300 s. These are options of the transport, since a client with its own transport ignores the client's options.
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 20}
 
 
@@ -87,7 +87,7 @@ def container_client(settings: Settings, connections: int) -> "ContainerClient":
 
 
 def error_code(error: Exception) -> str:
-    """The service's own name of an error, such as ConditionNotMet; the name of its class where it has none."""
+    """The service's name of an error, such as ConditionNotMet, or else the name of its class."""
     code = getattr(error, "error_code", None)
     # A member of the SDK's enumeration prints its name in Python, CONDITION_NOT_MET.
     return str(getattr(code, "value", code) or type(error).__name__)
@@ -110,7 +110,7 @@ def listed(container: "ContainerClient", prefix: str) -> "Iterator[BlobPropertie
 
 @contextmanager
 def storage_errors(operation: str, subject: str) -> Iterator[None]:
-    """Turns the SDK's errors into ours: SinkRejected where a person must act, else SinkUnavailable."""
+    """Turns the SDK's errors into ours: SinkRejected if a person must act, else SinkUnavailable."""
     from azure.core.exceptions import AzureError
 
     try:

@@ -1,4 +1,4 @@
-"""Blob names: templates in jobs.toml, and the rules that keep a name inside its container."""
+"""Blob names: the templates of jobs.toml, and the rules that hold a name inside its container."""
 
 import re
 from collections.abc import Mapping
@@ -14,6 +14,8 @@ _DISTINGUISHES = {
     "Y": "Y", "m": "m", "d": "d", "H": "H", "M": "M", "S": "S",
     "F": "Ymd", "T": "HMS", "R": "HM", "j": "md", "G": "G", "V": "V", "u": "u",
 }  # fmt: skip
+# Where Tailrace writes what it has to remember; never an export.
+RECORDS = "_tailrace/"
 _INTEGER_FORMAT = re.compile(r"(0\d{1,2})?d?")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]")
 
@@ -42,7 +44,7 @@ BlobName = Annotated[str, AfterValidator(blob_name)]
 
 
 class TemplateError(ValueError):
-    """A blob name template that cannot be used, with the reason."""
+    """A blob name template is invalid."""
 
 
 def fields_of(template: str) -> list[tuple[str, str]]:
@@ -54,7 +56,7 @@ def fields_of(template: str) -> list[tuple[str, str]]:
     try:
         parsed = list(Formatter().parse(template))
     except ValueError as error:
-        raise TemplateError(f"{error}; write {{{{ or }}}} for a brace that is meant") from None
+        raise TemplateError(f"{error}; write {{{{ or }}}} for a brace of the name") from None
     fields = []
     for _, name, spec, conversion in parsed:
         if name is None:
@@ -108,7 +110,7 @@ def render(template: str, values: Mapping[str, object]) -> str:
 
 
 def prefix_of(template: str, values: Mapping[str, str]) -> str:
-    """What all names of a template begin with: its text up to the first placeholder without a value.
+    """The common prefix of a template's names: its text up to the first placeholder without a value.
 
     >>> prefix_of("{job}/{{x}}/{window_start:%Y/%m/%d}.csv.gz", {"job": "clicks"})
     'clicks/{x}/'
@@ -124,7 +126,7 @@ def prefix_of(template: str, values: Mapping[str, str]) -> str:
 
 
 class _Basic:
-    """A date or time that knows how to write itself where the template gives no format."""
+    """A date or time with a default format, for placeholders without one."""
 
     def __init__(self, value: date) -> None:
         self._value = value

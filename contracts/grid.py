@@ -1,4 +1,4 @@
-"""How a job's windows are cut: side by side on the clock, or by whole numbers."""
+"""The grid of a job's windows: side by side on the clock, or in whole numbers."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from contracts.model import Identifier, Model
 
 _SPAN = re.compile(r"(\d{1,6}) (second|minute|hour|day|week|month)s?")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-# A window has an end that can be written down, and a tick asks for a list of requests that fits into memory.
+# Limits so that a window's end is a valid date, and a tick's requests fit into memory.
 _MOST = {"day": 366, "week": 53}
 _MOST_CAUGHT_UP = 50_000
 
@@ -79,14 +79,14 @@ class Step(Model):
 
     @property
     def shortest(self) -> timedelta:
-        """The least time that a window takes, but for an hour where clocks are put forward."""
+        """The least time that a window spans; an hour less on the day on which clocks go forward."""
         return timedelta(seconds=self.count * _SECONDS.get(self.unit, 28 * 86400))
 
 
 class _Grid(Model):
-    """How each window is proven closed before its export: by `closed`, else as strongly as the role's rights allow.
+    """How each window is proven closed before its export: by `closed`, or by the strongest means that the role may use.
 
-    What is open is waited for at most `closed_wait`, and then exported without proof, or left out, as `if_open` says.
+    An open window waits for at most `closed_wait`; then `if_open` exports it without proof or leaves it out.
     """
 
     closed: Literal["transactions", "writers", "delay"] | None = None
@@ -97,8 +97,8 @@ class _Grid(Model):
 class TimeGrid(_Grid):
     """Windows of equal length side by side; a window is due once `delay` has passed after its end.
 
-    `catch_up` is how far back a tick looks for windows without a blob; `start` is the first day of all; no window
-    begins on `end` or later.
+    `catch_up` is how far back a tick looks for windows without a blob. No window begins before `start`, or on `end`
+    or later.
     Days, weeks and months begin at midnight of `timezone`; ISO weeks begin on Monday.
     """
 
@@ -117,7 +117,7 @@ class TimeGrid(_Grid):
         if within_a_day and self.type == "date":
             raise ValueError("a date column has no hours or minutes; use days, weeks or months for every")
         if within_a_day and self.timezone != "UTC":
-            raise ValueError("windows of minutes or hours are cut in UTC; leave timezone out")
+            raise ValueError("windows of minutes or hours are in UTC; leave timezone out")
         if self.catch_up / self.every.shortest > _MOST_CAUGHT_UP:
             raise ValueError(
                 f"catch_up: there are more than {_MOST_CAUGHT_UP:,} windows in it; "

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from contracts.blob_name import TemplateError, prefix_of, render
+from contracts.blob_name import RECORDS, TemplateError, prefix_of, render
 from contracts.grid import Grid, IntegerGrid, TimeGrid
 from contracts.model import Identifier, JobName, Model
 from contracts.naming import SAMPLES, check_template, sample_name, unit_between_runs
@@ -14,12 +14,12 @@ from contracts.ncrontab import Ncrontab
 from contracts.output import Output
 from contracts.request import Closing, QuerySource, Source, Streams, TableSource
 
-# Where a query takes the bounds of its window.
+# Placeholders in a query for the bounds of its window.
 BOUND = re.compile(r"\{(window_start|window_end)\}")
 
 
 class ExportJob(Model):
-    """What one job exports, when and where to; `file:job: field: reason` is said of whatever cannot be used."""
+    """What one job exports, when and where to. Problems read `file: job: field: reason`."""
 
     name: JobName
     schema_name: Annotated[Identifier | None, Field(alias="schema")] = None
@@ -37,7 +37,7 @@ class ExportJob(Model):
 
     @property
     def source(self) -> Source:
-        """What a request of this job names; the text of a query stays here."""
+        """The source that this job's requests name; the text of a query stays here."""
         if self.query is not None:
             return QuerySource(name=self.name)
         assert self.schema_name is not None
@@ -54,13 +54,13 @@ class ExportJob(Model):
 
     @property
     def version(self) -> str:
-        """Changes with what an export of this job depends on: dead letters of another version are asked for again."""
+        """A hash of what an export of this job depends on; dead letters of another version are asked for again."""
         content = self.model_dump_json(exclude={"schedule", "if_exists", "enabled"})
         return sha256(content.encode()).hexdigest()[:12]
 
     @property
     def is_scheduled(self) -> bool:
-        """Whether the timer exports this job; the others wait to be asked for."""
+        """Whether the timer exports this job; other jobs are only exported on request."""
         return self.enabled and (self.schedule is not None or isinstance(self.window, TimeGrid))
 
     def blob_for(self, **times: object) -> str:
@@ -69,14 +69,15 @@ class ExportJob(Model):
 
     @property
     def blob_prefix(self) -> str:
-        """What the names of all blobs of this job begin with."""
+        """The common prefix of the names of this job's blobs."""
         return prefix_of(self.blob, self._fixed_names())
 
     @property
     def sample_blobs(self) -> set[str]:
-        """The blob names at some moments that are the same for all jobs: two that share one would share others.
+        """The blob names at fixed moments, the same for all jobs: two jobs that share one of these would share others.
 
-        First and last of a month and of a year, midnight and not, as a template may name a part of them by itself.
+        The moments are the first and last days of months and years, at midnight and not, since a template may write
+        any part of a time.
         """
         return {sample_name(self.blob, self._fixed_names(), self.window, number) for number in range(SAMPLES)}
 
@@ -97,12 +98,12 @@ class ExportJob(Model):
         if self.query is not None and not text:
             raise ValueError("query: it is empty")
         if ";" in text:
-            raise ValueError("query: it must be a single statement; ';' may stand at its end only")
+            raise ValueError("query: it must be a single statement; ';' is allowed only at its end")
         bounds = set(BOUND.findall(text))
         if self.window is None and bounds:
             raise ValueError("query: {window_start} and {window_end} need [job.window]")
         if len(bounds) == 1:
-            raise ValueError(f"query: it has only {{{bounds.pop()}}}, so a window would have no other end; use both")
+            raise ValueError(f"query: it has only {{{bounds.pop()}}}, and no other end of the window; use both")
         return self
 
     @model_validator(mode="after")
@@ -117,7 +118,7 @@ class ExportJob(Model):
     def _name_tells_the_form(self) -> Self:
         wrong = [suffix for suffix in (".gz", ".zst", ".parquet") if self.blob.endswith(suffix)]
         if wrong and not self.output.suffix.endswith(wrong[0]):
-            raise ValueError(f"blob: its name ends in {wrong[0]}, but what is written is {self.output.suffix}")
+            raise ValueError(f"blob: its name ends in {wrong[0]}, but the output is {self.output.suffix}")
         return self
 
     @model_validator(mode="after")
@@ -127,6 +128,8 @@ class ExportJob(Model):
             check_template(self.blob, self._fixed_names(), self.window, run_unit)
         except TemplateError as error:
             raise ValueError(f"blob: {error}") from None
+        if self.blob_prefix.startswith(RECORDS):
+            raise ValueError(f"blob: names that begin with {RECORDS} are for Tailrace's own records")
         return self
 
     def _fixed_names(self) -> dict[str, str]:

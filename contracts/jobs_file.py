@@ -1,4 +1,4 @@
-"""jobs.toml: every job that this deployment knows, checked when it is read."""
+"""jobs.toml: the jobs of a deployment, validated when it is read."""
 
 import tomllib
 from collections import Counter
@@ -25,7 +25,7 @@ class Disabled:
 class Jobs(Mapping[str, ExportJob]):
     """The usable jobs of a deployment by name, and those that are disabled until somebody corrects them.
 
-    `hints` say what of the file should be written otherwise, a line each.
+    `hints` are improvements to the file, one line each.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Jobs(Mapping[str, ExportJob]):
 def load_jobs(path: Path) -> Jobs:
     """The jobs of a file by name. Raises ConfigurationError if it is no TOML, or if none of its jobs can be used."""
     try:
-        # Some editors begin a file with a mark.
+        # Some editors begin a file with a byte order mark.
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: no such file", advice="set TAILRACE_JOBS to your jobs.toml") from None
@@ -129,7 +129,7 @@ def _clashes(jobs: Sequence[ExportJob], names: Mapping[str | None, int]) -> dict
         if names[job.name] > 1:
             problems[job.name] = "name: two jobs have it"
         elif same := next((blobs[blob] for blob in job.sample_blobs if blob in blobs), None):
-            problems[job.name] = f"blob: job {same.name!r} writes the same names; put {{job}} into it"
+            problems[job.name] = f"blob: job {same.name!r} writes the same names; add {{job}}"
         else:
             blobs.update(dict.fromkeys(job.sample_blobs, job))
     return problems

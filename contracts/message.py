@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-# traceparent, and tracestate if there is one; Any, as these go among properties whose names may be bytes.
+# traceparent, and tracestate if there is one. Any, since they are merged into properties whose names may be bytes.
 type Carrier = Mapping[Any, str]
 
 # As the SDK declares them.
@@ -19,6 +19,7 @@ type Properties = dict[str | bytes, int | float | bytes | bool | str | UUID]
 
 CONTENT_TYPE = "application/json"
 _ATTEMPT, _JOB, _WAITS_SINCE, _VERSION, _HEALS = "attempt", "job", "waits_since", "job_version", "heals"
+_WHY, _LONGEST_WHY = "why", 500
 # Service Bus takes 128 characters; a suffix needs less than the 48 that this leaves.
 _STEM_CHARACTERS = 80
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -27,7 +28,7 @@ _LONGEST_TRACESTATE = 512
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """What a message and its retries carry on.
+    """Facts that a message passes to its retries.
 
     `version` is the job's, None if the sender gave none; `heals` counts how often a dead letter was asked for again.
     """
@@ -49,12 +50,12 @@ def ask_id(request_id: UUID, asked_at: datetime) -> str:
 
 
 def unique_id(request_id: UUID) -> str:
-    """A MessageId of the request that duplicate detection has never seen."""
+    """A new MessageId for the request, which duplicate detection does not drop."""
     return f"{request_id}#{uuid4().hex[:12]}"
 
 
 def retry_id(message_id: str, attempt: int, sequence_number: int) -> str:
-    """The MessageId of a retry: no other message has it, yet it is the same for the same delivery.
+    """The MessageId of a retry: unique, and the same each time it is built for one delivery.
 
     >>> retry_id("5b3c1e0e#2.17", attempt=3, sequence_number=30)
     '5b3c1e0e#3.30'
@@ -68,7 +69,7 @@ def replay_id(message_id: str) -> str:
 
 
 def stem(message_id: str) -> str:
-    """What all messages of one request share in their MessageIds: its request id.
+    """The part that the MessageIds of one request share: its request id.
 
     >>> stem("5b3c1e0e#3.30"), stem("5b3c1e0e")
     ('5b3c1e0e', '5b3c1e0e')
@@ -82,10 +83,11 @@ def properties(
     attempt: int = 1,
     waits_since: datetime | None = None,
     lineage: Lineage = NO_LINEAGE,
+    why: str | None = None,
 ) -> Properties:
-    """The application properties of a message. A first attempt carries no number.
+    """The application properties of a message. A first attempt has no `attempt`.
 
-    `waits_since` is when the request began to wait by retries that cost no attempt.
+    `waits_since` is the time of the first retry that cost no attempt; `why` is why the attempt before failed.
     """
     carried: Properties = {**trace}
     if job is not None:
@@ -98,11 +100,13 @@ def properties(
         carried[_VERSION] = lineage.version
     if lineage.heals:
         carried[_HEALS] = lineage.heals
+    if why is not None:
+        carried[_WHY] = why[:_LONGEST_WHY]
     return carried
 
 
 def attempt_of(properties: Mapping[Any, object] | None, redeliveries: int) -> int:
-    """The 1-based attempt: what a retry carries, plus how often this message came back by itself.
+    """The 1-based attempt: the number in the properties, plus the redeliveries of this message.
 
     >>> attempt_of({b"attempt": 3}, redeliveries=1), attempt_of(None, redeliveries=0), attempt_of({"attempt": "x"}, 0)
     (4, 1, 1)
@@ -112,13 +116,19 @@ def attempt_of(properties: Mapping[Any, object] | None, redeliveries: int) -> in
 
 
 def job_of(properties: Mapping[Any, object] | None) -> str | None:
-    """The job that the properties name; they name it even if the body cannot be read."""
+    """The job that the properties name, even if the body cannot be read."""
     job = _decoded(properties).get(_JOB)
     return job if isinstance(job, str) else None
 
 
+def why_of(properties: Mapping[Any, object] | None) -> str | None:
+    """Why the attempt before failed, as `reason: description`; None of a first attempt."""
+    why = _decoded(properties).get(_WHY)
+    return why if isinstance(why, str) else None
+
+
 def lineage_of(properties: Mapping[Any, object] | None) -> Lineage:
-    """What a message carries of its past.
+    """The lineage in a message's properties.
 
     >>> lineage_of({b"job_version": b"1f", b"heals": 2}), lineage_of({"heals": -1})
     (Lineage(version='1f', heals=2), Lineage(version=None, heals=0))
@@ -131,7 +141,7 @@ def lineage_of(properties: Mapping[Any, object] | None) -> Lineage:
 
 
 def request_id_of(message_id: object, body: object) -> UUID | None:
-    """The request that a message is about: by its MessageId, else by its body; None if it is about none.
+    """The id of a message's request, from its MessageId or else its body; None if neither has one.
 
     >>> request_id_of("00000000-0000-0000-0000-000000000007#3.30", b"")
     UUID('00000000-0000-0000-0000-000000000007')
@@ -145,7 +155,7 @@ def request_id_of(message_id: object, body: object) -> UUID | None:
 
 
 def waits_since_of(properties: Mapping[Any, object] | None) -> datetime | None:
-    """Since when the request waits, if it does.
+    """When the request began to wait without costing attempts; None if it does not wait.
 
     >>> waits_since_of({b"waits_since": b"2026-01-31T00:00:00+00:00"}).year, waits_since_of({"waits_since": "x"})
     (2026, None)
@@ -176,7 +186,7 @@ def trace_of(properties: Mapping[Any, object] | None) -> Carrier:
 
 
 def body_of(body: object) -> bytes:
-    """The bytes of a message's body, in whatever AMQP section they came: other clients send a text as a value.
+    """The bytes of a message's body, from any AMQP section: some clients send text as a value.
 
     >>> body_of(b"{}"), body_of(iter([b"{", b"}"])), body_of("{}"), body_of({"a": 1})
     (b'{}', b'{}', b'{}', b"{'a': 1}")

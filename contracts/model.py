@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAliasType, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
-# Pydantic's kinds of error whose own words repeat the rejected value or speak of Python.
+# Replaces pydantic's messages that repeat the rejected value or use terms of Python.
 _PLAIN = {
     "extra_forbidden": "unknown key",
     "missing": "missing",
@@ -26,12 +26,12 @@ class Model(BaseModel):
 
 
 def identifier(value: str) -> str:
-    """A PostgreSQL identifier, exactly as it is stored in the catalogue (unquoted, case kept).
+    """A PostgreSQL identifier, exactly as the catalogue stores it: unquoted, case-sensitive.
 
     >>> identifier('Weird "name"; drop table x')
     'Weird "name"; drop table x'
 
-    PostgreSQL cuts a longer name off without an error, which could name another table:
+    PostgreSQL truncates a longer name without an error, which could name another table:
 
     >>> identifier("x" * 64)
     Traceback (most recent call last):
@@ -86,7 +86,7 @@ def _line(problem: ErrorDetails) -> str:
 
 
 def _without_tags(parts: tuple[str | int, ...]) -> Iterator[str | int]:
-    """Pydantic puts the kind of a union's member after its field, where nobody has written it."""
+    """Removes the kind of a union's member, which pydantic adds after the field and the user never wrote."""
     for before, part in zip(("", *parts), parts, strict=False):
         if before not in _TAGGED:
             yield part if isinstance(part, int) else part[:64]

@@ -8,7 +8,7 @@ from contracts.grid import Grid, IntegerGrid, TimeGrid
 from contracts.ncrontab import fire_times
 
 _NEEDED = {"second": "YmdHMS", "minute": "YmdHM", "hour": "YmdH", "day": "Ymd", "week": "Ymd", "month": "Ym"}
-# The first is written with the most digits.
+# The first has the most digits.
 _MOMENTS = (
     datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
     datetime(2026, 12, 31, tzinfo=UTC),
@@ -24,9 +24,9 @@ _UNITS = {"Y": "year", "m": "month", "d": "day", "H": "hour", "M": "minute", "S"
 def check_template(template: str, names: dict[str, str], grid: Grid | None, run_unit: str | None) -> None:
     """Refuses, with TemplateError, a template whose names could collide or leave the container.
 
-    `names` are the placeholders that are the same for every export of the job, with their values;
-    `run_unit` is the unit in which two runs of a job without windows differ, None where a newer run
-    is meant to replace the blob.
+    `names` are the placeholders with the same value for every export of the job, with these values.
+    `run_unit` is the coarsest unit in which two runs of a job without windows differ, None if a newer run
+    replaces the blob.
     """
     fields = fields_of(template)
     times = {"window_start", "window_end"} if grid else {"run"}
@@ -48,7 +48,7 @@ def check_template(template: str, names: dict[str, str], grid: Grid | None, run_
 
 
 def sample_name(template: str, names: dict[str, str], grid: Grid | None, number: int = 0) -> str:
-    """The name at one of SAMPLES moments, which are the same whatever the job; the first one is the longest."""
+    """The name at one of SAMPLES moments, which are the same for all jobs; the first name is the longest."""
     sample: dict[str, object] = dict.fromkeys(("window_start", "window_end", "run"), _sample(grid, number))
     return render(template, {**names, **sample})
 
@@ -61,7 +61,7 @@ def unit_between_runs(schedule: str | None) -> str:
     """
     if schedule is None:
         return "second"
-    # A rare one, such as a 29 February on a Monday, is looked at for centuries only, not for 1,000 times.
+    # A rare schedule, such as 29 February on a Monday, is examined for some centuries only, not for 1,000 times.
     near = takewhile(lambda time: time.year < 2400, fire_times(schedule, datetime(2026, 1, 1, tzinfo=UTC)))
     times = list(islice(near, 1000))
     for unit, pattern in (("month", "%Y%m"), ("day", "%Y%m%d"), ("hour", "%Y%m%d%H"), ("minute", "%Y%m%d%H%M")):
@@ -79,7 +79,7 @@ def _tells_integers_apart(formats: dict[str, list[str]]) -> None:
 
 
 def _tells_times_apart(formats: dict[str, list[str]], unit: str | None, placeholder: str) -> None:
-    """One placeholder alone must do it: the day of the start and the hour of the end do not add up."""
+    """One placeholder alone must distinguish the names: the day of the start and the hour of the end do not combine."""
     found = [set().union(*map(resolution, specs), resolution(" ".join(specs) or "%F%T")) for specs in formats.values()]
     if unit is None or any(set(_NEEDED[unit]) <= units or (unit == "week" and "W" in units) for units in found):
         return

@@ -39,7 +39,7 @@ def ncrontab(value: str) -> str:
 
 
 def _check_item(item: str) -> None:
-    """Refuses what croniter takes and Azure does not, or understands otherwise.
+    """Refuses items that croniter accepts and Azure refuses or reads differently.
 
     >>> _check_item("FRI-SUN")
     Traceback (most recent call last):
@@ -52,7 +52,7 @@ def _check_item(item: str) -> None:
     if first.isdigit() and last.isdigit() and int(first) > int(last):
         raise ValueError(f"{item!r} runs backwards; write two ranges")
     if last and first == last:
-        # croniter takes it for *.
+        # croniter reads it as *.
         raise ValueError(f"{item!r} is a range of one; write {first}")
 
 
@@ -83,8 +83,8 @@ def last_fire_time(schedule: str, at: datetime) -> datetime:
 
 
 def _croniter(schedule: str, start: datetime) -> "croniter":
-    # Imported here: most processes never look at a schedule, and croniter brings dateutil along.
+    # Imported here: most processes never read a schedule, and croniter imports dateutil.
     from croniter import croniter
 
-    # day_or=False: NCRONTAB wants both day fields to match, where Unix cron is content with one.
+    # day_or=False: NCRONTAB requires both day fields to match, Unix cron only one.
     return croniter(schedule, start, second_at_beginning=True, day_or=False)

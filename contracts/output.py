@@ -8,7 +8,7 @@ from contracts.model import Model
 
 _SUFFIXES = {"gzip": ".gz", "zstd": ".zst", "none": ""}
 _CONTENT_TYPES = {"gzip": "application/gzip", "zstd": "application/zstd", "none": "text/csv; charset=utf-8"}
-# The levels that there are, and the one where none is given.
+# The levels of each compression, and its default.
 _LEVELS = {"gzip": (range(10), 2), "zstd": (range(1, 20), 1), "none": (range(0), 0)}
 
 
@@ -29,9 +29,9 @@ def _null(value: str) -> str:
 class Output(Model):
     """CSV as PostgreSQL itself writes it (UTF-8, quotes where needed, `""` for an empty text against NULL), or Parquet.
 
-    Parquet is always compressed with zstd inside, and none of the other keys is for it. `level` is the compression's:
-    for gzip 0 and 1 (fastest), 2 and 3 (smaller), 4 to 9 (smallest, slow), 2 if left out; for zstd 1 to 19, 1.
-    `verify = false` leaves out the proof that gzip of level 2 and above inflates to the rows, for a little more speed.
+    Parquet is always compressed with zstd inside and takes none of the other keys. `level` is the compression's:
+    for gzip 0 and 1 (fastest), 2 and 3 (smaller), 4 to 9 (smallest, slow), else 2; for zstd 1 to 19, else 1.
+    `verify = false` skips the proof that gzip of level 2 and above inflates to the rows, which is a little faster.
     """
 
     format: Literal["csv", "parquet"] = "csv"
@@ -44,12 +44,12 @@ class Output(Model):
 
     @property
     def suffix(self) -> str:
-        """How the name of such a blob ends."""
+        """The end of such a blob's name."""
         return ".parquet" if self.format == "parquet" else f".csv{_SUFFIXES[self.compression]}"
 
     @property
     def content_type(self) -> str:
-        """The blob's content type; never a content encoding, by which clients would unpack a file named .gz."""
+        """The blob's content type; never with a content encoding, since clients would then unpack a file named .gz."""
         return "application/vnd.apache.parquet" if self.format == "parquet" else _CONTENT_TYPES[self.compression]
 
     @property
@@ -59,7 +59,7 @@ class Output(Model):
 
     @property
     def effective_level(self) -> int:
-        """The level to compress with."""
+        """The compression level in use."""
         return _LEVELS[self.compression][1] if self.level is None else self.level
 
     @model_validator(mode="after")
@@ -80,5 +80,5 @@ class Output(Model):
         levels, _ = _LEVELS[self.compression]
         if self.level is not None and self.level not in levels:
             known = f"{levels.start} to {levels.stop - 1}" if levels else "none"
-            raise ValueError(f"level: {self.compression} has the levels {known}")
+            raise ValueError(f"level: the levels of {self.compression} are {known}")
         return self

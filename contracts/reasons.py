@@ -1,4 +1,4 @@
-"""Which reasons of dead letters are permanent: nothing but a person's change can make another attempt succeed."""
+"""Which reasons of dead letters are permanent: another attempt can succeed only after a person's change."""
 
 PERMANENT = frozenset(
     {
@@ -44,7 +44,7 @@ PERMANENT = frozenset(
 
 
 def is_permanent(reason: str | None) -> bool:
-    """Whether asking again is of no use until a person changes something.
+    """Whether another attempt is useless until a person changes something.
 
     >>> is_permanent("TableMissing"), is_permanent("SourceUnavailable"), is_permanent("MaxDeliveryCountExceeded")
     (True, False, False)

@@ -3,7 +3,7 @@
 import json
 import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal, Self
@@ -12,13 +12,14 @@ from uuid import UUID
 from pydantic import Field, ValidationError
 from pydantic_core import from_json
 
+from contracts import row_hash
 from contracts.model import JobName, Model
 from contracts.output import Output
 from contracts.request import ExportRequest
 from contracts.window import Instant, Window
 
 _SNAPSHOT_LIMIT = 1024
-# Azure's 8 KB of keys and values. Names and types of columns get what the other fields leave.
+# Azure allows 8 KB of keys and values. Names and types of columns get the space that the other fields leave.
 _METADATA_LIMIT = 8192
 
 
@@ -29,22 +30,8 @@ class Part(Model):
     csv_bytes: int
     blob_bytes: int
     sha256: str
-    # Of the part's rows; the receipt has the sum.
+    # The hash of the part's rows; the receipt has the sum.
     row_hash: Annotated[int | None, Field(exclude=True)] = None
-
-
-def row_hash_of(parts: Iterable[Part]) -> int | None:
-    """The hash of the rows of all parts; None if one of them has none.
-
-    >>> row_hash_of([Part(rows=1, csv_bytes=1, blob_bytes=1, sha256="", row_hash=2**64 - 1)] * 2) == 2**64 - 2
-    True
-    """
-    total = 0
-    for part in parts:
-        if part.row_hash is None:
-            return None
-        total = (total + part.row_hash) % 2**64
-    return total
 
 
 class SourceColumn(Model):
@@ -55,10 +42,10 @@ class SourceColumn(Model):
 
 
 class Closed(Model):
-    """By what the window was proven closed, as of `at` on the server's clock.
+    """How the window was proven closed, at the time `at` of the server's clock.
 
-    `by` is transactions or writers; delay proves nothing. `open` says who could still add rows when the wait for them
-    ended: then the window is not proven closed.
+    `by` is transactions or writers; delay proves nothing. `open` names who could still add rows when the wait ended; if
+    set, the window is not proven closed.
     """
 
     by: Literal["transactions", "writers", "delay"]
@@ -67,13 +54,13 @@ class Closed(Model):
 
     @property
     def is_proven(self) -> bool:
-        """Whether nothing could still arrive, as far as PostgreSQL can tell."""
+        """Whether no row could still arrive, as far as PostgreSQL shows."""
         return self.by != "delay" and self.open is None
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What reading the source gave: the parts, the snapshot's id, the hash of all rows, the columns, the proof."""
+    """The result of reading the source: the parts, the snapshot's id, the hash of all rows, the columns, the proof."""
 
     parts: tuple[Part, ...]
     snapshot: str
@@ -108,7 +95,7 @@ class Receipt(Model):
 
     @classmethod
     def of(cls, request: ExportRequest, read: Read, span: tuple[datetime, datetime]) -> Self:
-        """The receipt of `request` done: totals are sums over the parts; `span` is its begin and its commit."""
+        """The receipt of a finished `request`. Totals are sums over the parts; `span` is the begin and the commit."""
         parts = read.parts
         return cls(
             request_id=request.request_id,
@@ -123,7 +110,7 @@ class Receipt(Model):
             started_at=span[0],
             exported_at=span[1],
             window=request.window,
-            row_hash=None if read.row_hash is None else f"{read.row_hash:016x}",
+            row_hash=row_hash.written(read.row_hash),
             columns=read.columns,
             output=request.output,
             closed=read.closed,
@@ -162,7 +149,7 @@ def _packed(columns: tuple[SourceColumn, ...]) -> str:
 
 
 def _unpacked(text: str) -> list[dict[str, object]]:
-    """What _packed made of columns. Raises ValueError for anything else."""
+    """The inverse of _packed. Raises ValueError for any other text."""
     decoder = zlib.decompressobj()
     try:
         pairs = from_json(decoder.decompress(b64decode(text, validate=True), 1 << 20))
@@ -172,7 +159,7 @@ def _unpacked(text: str) -> list[dict[str, object]]:
 
 
 def _shortened(snapshot: str) -> str:
-    """A snapshot lists every transaction under way, which on a busy server is more than metadata can hold.
+    """A snapshot lists every running transaction, which on a busy server is more than metadata can hold.
 
     >>> len(_shortened("10:20:" + ",".join(map(str, range(10, 2000)))))
     1024

@@ -12,20 +12,20 @@ from contracts.output import Output
 from contracts.window import Instant, Window
 
 VERSION: Literal[1] = 1
-# Far above any real request (1,600 columns of 63 bytes are 106 KB), far below what a parser could choke on.
+# Far above any real request (1,600 columns of 63 bytes are 106 KB), far below a size that burdens the parser.
 MAX_BODY_BYTES = 192 * 1024
 
 
-# How many streams a worker reads at once; without it the worker decides by the size of the table. `parts` is its
-# former name.
+# Streams that a worker reads at once; by default the worker decides by the size of the table. `parts` is the former
+# name.
 Streams = Annotated[int | None, Field(ge=1, le=32, validation_alias=AliasChoices("streams", "parts"))]
 
 
 class Closing(Model):
     """How a window is proven closed before its export, and what happens if it is not.
 
-    `by` None is the strongest means that the role's rights allow. After `wait_seconds` the window is exported with the
-    remark that it is not proven, or left to be asked for again.
+    `by` None is the strongest means that the role may use. After `wait_seconds` the window is exported without proof,
+    which its receipt records, or left to be asked for again.
     """
 
     by: Literal["transactions", "writers", "delay"] | None = None
@@ -43,7 +43,7 @@ class TableSource(Model):
 
 
 class QuerySource(Model):
-    """A query by the name of its job in jobs.toml, where its text stays."""
+    """A query, by the name of its job; its text stays in jobs.toml."""
 
     kind: Literal["query"] = "query"
     name: JobName
@@ -55,10 +55,9 @@ type Source = Annotated[TableSource | QuerySource, Field(discriminator="kind")]
 class ExportRequest(Model):
     """The body of one message: JSON in UTF-8, validated by this model at both ends.
 
-    `request_id` is the same for the same job, window, revision and, without a window, run; it is also
-    the MessageId of the first delivery. `run` is the time the export was due or asked for. `if_exists`
-    says what happens to another request's blob of this name: refuse (dead-letter), or replace it. `replaces` is the
-    entity tag of a blob that is to be exported again, whoever wrote it.
+    `request_id` depends on the job, the window or run, and the revision only; MessageIds begin with it. `run` is the
+    time at which the export was due or asked for. `if_exists` decides about another request's blob of this name:
+    refuse (dead-letter), or replace it. `replaces` is the entity tag of a blob to overwrite, whoever wrote it.
     """
 
     version: Literal[1] = 1

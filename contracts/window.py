@@ -33,14 +33,14 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def _written_out(value: object) -> object:
-    # A number would be taken for seconds, or for milliseconds where it is large.
+    # Pydantic would read a number as seconds, or a large one as milliseconds.
     if isinstance(value, (int, float)) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         raise ValueError("a time is written as text, such as 2026-01-31T00:00:00Z, and not as a number")
     return value
 
 
 def _as_day(value: object) -> object:
-    # Midnight of some zone would be taken for a day too, without a word about the zone.
+    # Pydantic would also accept midnight of some zone as a day, and drop the zone.
     if not isinstance(value, date) and not _DAY.fullmatch(str(value)):
         raise ValueError("a day is written as 2026-01-31")
     return value
@@ -56,7 +56,7 @@ BigInt = Annotated[int, Strict(), Field(ge=-(2**63), le=2**63 - 1)]
 
 
 class TimestamptzWindow(_Interval):
-    """Instants; a bound without a zone is refused, since it would mean another instant elsewhere."""
+    """Instants; a bound without a zone is refused, since its instant would depend on the machine."""
 
     type: Literal["timestamptz"] = "timestamptz"
     start: Instant
@@ -64,7 +64,7 @@ class TimestamptzWindow(_Interval):
 
 
 class TimestampWindow(_Interval):
-    """Wall-clock times of a `timestamp without time zone`; a zone is refused, PostgreSQL would drop it."""
+    """Wall-clock times of a `timestamp without time zone`; a zone is refused, since PostgreSQL would drop it."""
 
     type: Literal["timestamp"] = "timestamp"
     start: Annotated[NaiveDatetime, _Written]

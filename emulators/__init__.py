@@ -2,3 +2,5 @@
 
 Each stands on its own and imports nothing of Tailrace's. `devstack` starts them; tests and the demo run on them.
 """
+
+FACE = ()

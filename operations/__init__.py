@@ -1,4 +1,4 @@
-"""What people do with exports. The command, HTTP and pages call it; it stands on producer and worker.
+"""What people do with exports. The command, HTTP and pages call it; it uses producer and worker.
 
 `windows` finds the blobs of a job's windows; `verify` reads blobs again, `restore` and `restoring` put their rows back
 into a table, `drill` proves that it can be done; `dead_letters` reads the dead-letter queue and sends its messages

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from contracts import row_hash
 from contracts.jobs_file import Jobs
 from contracts.output import Output
 from operations.blobs import Blobs
@@ -37,7 +38,7 @@ class Drilled:
 def drill(
     connection: psycopg.Connection[Any], blobs: Blobs, windows: Sequence[WindowBlob], jobs: Jobs
 ) -> Iterator[Drilled]:
-    """Restores each window into a table of its own, compares, and drops it. The role must be able to create schemas."""
+    """Restores each window into a new table, compares, and drops it. The role must be able to create schemas."""
     with _scratch(connection) as schema:
         for number, window in enumerate(windows):
             yield _drill(connection, blobs, window, sql.Identifier(schema, f"w{number}"), jobs)
@@ -86,6 +87,6 @@ def _hash(connection: psycopg.Connection[Any], selected: sql.Composable, output:
         with copy_out(connection, statement, header=False, cancelled=Cancellation()) as copy:
             for _ in copy.chunks():
                 pass
-        return copy.rows, None if copy.row_hash is None else f"{copy.row_hash:016x}"
+        return copy.rows, row_hash.written(copy.row_hash)
     finally:
         connection.execute("ROLLBACK")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import psycopg
 from psycopg import sql
@@ -12,14 +12,11 @@ from contracts.errors import TailraceError
 from contracts.output import Output
 from contracts.receipt import SourceColumn
 from contracts.window import Window
-from operations.blobs import Blob, Blobs, decoded
+from operations.blobs import Blob, Blobs
 from operations.parquet_rows import parquet_rows
 from operations.receipt_check import ReceiptCheck
-from operations.verify import DAMAGED
-from worker.native.csv_rows import CsvRows
+from operations.verify import DAMAGED, NO_RECEIPT
 from worker.source.statement import within
-
-_PIECE_BYTES = 1 << 20
 
 # What format_type() writes. A receipt can be edited by whoever may write the blob, and its types go into a statement.
 _NAME = r'(?:[a-z_][\w$]*|"(?:[^"]|"")+")'
@@ -86,7 +83,7 @@ def restore_blob(  # noqa: PLR0913  # the choices of a restore
     """
     receipt = blob.receipt
     if receipt is None:
-        raise RestoreRefused(f"{blob.name} has no receipt: something other than Tailrace wrote it")
+        raise RestoreRefused(f"{blob.name} cannot be restored: {NO_RECEIPT}")
     names = _names(connection, blob, target)
     if receipt.window is not None and _rows_are_there(connection, blob, receipt.window, target, mode):
         return Restored(blob.name, receipt.rows, was_there=True)
@@ -96,7 +93,7 @@ def restore_blob(  # noqa: PLR0913  # the choices of a restore
         rows = (
             _copy_parquet(connection, target, names, pieces)
             if form.format == "parquet"
-            else (_copy_csv(connection, target, names, pieces, form, check))
+            else _copy_csv(connection, target, names, pieces, form, check)
         )
     except DAMAGED as error:
         raise _damaged(blob, str(error)) from error
@@ -178,19 +175,11 @@ def _copy_csv(
         sql.Literal(form.delimiter),
         sql.Literal(form.null),
     )
-    rows, size = CsvRows(header=form.header), 0
     with connection.cursor() as cursor:
-        with cursor.copy(statement) as copy, _opened(pieces, form) as file:
-            while piece := file.read(_PIECE_BYTES):
-                size += len(piece)
-                rows.take(piece)
+        with cursor.copy(statement) as copy:
+            for piece in check.text(pieces, form):
                 copy.write(piece)
-        check.compare_text(size, rows)
         return cursor.rowcount
-
-
-def _opened(pieces: Iterator[bytes], form: Output) -> IO[bytes]:
-    return decoded(pieces, form.compression)
 
 
 def _copy_parquet(

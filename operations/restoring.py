@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from connections.postgres.connector import Connector
+from connections.postgres.server_errors import Trouble
 from connections.postgres.tokens import password_source
 from contracts.errors import SourceUnavailable
 from contracts.output import Output
@@ -34,10 +35,9 @@ def writing_session(settings: Settings, server: str | None) -> Iterator[psycopg.
         with connection:
             yield connection
     except psycopg.Error as error:
-        says = error.diag.message_primary or str(error).strip().partition("\n")[0]
         lacks_right = error.sqlstate == "42501"
         advice = "the role that exports may not write; name one that may by --server" if lacks_right else None
-        raise SourceUnavailable(f"the restore failed: {says}", advice=advice) from error
+        raise SourceUnavailable(f"the restore failed: {Trouble.of(error).cause}", advice=advice) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Restoring:
             return [self._restore(connection, blob) for blob in blobs]
 
     def one_by_one(self, blobs: Sequence[Blob], parallel: int) -> Iterator[Restored]:
-        """Each in a transaction and on a connection of its own, `parallel` at once.
+        """Each on a separate connection and in one transaction, `parallel` at once.
 
         The first failure ends it; what is committed stays, and is passed over when it is run again.
         """

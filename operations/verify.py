@@ -7,12 +7,11 @@ from zstandard import ZstdError
 
 from contracts.output import Output
 from contracts.receipt import Receipt
-from operations.blobs import Blob, Blobs, decoded
+from operations.blobs import Blob, Blobs
 from operations.parquet_rows import count_parquet
 from operations.receipt_check import ReceiptCheck
-from worker.native.csv_rows import CsvRows
 
-_PIECE_BYTES = 1 << 20
+NO_RECEIPT = "it has no receipt: something other than Tailrace wrote it"
 # What decoding damaged data raises, whatever the codec.
 DAMAGED = (EOFError, OSError, ValueError, ZstdError)
 
@@ -30,7 +29,7 @@ def verify_quickly(blobs: Blobs, blob: Blob) -> Verified:
     """Compares length and block list with the receipt, without downloading anything."""
     receipt = blob.receipt
     if receipt is None:
-        return Verified(blob.name, ("it has no receipt: something other than Tailrace wrote it",))
+        return Verified(blob.name, (NO_RECEIPT,))
     problems = [*_length(blob, receipt)]
     sizes = blobs.blocks(blob.name)
     if sizes and sum(sizes) != receipt.blob_bytes:
@@ -45,7 +44,7 @@ def verify(blobs: Blobs, blob: Blob, output: Output | None = None) -> Verified:
     """
     receipt = blob.receipt
     if receipt is None:
-        return Verified(blob.name, ("it has no receipt: something other than Tailrace wrote it",))
+        return Verified(blob.name, (NO_RECEIPT,))
     found = ReceiptCheck(receipt)
     problems = [*_length(blob, receipt)]
     form = receipt.output or output or Output()
@@ -78,11 +77,6 @@ def _length(blob: Blob, receipt: Receipt) -> Iterator[str]:
 def _read_rows(pieces: Iterator[bytes], output: Output, found: ReceiptCheck) -> int:
     if output.format == "parquet":
         return count_parquet(pieces)
-    rows = CsvRows(header=output.header)
-    with decoded(pieces, output.compression) as file:
-        count = 0
-        while piece := file.read(_PIECE_BYTES):
-            count += len(piece)
-            rows.take(piece)
-    found.compare_text(count, rows)
-    return rows.rows
+    for _ in found.text(pieces, output):
+        pass
+    return found.rows

@@ -1,4 +1,4 @@
-"""Pure: the requests that a person asks for, by job and range. Raises AskRefused with what to write instead."""
+"""Pure: the requests that a person asks for, by job and range. Raises AskRefused, which says what to write instead."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,8 +10,8 @@ from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.jobs_file import Jobs
 from contracts.request import ExportRequest
-from producer.schedule import request_for_cut, request_for_run
-from producer.windows import Cut, cuts_between, integer_cuts_between
+from producer.schedule import request_for_run, request_for_window
+from producer.windows import GridWindow, integer_windows_between, windows_between
 
 
 class AskRefused(TailraceError):  # noqa: N818
@@ -30,20 +30,20 @@ def job_named(jobs: Jobs, name: str) -> ExportJob:
 
 
 def one_request(job: ExportJob, window_start: str | None, now: datetime) -> ExportRequest:
-    """The request of the window that begins at `window_start`, or of a run at `now` where a job has no windows."""
+    """The request of the window that begins at `window_start`, or of a run at `now` if the job has no windows."""
     if job.window is None:
         if window_start is not None:
             raise AskRefused(f"job {job.name!r} has no windows; leave the window's start out")
         return request_for_run(job, now)
     if window_start is None:
         raise AskRefused(f"job {job.name!r} exports windows; say which by its start")
-    cut = next(_cuts_from(job, window_start), None)
+    window = next(_windows_from(job, window_start), None)
     start = bound(job, window_start)
-    if cut is None or _begin(job, cut) != start:
-        hint = f"; the next one begins at {cut.start}" if cut else ""
+    if window is None or _begin(job, window) != start:
+        hint = f"; the next one begins at {window.start}" if window else ""
         raise AskRefused(f"job {job.name!r} has no window that begins at {window_start}{hint}")
-    _refuse_open(job, cut, now)
-    return request_for_cut(job, cut, now)
+    _refuse_open(job, window, now)
+    return request_for_window(job, window, now)
 
 
 def requests_between(job: ExportJob, since: str, until: str, now: datetime) -> Iterator[ExportRequest]:
@@ -51,14 +51,14 @@ def requests_between(job: ExportJob, since: str, until: str, now: datetime) -> I
     start, end = bound(job, since), bound(job, until)
     if not start < end:  # type: ignore[operator]  # both are of the one type that the job's windows have
         raise AskRefused(f"the range is empty: {since} is not before {until}")
-    for cut in _cuts(job, start, end):
-        if cut.closed_at is not None and cut.closed_at > now:
+    for window in _windows(job, start, end):
+        if window.closed_at is not None and window.closed_at > now:
             return
-        yield request_for_cut(job, cut, now)
+        yield request_for_window(job, window, now)
 
 
 def bound(job: ExportJob, text: str) -> datetime | int:
-    """A bound as a person writes it: a day or a time (in the job's zone where it has none), or a whole number."""
+    """A bound as a person writes it: a day, a time (without a zone, in the job's), or a whole number."""
     if isinstance(job.window, IntegerGrid):
         return _whole_number(job, text, job.window.size)
     if job.window is None:
@@ -67,7 +67,7 @@ def bound(job: ExportJob, text: str) -> datetime | int:
         value = datetime.fromisoformat(text)
     except ValueError:
         raise AskRefused(f"{text[:64]!r} is no day or time; write 2026-01-31 or 2026-01-31T13:00:00+00:00") from None
-    # Far from the ends of what Python can count to and in, and four digits in a blob's name.
+    # Far from the ends of Python's calendar, and four digits in a blob's name.
     if not 1000 <= value.year <= 9000:
         raise AskRefused(f"{text!r} is not in the years 1000 to 9000")
     if value.tzinfo is None:
@@ -87,30 +87,31 @@ def _whole_number(job: ExportJob, text: str, size: int) -> int:
     return number
 
 
-def _cuts(job: ExportJob, start: datetime | int, end: datetime | int) -> Iterator[Cut]:
+def _windows(job: ExportJob, start: datetime | int, end: datetime | int) -> Iterator[GridWindow]:
     match job.window:
         case TimeGrid():
             assert isinstance(start, datetime)
             assert isinstance(end, datetime)
-            return cuts_between(job.window, start, end)
+            return windows_between(job.window, start, end)
         case IntegerGrid():
             assert isinstance(start, int)
             assert isinstance(end, int)
-            return integer_cuts_between(job.window, start, end)
+            return integer_windows_between(job.window, start, end)
         case None:
             raise AssertionError("bound() has refused a job without windows")
 
 
-def _cuts_from(job: ExportJob, text: str) -> Iterator[Cut]:
+def _windows_from(job: ExportJob, text: str) -> Iterator[GridWindow]:
     start = bound(job, text)
     far = start + 2 * job.window.size if isinstance(job.window, IntegerGrid) else datetime.max.replace(tzinfo=UTC)  # type: ignore[operator]
-    return _cuts(job, start, far)
+    return _windows(job, start, far)
 
 
-def _begin(job: ExportJob, cut: Cut) -> datetime | int:
-    return bound(job, str(cut.start))
+def _begin(job: ExportJob, window: GridWindow) -> datetime | int:
+    return bound(job, str(window.start))
 
 
-def _refuse_open(job: ExportJob, cut: Cut, now: datetime) -> None:
-    if cut.closed_at is not None and cut.closed_at > now:
-        raise AskRefused(f"the window of job {job.name!r} that begins at {cut.start} is open until {cut.closed_at}")
+def _refuse_open(job: ExportJob, window: GridWindow, now: datetime) -> None:
+    if window.closed_at is not None and window.closed_at > now:
+        name = f"the window of job {job.name!r} that begins at {window.start}"
+        raise AskRefused(f"{name} is open until {window.closed_at}")

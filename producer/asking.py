@@ -1,4 +1,4 @@
-"""Pure: what becomes of each request that is asked for, by what is there, alive and dead."""
+"""Pure: the state of each request that is asked for, from its blob, its message and its dead letter."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,10 +11,10 @@ from contracts.reasons import is_permanent
 from contracts.request import ExportRequest
 from producer.facts import Dead, Present, QueueView
 
-# there: its blob is there. foreign: another blob is in its place. alive: a message of it is on the queue. dead: it is a
-# dead letter until something changes. paused: it is a dead letter, and is asked for again later. held: too much of the
-# queue could not be seen. send: it is sent.
-type State = Literal["there", "foreign", "alive", "dead", "paused", "held", "send"]
+# there: its blob exists. foreign: another blob has its name. alive: it has a message on the queue. dead: it is a dead
+# letter until something changes. postponed: it is a dead letter that is asked for again later. held: the queue is too
+# long to see all of it. send: it is sent.
+type State = Literal["there", "foreign", "alive", "dead", "postponed", "held", "send"]
 
 # After a dead letter of a transient reason: 15 minutes, then twice as long each time.
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=15), timedelta(days=1)
@@ -31,7 +31,7 @@ class Asked:
 
 
 def blob_state(request: ExportRequest, present: Mapping[str, Present]) -> Literal["there", "foreign"] | None:
-    """What the blob of a request's name means for it; None if there is none, or if the request replaces it."""
+    """How an existing blob of the request's name affects it; None if no blob exists, or if the request replaces it."""
     blob = present.get(request.blob)
     if blob is None:
         return None
@@ -50,7 +50,7 @@ def decide(
     versions: Mapping[str, str],
     now: datetime,
 ) -> list[Asked]:
-    """The state of each request. `versions` are those of the jobs as they are today."""
+    """The state of each request. `versions` are today's versions of the jobs."""
     return [_decided(request, present, queue, versions.get(request.job), now) for request in requests]
 
 
@@ -73,7 +73,7 @@ def _of_dead(request: ExportRequest, dead: Dead, version: str | None, now: datet
     if is_permanent(dead.reason):
         return Asked(request, "dead", dead.reason)
     if now < _healed_from(dead, now):
-        return Asked(request, "paused", dead.reason)
+        return Asked(request, "postponed", dead.reason)
     return Asked(request, "send", dead.reason, Lineage(version, dead.lineage.heals + 1))
 
 
@@ -84,5 +84,5 @@ def _healed_from(dead: Dead, now: datetime) -> datetime:
 
 
 def counts_of(asked: Iterable[Asked]) -> dict[str, int]:
-    """How many there are of each state."""
+    """The number of requests in each state."""
     return dict(Counter(one.state for one in asked))

@@ -26,14 +26,14 @@ _EMPTY = QueueView()
 
 
 class Index(Protocol):
-    """Where blobs are looked up."""
+    """Looks blobs up."""
 
     def present(self, groups: Iterable[Collection[str]]) -> Mapping[str, Present]:
-        """Those of the names that are there; the names of one job are a group."""
+        """The blobs that exist, by name; the names of one job are a group."""
 
 
 class Queue(Protocol):
-    """Where requests go, and where those before them are."""
+    """Takes requests, and shows the earlier ones."""
 
     def look(self, limit: int | None) -> QueueView:
         """What is on the queue and among the dead letters, at most `limit` messages of each."""
@@ -46,14 +46,14 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What one tick found and did, in requests. `asking.State` says what the words mean."""
+    """What one tick found and did, in requests. `asking.State` explains the words."""
 
     asked: int
     present: int
     sent: int
     alive: int = 0
     dead: int = 0
-    paused: int = 0
+    postponed: int = 0
     held: int = 0
     foreign: int = 0
 
@@ -61,8 +61,8 @@ class Enqueued:
 def enqueue_due(jobs: Jobs, index: Index, queue: Queue, now: datetime, limit: int | None = None) -> Enqueued:
     """Sends a request for every due export that has neither a blob nor a live message.
 
-    With more than `limit` messages on the queue, or among the dead letters, what could be
-    among them is held back. Jobs that cannot be used are named in the log, and none of theirs is asked for.
+    If the queue or the dead letters hold more than `limit` messages, requests that could be
+    among them are held back. Disabled jobs are named in the log and ask for nothing.
     """
     report_disabled(jobs)
     due = [request for job in jobs.values() for request in due_requests(job, now)]
@@ -72,7 +72,7 @@ def enqueue_due(jobs: Jobs, index: Index, queue: Queue, now: datetime, limit: in
         record(WINDOW_LAG, seconds, job=job)
     sent = send_asked(asked, queue, now)
     found = counts_of(asked)
-    states = {state: found.get(state, 0) for state in ("alive", "dead", "paused", "held", "foreign")}
+    states = {state: found.get(state, 0) for state in ("alive", "dead", "postponed", "held", "foreign")}
     done = Enqueued(asked=len(due), present=found.get("there", 0), sent=sent, **states)
     event(_log, logging.INFO, "enqueued", **asdict(done))
     annotate(**asdict(done))
@@ -80,7 +80,7 @@ def enqueue_due(jobs: Jobs, index: Index, queue: Queue, now: datetime, limit: in
     return done
 
 
-def ask(  # where things are looked up
+def ask(
     requests: Sequence[ExportRequest],
     jobs: Jobs,
     index: Index,
@@ -88,9 +88,9 @@ def ask(  # where things are looked up
     now: datetime,
     limit: int | None = None,
 ) -> list[Asked]:
-    """The state of each request. The queue is looked at only if a blob is missing.
+    """The state of each request. Reads the queue only if a blob is missing.
 
-    Blobs are looked up again after the queue: an export that ended in between has left the queue for the container.
+    Looks blobs up again after the queue: an export that ended in between has left the queue for the container.
     """
     present = index.present(_names(requests))
     lacking = [request for request in requests if blob_state(request, present) is None]
@@ -105,7 +105,7 @@ def ask(  # where things are looked up
 
 
 def send_asked(asked: Iterable[Asked], queue: Queue, now: datetime) -> int:
-    """Sends those that are to be sent; returns how many."""
+    """Sends the requests in state "send"; returns how many."""
     wanted = [one for one in asked if one.state == "send"]
     lineages = {one.request.request_id: one.lineage for one in wanted}
     return queue.send([one.request for one in wanted], now, lineages) if wanted else 0
@@ -114,7 +114,7 @@ def send_asked(asked: Iterable[Asked], queue: Queue, now: datetime) -> int:
 def lags(jobs: Iterable[str], lacking: Iterable[ExportRequest], now: datetime) -> dict[str, float]:
     """For each job, the seconds since the end of its oldest due window without its blob; 0.0 if none lacks one.
 
-    Of a job without windows: since its latest run was due, which has no blob.
+    For a job without windows: the seconds since its latest run was due, if that run has no blob.
     """
     oldest = dict.fromkeys(jobs, now)
     for request in lacking:

@@ -1,4 +1,4 @@
-"""Pure: what was found of requests: blobs that are there, messages that are alive, dead letters."""
+"""Pure: what exists of requests: blobs, live messages, dead letters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from contracts.message import Lineage
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """A blob that is there, by its receipt: who wrote it. All None if Tailrace did not."""
+    """An existing blob, by its receipt. All None if Tailrace did not write it."""
 
     request_id: UUID | None = None
     revision: int | None = None
@@ -18,7 +18,7 @@ class Present:
 
     @classmethod
     def of(cls, metadata: Mapping[str, str]) -> "Present":
-        """What the metadata of a blob says."""
+        """Reads a blob's metadata."""
         try:
             revision, run = metadata.get("revision"), metadata.get("run")
             return cls(
@@ -32,10 +32,14 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A request that has a message on the queue; `scheduled_for` is when its retry is due."""
+    """A request that has a message on the queue.
+
+    `scheduled_for` is when its retry is due, `why` is why the attempt before failed.
+    """
 
     attempt: int
     scheduled_for: datetime | None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """What the queue held when it was looked at; `is_whole` is False if there was more than was looked at."""
+    """A look at the queue and its dead letters; `is_whole` is False if it stopped at the limit."""
 
     live: Mapping[UUID, Live] = field(default_factory=dict)
     dead: Mapping[UUID, Dead] = field(default_factory=dict)

@@ -25,7 +25,7 @@ def _settings() -> Settings:
 
 @blueprint.timer_trigger("timer", schedule="%TAILRACE_TICK%")
 def schedule_exports(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001  # the host passes it
-    """Every tick: what is due and has neither a blob nor a live message goes on the queue."""
+    """Every tick: enqueues each due export that has neither a blob nor a live message."""
     settings = _settings()
     with span("enqueue due", origin=_origin(context)), ExportQueue(settings) as queue:
         enqueue_due(load_jobs(settings.jobs), BlobIndex(settings), queue, datetime.now(UTC), settings.queue_limit)
@@ -33,7 +33,7 @@ def schedule_exports(timer: func.TimerRequest, context: func.Context) -> None:  
 
 @blueprint.route("exports", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
 def submit(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """Submits one export: 202 with the request, 200 if it needs no sending, or 400 with what is wrong."""
+    """Submits one export: 202 with the request, 200 if it needs no sending, or 400 with the problem."""
     settings = _settings()
     with span("enqueue one", origin=_origin(context)):
         answer = submit_over_http(req.get_body(), settings, datetime.now(UTC))

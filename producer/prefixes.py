@@ -1,20 +1,20 @@
-"""Pure: by which prefixes names are listed, so that little else is listed with them."""
+"""Pure: prefixes that list the wanted names and few others."""
 
 import os
 import re
 from collections.abc import Collection
 
-# Listings for the names of one job; each costs a round trip.
+# The most listings for the names of one job; each costs a round trip.
 _MOST = 8
-# A listing of so many times the wanted names costs about as much as another round trip.
+# Listing this many names for each wanted one costs about as much as another round trip.
 _SLACK = 10
 
 
 def prefixes_of(names: Collection[str]) -> list[tuple[str, list[str]]]:
     """The names in groups, each with the prefix to list it by.
 
-    Names of windows are split where they stop being alike, as long as the digits that follow could name many more
-    blobs than are wanted: the days around a month's end are listed by their tens, and not the whole year.
+    A group is split where its names first differ, as long as the digits from there on could name many more blobs than
+    are wanted: days around a month's end are listed by their tens, instead of the whole year.
 
     >>> days = [f"a/2026/01/{day}.gz" for day in (29, 30, 31)] + [f"a/2026/02/{day:02}.gz" for day in (1, 2)]
     >>> [prefix for prefix, _ in prefixes_of(days)]
@@ -39,7 +39,7 @@ def _common(group: list[str]) -> str:
 
 
 def _split(group: list[str]) -> list[list[str]]:
-    """By the first character in which the names differ."""
+    """Splits by the first character in which the names differ."""
     at = len(_common(group))
     parts: dict[str, list[str]] = {}
     for name in group:
@@ -48,6 +48,6 @@ def _split(group: list[str]) -> list[list[str]]:
 
 
 def _could_name(group: list[str]) -> int:
-    """How many names of the same form the common prefix could have: ten for each digit after it."""
+    """How many names could follow the common prefix: ten to the power of the digits after it."""
     rest = group[0][len(_common(group)) :]
     return int(10 ** min(18, len(re.findall(r"\d", rest))))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class ExportQueue:
     """The queue of export requests, for one thread at a time; a context manager that owns its connection.
 
-    A message's application properties: the job, and a W3C trace context where telemetry is on.
+    A message's application properties: the job, and a W3C trace context if telemetry is on.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -39,7 +39,7 @@ class ExportQueue:
         self._client.close()
 
     def look(self, limit: int | None) -> QueueView:
-        """What is on the queue and among the dead letters, at most `limit` messages of each."""
+        """The live requests and the dead letters; looks at no more than `limit` messages of the queue."""
         return read_queue(self._settings, limit)
 
     def send(
@@ -51,9 +51,9 @@ class ExportQueue:
     ) -> int:
         """Sends each request once, in batches as large as the queue takes; returns how many.
 
-        Of a request that is sent twice in the minute `asked_at` Service Bus drops the second message; without it every
-        message has a MessageId of its own. `sent` is called with the number sent after each batch.
-        Raises QueueUnavailable; what was sent before that stays sent, so simply call again.
+        Service Bus drops the second message of a request that is sent twice in the minute `asked_at`; without
+        `asked_at` no message is dropped. `sent` is called with the number sent after each batch.
+        Raises QueueUnavailable; earlier batches stay sent, so calling again is safe.
         """
         from azure.servicebus import ServiceBusMessage
 

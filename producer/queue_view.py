@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from connections.service_bus import answered, open_link, queue_receiver, service_bus_client, service_bus_errors
-from contracts.message import attempt_of, lineage_of, request_id_of
+from contracts.message import attempt_of, lineage_of, request_id_of, why_of
 from producer.facts import Dead, Live, QueueView
 from settings import Settings
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
 
 _PAGE = 250  # messages peeked in one round trip
-# Each time a dead letter is asked for again in vain, another one joins it.
+# A request that is asked for again and fails again leaves one more dead letter.
 _DEAD_FACTOR = 10
 
 
 def read_queue(settings: Settings, limit: int | None) -> QueueView:
-    """Looks at the queue, and then at its dead letters: at `limit` messages, and at ten times as many dead letters.
+    """Peeks at `limit` messages of the queue, then at ten times as many dead letters.
 
-    In this order, as a message moves from the one to the other; what moves meanwhile is seen in both. Raises
+    In this order, since a message that is dead-lettered meanwhile is seen twice rather than never. Raises
     QueueUnavailable, or ConfigurationError if there is no such queue.
     """
     from azure.servicebus import ServiceBusSubQueue
@@ -62,7 +62,7 @@ def peeked(receiver: "ServiceBusReceiver", queue: str) -> "Iterator[ServiceBusRe
 
 def _live(message: "ServiceBusReceivedMessage") -> Live:
     attempt = attempt_of(message.application_properties, redeliveries=message.delivery_count or 0)
-    return Live(attempt, message.scheduled_enqueue_time_utc)
+    return Live(attempt, message.scheduled_enqueue_time_utc, why_of(message.application_properties))
 
 
 def _dead(message: "ServiceBusReceivedMessage") -> Dead:

@@ -10,58 +10,57 @@ from contracts.jobs_file import Jobs
 from contracts.ncrontab import last_fire_time
 from contracts.request import ExportRequest
 from contracts.window import Window
-from producer.windows import Cut, cuts_between, integer_cuts_between, longest
+from producer.windows import GridWindow, integer_windows_between, longest, windows_between
 
-# Fixed for ever: another value would give every request a new id, and every blob a second export.
+# Never to change: another value would give every request a new id, and every blob a second export.
 _NAMESPACE = UUID("6f0b8a52-1d3e-5c74-9a86-0f6f5d1b7c21")
 
 
 def due_requests(job: ExportJob, now: datetime) -> Iterator[ExportRequest]:
-    """Every export of a job that a tick at `now` stands for, oldest first, whether its blob is there or not.
+    """Every export of a job that is due at `now`, oldest first, whether its blob exists or not.
 
-    A window is due once it is closed and its delay has passed; with a schedule, at the next time of
-    the schedule after that. All windows that became due within `catch_up` before `now` are named again
-    at each tick, so that a missed tick or an outage heals itself. A scheduled job without windows is
-    due at the latest time of its schedule.
+    A window is due once it is closed and its delay has passed; with a schedule, at the schedule's next
+    time after that. Each tick names all windows that became due within `catch_up` before `now`, so a
+    missed tick or an outage heals itself. A scheduled job without windows is due at its schedule's
+    latest time.
     """
     if not job.enabled:
         return
     if isinstance(job.window, TimeGrid):
-        for cut in due_cuts(job.window, job.schedule, now):
-            yield request_for_cut(job, cut, now)
+        for window in due_windows(job.window, job.schedule, now):
+            yield request_for_window(job, window, now)
     elif job.schedule is not None:
         yield request_for_run(job, last_fire_time(job.schedule, now))
 
 
-def due_cuts(grid: TimeGrid, schedule: str | None, now: datetime) -> Iterator[Cut]:
+def due_windows(grid: TimeGrid, schedule: str | None, now: datetime) -> Iterator[GridWindow]:
     """The windows that became due in (now - catch_up, now], oldest first.
 
     >>> grid = TimeGrid(column="at", type="date", every="1 day", delay="1 hour", catch_up="2 days")
-    >>> [str(cut.start) for cut in due_cuts(grid, None, datetime(2026, 1, 10, 0, 59, tzinfo=UTC))]
+    >>> [str(window.start) for window in due_windows(grid, None, datetime(2026, 1, 10, 0, 59, tzinfo=UTC))]
     ['2026-01-07', '2026-01-08']
-    >>> [str(cut.start) for cut in due_cuts(grid, None, datetime(2026, 1, 10, 1, 0, tzinfo=UTC))]
+    >>> [str(window.start) for window in due_windows(grid, None, datetime(2026, 1, 10, 1, 0, tzinfo=UTC))]
     ['2026-01-08', '2026-01-09']
     """
-    # With a schedule a window waits for the next of its times: those ready since the last time before the
-    # horizon, up to the last time before now.
+    # With a schedule, a window waits for the schedule's next time. So both ends move back to such a time.
     opened, closed = now - grid.catch_up, now
     if schedule is not None:
         opened, closed = last_fire_time(schedule, opened), last_fire_time(schedule, closed)
-    for cut in cuts_between(grid, opened - grid.delay - longest(grid.every), closed):
-        assert cut.closed_at is not None
-        if opened < cut.closed_at + grid.delay <= closed:
-            yield cut
+    for window in windows_between(grid, opened - grid.delay - longest(grid.every), closed):
+        assert window.closed_at is not None
+        if opened < window.closed_at + grid.delay <= closed:
+            yield window
 
 
-def request_for_cut(job: ExportJob, cut: Cut, now: datetime) -> ExportRequest:
-    """The request of one window; its run is the window's end, so that every tick builds the same body."""
+def request_for_window(job: ExportJob, window: GridWindow, now: datetime) -> ExportRequest:
+    """The request of one window. Its run is the window's end, so that every tick builds the same body."""
     return ExportRequest(
-        request_id=request_id(job, cut.window),
+        request_id=request_id(job, window.interval),
         job=job.name,
         source=job.source,
-        window=cut.window,
-        blob=job.blob_for(window_start=cut.start, window_end=cut.end),
-        run=cut.closed_at or now.astimezone(UTC).replace(microsecond=0),
+        window=window.interval,
+        blob=job.blob_for(window_start=window.start, window_end=window.end),
+        run=window.closed_at or now.astimezone(UTC).replace(microsecond=0),
         revision=job.revision,
         if_exists=job.if_exists,
         output=job.output,
@@ -71,7 +70,7 @@ def request_for_cut(job: ExportJob, cut: Cut, now: datetime) -> ExportRequest:
 
 
 def request_for_run(job: ExportJob, run: datetime) -> ExportRequest:
-    """The request of a job without windows, for one time of its schedule or of somebody's asking."""
+    """The request of a job without windows, at a time of its schedule or at the time of a submit."""
     run = run.astimezone(UTC).replace(microsecond=0)
     return ExportRequest(
         request_id=request_id(job, run),
@@ -88,7 +87,7 @@ def request_for_run(job: ExportJob, run: datetime) -> ExportRequest:
 
 
 def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
-    """The same export as its job asks for it today; None if there is no such job, or if its windows are others now."""
+    """The same export by today's job; None if the job is gone or has other windows now."""
     job = jobs.get(request.job)
     if job is None:
         return None
@@ -96,19 +95,19 @@ def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
         return request_for_run(job, request.run) if request.window is None and job.window is None else None
     start, end = request.window.bounds()
     if isinstance(job.window, TimeGrid):
-        # By the clock of the job's zone a window has one start, whatever the type of its column.
+        # A window starts once on the clock of the job's zone, whatever the type of its column.
         since = request.run - longest(job.window.every)
-        cuts = list(cuts_between(job.window, since, request.run))
+        windows = windows_between(job.window, since, request.run)
     else:
-        is_of_numbers = isinstance(start, int) and isinstance(end, int)
-        cuts = list(integer_cuts_between(job.window, start, end)) if is_of_numbers else []  # type: ignore[arg-type]
-    for cut in cuts:
-        if cut.window.bounds() == (start, end):
-            return request_for_cut(job, cut, request.run)
+        are_numbers = isinstance(start, int) and isinstance(end, int)
+        windows = integer_windows_between(job.window, start, end) if are_numbers else iter(())  # type: ignore[arg-type]
+    for window in windows:
+        if window.interval.bounds() == (start, end):
+            return request_for_window(job, window, request.run)
     return None
 
 
 def request_id(job: ExportJob, what: Window | datetime) -> UUID:
-    """The same for the same job, window or run, and revision: receipts and messages carry it."""
+    """One id for a job, window or run, and revision, however often it is asked for. Receipts and messages carry it."""
     name = what.isoformat() if isinstance(what, datetime) else what.model_dump_json()
     return uuid5(_NAMESPACE, f"{job.name}\n{job.revision}\n{name}")

@@ -1,4 +1,4 @@
-"""Edge: which blobs are there already."""
+"""Edge: which blobs exist."""
 
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +18,9 @@ class BlobIndex:
         self._container = container_client(settings, connections=_PARALLEL)
 
     def present(self, groups: Iterable[Collection[str]]) -> dict[str, Present]:
-        """Those of the names that are there. The names of a group, a job's, share a way of being built.
+        """The blobs that exist, by name. A group holds the names of one job, which are built alike.
 
-        Lists only what begins as the names do, 5,000 blobs a round trip, and several prefixes at once.
+        Lists by prefixes of the names, 5,000 blobs a round trip and several prefixes at once.
         """
         wanted = [(prefix, set(names)) for group in groups for prefix, names in prefixes_of(group)]
         found: dict[str, Present] = {}

@@ -1,4 +1,4 @@
-"""One request asked for by hand: {"job": …, "window_start": …} in JSON."""
+"""One request that a person asks for: {"job": …, "window_start": …} in JSON."""
 
 import json
 from datetime import datetime
@@ -23,7 +23,7 @@ STATUS: dict[State, str] = {
     "foreign": "foreign-blob",
     "alive": "under-way",
     "dead": "dead",
-    "paused": "dead",
+    "postponed": "dead",
     "held": "sent",
 }
 
@@ -43,9 +43,9 @@ class Answer(NamedTuple):
 
 
 def submit_over_http(body: bytes, settings: Settings, now: datetime) -> Answer:
-    """Sends the request that the body asks for, unless that is not needed.
+    """Sends the request that the body asks for, if it needs sending.
 
-    202 if it was sent, 200 if it is under way or its blob is there, 409 if it is dead or another blob is in its place:
+    202 if it was sent, 200 if it is on the queue or its blob exists, 409 if it is dead or another blob has its name:
     each with `status` and the request; 400 or 503 with `error`, and `advice` if there is any.
     """
     try:

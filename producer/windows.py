@@ -13,20 +13,20 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """One window of a grid: its bounds in the column's type, as they are written into names, and when it closes."""
+class GridWindow:
+    """One window of a grid: its interval, its bounds as blob names write them, and when it closes."""
 
-    window: Window
+    interval: Window
     start: object
     end: object
     closed_at: datetime | None
 
 
-def cuts_between(grid: TimeGrid, since: datetime, until: datetime) -> Iterator[Cut]:
+def windows_between(grid: TimeGrid, since: datetime, until: datetime) -> Iterator[GridWindow]:
     """The windows that begin in [since, until), ascending; both are aware.
 
     >>> grid = TimeGrid(column="at", type="date", every="1 week")
-    >>> [cut.window.start.isoformat() for cut in cuts_between(
+    >>> [window.interval.start.isoformat() for window in windows_between(
     ...     grid, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 13, tzinfo=UTC))]
     ['2026-01-05', '2026-01-12']
     """
@@ -36,23 +36,23 @@ def cuts_between(grid: TimeGrid, since: datetime, until: datetime) -> Iterator[C
     start = floor(max(since.astimezone(zone).replace(tzinfo=None), first), grid.every)
     while start < last and (instant := start.replace(tzinfo=zone).astimezone(UTC)) < until:
         end = following(start, grid.every)
-        # A day that a zone has left out, as Apia did with 2011-12-30, has no instants, but it has a date.
+        # A day that a zone skipped, such as 2011-12-30 in Apia, has no instants, but it has a date.
         is_empty = grid.type == "timestamptz" and end.replace(tzinfo=zone).astimezone(UTC) == instant
         if instant >= since and start >= first and not is_empty:
-            yield _cut(grid, start, end, zone)
+            yield _window(grid, start, end, zone)
         start = end
 
 
-def integer_cuts_between(grid: IntegerGrid, since: int, until: int) -> Iterator[Cut]:
+def integer_windows_between(grid: IntegerGrid, since: int, until: int) -> Iterator[GridWindow]:
     """The windows of whole numbers that begin in [since, until), ascending.
 
     >>> grid = IntegerGrid(column="id", type="integer", size=100)
-    >>> [(cut.start, cut.end) for cut in integer_cuts_between(grid, 50, 201)]
+    >>> [(window.start, window.end) for window in integer_windows_between(grid, 50, 201)]
     [(100, 200), (200, 300)]
     """
     for start in range(-(-since // grid.size) * grid.size, until, grid.size):
         end = start + grid.size
-        yield Cut(IntegerWindow(column=grid.column, start=start, end=end), start, end, None)
+        yield GridWindow(IntegerWindow(column=grid.column, start=start, end=end), start, end, None)
 
 
 def floor(wall: datetime, step: Step) -> datetime:
@@ -83,7 +83,7 @@ def following(boundary: datetime, step: Step) -> datetime:
 
 
 def longest(step: Step) -> timedelta:
-    """The most time that a window can take; the hour is for the day on which clocks are put back."""
+    """The most time that a window can span; the hour allows for the day on which clocks go back."""
     return timedelta(days=31 * step.count, hours=1) if step.unit == "month" else _length(step) + timedelta(hours=1)
 
 
@@ -91,16 +91,16 @@ def _length(step: Step) -> timedelta:
     return timedelta(**{f"{step.unit}s": step.count})
 
 
-def _cut(grid: TimeGrid, start: datetime, end: datetime, zone: ZoneInfo) -> Cut:
+def _window(grid: TimeGrid, start: datetime, end: datetime, zone: ZoneInfo) -> GridWindow:
     aware_start, aware_end = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
     closed_at = aware_end.astimezone(UTC)
-    window: Window
+    interval: Window
     match grid.type:
         case "timestamptz":
-            window = TimestamptzWindow(column=grid.column, start=aware_start, end=aware_end)
+            interval = TimestamptzWindow(column=grid.column, start=aware_start, end=aware_end)
         case "timestamp":
-            window = TimestampWindow(column=grid.column, start=start, end=end)
+            interval = TimestampWindow(column=grid.column, start=start, end=end)
         case "date":
-            window = DateWindow(column=grid.column, start=start.date(), end=end.date())
-            return Cut(window, start.date(), end.date(), closed_at)
-    return Cut(window, aware_start, aware_end, closed_at)
+            interval = DateWindow(column=grid.column, start=start.date(), end=end.date())
+            return GridWindow(interval, start.date(), end.date(), closed_at)
+    return GridWindow(interval, aware_start, aware_end, closed_at)

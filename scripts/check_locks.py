@@ -1,6 +1,6 @@
-"""Are the lock files what pyproject.toml and devstack/node/package.json ask for? Needs no network.
+"""Compares the lock files with pyproject.toml and devstack/node/package.json. Needs no network.
 
-Exit status 1, and a line for each difference, if they are not.
+Exit status 1, with a line for each difference.
 """
 
 import json
@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> int:
 
 
 def python_differences(project: dict[str, Any]) -> list[str]:
-    """Requirements that a lock file does not meet, and versions that differ between the lock files."""
+    """Requirements that a lock file does not satisfy, and versions that differ between the lock files."""
     extras = project["optional-dependencies"]
     runtime = [*project["dependencies"], *extras["telemetry"]]
     wanted = {
@@ -53,7 +53,7 @@ def python_differences(project: dict[str, Any]) -> list[str]:
 
 
 def unmet(name: str, text: str, asked: list[str]) -> list[str]:
-    """What one lock file lacks.
+    """Requirements that one lock file does not satisfy.
 
     >>> text = "pydantic==2.1 " + chr(92) + chr(10) + "    --hash=sha256:" + "0" * 64 + chr(10)
     >>> unmet("requirements.txt", text, ["pydantic==2.1"])
@@ -96,7 +96,7 @@ def node_differences() -> list[str]:
 
 
 def tidy_node() -> None:
-    """Drop what the installation does not need from the Node lock file: addresses, for donations and of licences."""
+    """Removes addresses that the installation does not need from the Node lock file: of donations and licences."""
     path = NODE / "package-lock.json"
     lock = json.loads(path.read_text())
     for package in lock["packages"].values():

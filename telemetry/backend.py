@@ -1,4 +1,4 @@
-"""Chooses where spans and metrics go: to what the environment names, at first use, or nowhere at no cost."""
+"""Chooses at first use where spans and metrics go: to the destinations that the environment names, or nowhere."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ _starting = Lock()
 
 
 def backend() -> Backend:
-    """The backend of this process. It starts at first use: an app is indexed before any SDK is loaded."""
+    """The backend of this process. Starts at first use, so that indexing an app loads no SDK."""
     global _started  # noqa: PLW0603  # one for the process, as its environment is
     if _started is None:
         with _starting:
@@ -47,7 +47,7 @@ def start(environ: Mapping[str, str]) -> Backend:
 
 
 def destinations(environ: Mapping[str, str]) -> Iterator[Destination]:
-    """Where the environment wants spans and metrics.
+    """The destinations of spans and metrics that the environment names.
 
     >>> list(destinations({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318", "TAILRACE_TELEMETRY": "console"}))
     ['otlp', 'console']

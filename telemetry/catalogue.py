@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A counter adds up, a histogram keeps count, sum, least and most, a gauge keeps the last value."""
+    """A counter adds up; a histogram has count, sum, minimum and maximum; a gauge has the last value."""
 
     name: str
     kind: Literal["counter", "histogram", "gauge"]

@@ -23,9 +23,9 @@ def event(log: logging.Logger, level: int, name: str, **fields: object) -> None:
 
 
 class NamesDelivery(logging.Filter):
-    """For a handler: gives a record that is no event, an SDK's for instance, the fields of the delivery.
+    """A handler's filter: adds the delivery's fields to records that are no events, such as an SDK's.
 
-    Secrets that its text or its trace quotes are left out.
+    Secrets that a record's text or trace quotes are left out.
     """
 
     @override
@@ -43,14 +43,14 @@ class NamesDelivery(logging.Filter):
 
 
 def name_deliveries() -> None:
-    """Has each handler of the process name the delivery that a record belongs to."""
+    """Makes each handler of the process add the fields of the delivery to its records."""
     for handler in logging.getLogger().handlers:
         if not any(isinstance(one, NamesDelivery) for one in handler.filters):
             handler.addFilter(NamesDelivery())
 
 
 def logfmt(name: str, fields: dict[str, object]) -> str:
-    """One line: the event, then key=value, with quotes where a value has spaces.
+    """One line: the event, then key=value, with quotes around values with spaces.
 
     >>> logfmt("export done", {"job": "clicks", "rows": 3, "why": "two words"})
     'export done job=clicks rows=3 why="two words"'
@@ -96,9 +96,9 @@ def log_to_stderr(*, as_json: bool, level: int = logging.INFO) -> None:
 
 
 def quiet_sdks() -> None:
-    """Keeps the SDKs' own chatter, a record for every HTTP request among it, out of the logs."""
+    """Silences the SDKs' own records, such as one for every HTTP request."""
     for noisy in ("azure", "uamqp", "psycopg.pool", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # These two log at warning or error what we translate and report ourselves, some of it with a stack.
+    # These two log errors that we translate and report ourselves, some with a stack.
     logging.getLogger("azure.servicebus").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""The fields that every log line of one delivery carries, in whatever layer it is logged."""
+"""The fields that every log line of one delivery carries, whichever module logs it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ _bound = ContextVar("tailrace_fields", default=_NONE)
 
 
 def fields() -> Mapping[str, object]:
-    """The fields of the work that runs here: in this thread, or in the context with which it was started."""
+    """The fields bound in this thread, or in the context that it was started with."""
     return _bound.get()
 
 
 @contextmanager
 def context(**values: object) -> Iterator[None]:
-    """For the block, every line that is logged carries `values`, and what `bind` adds to them.
+    """For the block, every log line carries `values`, and those that `bind` adds.
 
     >>> with context(attempt=1):
     ...     bind(job="clicks")
@@ -33,7 +33,7 @@ def context(**values: object) -> Iterator[None]:
 
 
 def bind(**values: object) -> None:
-    """Adds fields to those of the innermost `context`; outside of one, nothing."""
+    """Adds fields to those of the innermost `context`; does nothing outside of one."""
     if _bound.get():
         _bound.set({**_bound.get(), **_present(values)})
 

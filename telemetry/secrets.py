@@ -1,4 +1,4 @@
-"""Pure: texts of other libraries, without the secrets that they may quote."""
+"""Pure: removes secrets from the texts of other libraries."""
 
 import re
 
@@ -11,7 +11,7 @@ _TOKEN = re.compile(r"\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+")
 
 
 def without_secrets(text: str) -> str:
-    """The text with each value that is a secret by its key or its form left out.
+    """The text, with `…` for each value that is a secret by its key or its form.
 
     >>> without_secrets("GET /c/b?sv=2026&sig=c2Vj%3D failed; Endpoint=sb://x;SharedAccessKey=ab+/=;")
     'GET /c/b?sv=2026&sig=… failed; Endpoint=sb://x;SharedAccessKey=…;'

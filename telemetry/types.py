@@ -1,4 +1,4 @@
-"""The values and the one interface that spans and metrics are made of. Everything else in telemetry stands on this."""
+"""The values and interfaces of spans and metrics, which everything else in telemetry uses."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +14,7 @@ type Destination = Literal["azure-monitor", "otlp", "console"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a first span comes from: the message that it is about, and the host's call in which it runs."""
+    """Where a process's first span comes from: the message that it handles, and the host's call in which it runs."""
 
     message: Carrier = field(default_factory=dict)
     call: Carrier = field(default_factory=dict)
@@ -28,7 +28,7 @@ class Span(Protocol):
 
     @property
     def trace_id(self) -> str | None:
-        """32 hex digits, to find the trace by; None if telemetry is off."""
+        """32 hex digits; None if telemetry is off."""
 
     def set(self, **attributes: Attribute | None) -> None:
         """Sets those that are not None."""
@@ -56,7 +56,7 @@ class Backend(Protocol):
 
 
 class NoSpan:
-    """A span that nobody records."""
+    """A span that is not recorded."""
 
     trace_id = None
 
@@ -75,7 +75,7 @@ _NO_SPAN = NoSpan()
 
 
 class Off:
-    """Takes everything and keeps nothing."""
+    """Records nothing."""
 
     def span(
         self,

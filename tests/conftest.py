@@ -1,4 +1,4 @@
-"""Real servers once a session, and a database, a queue and a container of its own for every test that asks for one."""
+"""Real servers once a session, and a new database, queue and container for every test that asks for one."""
 
 import itertools
 import subprocess
@@ -100,7 +100,7 @@ def container(stack: Stack) -> Iterator[ContainerClient]:
 
 @pytest.fixture
 def queue(stack: Stack) -> str:
-    """The name of a queue that nobody has used."""
+    """The name of an unused queue."""
     return stack.unused_queue()
 
 

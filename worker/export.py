@@ -6,9 +6,11 @@ from datetime import UTC, datetime
 
 from psycopg import sql
 
+from connections.postgres.session_name import session_name
+from contracts import row_hash
 from contracts.errors import CompressionWrong, JobDisabled, SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
-from contracts.receipt import Closed, Part, Read, Receipt, row_hash_of
+from contracts.receipt import Closed, Part, Read, Receipt
 from contracts.request import ExportRequest, QuerySource, TableSource
 from telemetry.events import event
 from telemetry.traces import span
@@ -24,7 +26,7 @@ from worker.source.pool import Source
 from worker.source.readers import Selects, open_readers
 from worker.source.snapshot import Snapshot
 from worker.source.split import parts_wanted, streams_wanted
-from worker.source.statement import select_statement
+from worker.source.statement import relation_of, select_statement
 
 _log = logging.getLogger(__name__)
 
@@ -94,10 +96,11 @@ def _upload(task: _Task, trust: Trust) -> Receipt:
     with task.exporter.sink.upload(request.blob, task.replacing) as upload:
         with span("read"), source.connection(subject_of(request)) as connection:
             closed = prove_closed(connection, request, subject_of(request), task.waits_since)
-            with source.snapshot(connection, task.selected, _relation_of(request)) as snapshot:
+            name = session_name(request.request_id, request.job)
+            with source.snapshot(connection, task.selected, relation_of(request), name) as snapshot:
                 columns = column_types(connection, snapshot.columns)
                 parts = _write(task, snapshot, upload, trust)
-        read = Read(parts, snapshot.id, row_hash_of(parts), columns, closed)
+        read = Read(parts, snapshot.id, row_hash.combined(part.row_hash for part in parts), columns, closed)
         receipt = Receipt.of(request, read, (started_at, datetime.now(UTC)))
         with span("commit"):
             upload.commit(receipt, request.output.content_type)
@@ -138,15 +141,10 @@ def subject_of(request: ExportRequest) -> str:
             return f"query {query.name}"
 
 
-def _relation_of(request: ExportRequest) -> sql.Identifier | None:
-    source = request.source
-    return sql.Identifier(source.schema_name, source.table) if isinstance(source, TableSource) else None
-
-
 def _require_job(request: ExportRequest, jobs: Jobs) -> None:
     """A job that was taken out of jobs.toml is exported no more, whatever is still on the queue.
 
-    One that jobs.toml is wrong about waits for a corrected file: what was meant to be exported is not known.
+    A disabled job's request waits for a corrected file.
     """
     if problems := jobs.why_disabled(request.job):
         raise JobDisabled(

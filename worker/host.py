@@ -2,14 +2,14 @@
 
 import os
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
 
 import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
 
-from contracts.message import attempt_of, job_of, lineage_of, trace_of, waits_since_of
+from contracts.message import trace_of
 from settings import Settings
 from telemetry.events import name_deliveries
 from worker.assemble import open_worker
@@ -17,6 +17,7 @@ from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, Worker, delivery_context, handle_message
 from worker.message.retry import RetryQueue
 from worker.message.settle import settle
+from worker.message.settlement import RetryLater
 
 # Azure ends a worker by killing it: nothing ever cancels an export here.
 _NEVER = Cancellation()
@@ -38,22 +39,19 @@ def deliver(message: func.ServiceBusMessage, actions: ServiceBusMessageActions, 
     """One delivered message → one export and one settlement."""
     with _opening:
         worker, retries = _opened()
-    delivery = Delivery(
-        body=message.get_body(),
-        message_id=message.message_id or "",
-        sequence_number=message.sequence_number or 0,
+    delivery = Delivery.of(
+        message.get_body(),
+        message.message_id,
+        message.sequence_number,
+        message.application_properties,
         # The host counts deliveries from 1.
-        attempt=attempt_of(message.application_properties, redeliveries=(message.delivery_count or 1) - 1),
+        redeliveries=(message.delivery_count or 1) - 1,
         enqueued_at=_in_utc(message.enqueued_time_utc),
-        trace=trace_of(message.application_properties),
-        job=job_of(message.application_properties),
-        waits_since=waits_since_of(message.application_properties),
-        lineage=lineage_of(message.application_properties),
     )
     call = context.trace_context
     with delivery_context(delivery, trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state})):
         settlement = handle_message(delivery, worker, _NEVER)
-        settle(HostSettler(message, actions, delivery, retries), settlement, delivery.attempt)
+        settle(HostSettler(message, actions, delivery, retries), settlement)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
@@ -95,6 +93,6 @@ class HostSettler:
             # Some hosts answer "Service is unimplemented" (dotnet-worker#3332).
             raise LeftToTheHostError(f"{reason}: {description} (could not be dead-lettered at once: {error})") from None
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
-        """A copy that carries `attempt`, `delay` from now."""
-        self._retries.schedule(self._delivery, delay, attempt)
+    def schedule_clone(self, retry: RetryLater) -> None:
+        """A copy for the next attempt, `retry.delay` from now."""
+        self._retries.schedule(self._delivery, retry)

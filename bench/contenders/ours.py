@@ -1,4 +1,4 @@
-"""Tailrace by the way a message takes: handle_message, with an exporter opened from the settings."""
+"""Tailrace on the path of a message: handle_message, with an exporter opened from the settings."""
 
 import os
 from collections.abc import Iterator
@@ -27,11 +27,8 @@ def ours(*, streams: int | None = None, is_warm: bool = False, is_compiled: bool
         from worker.cancellation import Cancellation
         from worker.message.delivery import Delivery, handle_message
         from worker.message.settlement import Complete
-        from worker.native import library
 
-        if not is_compiled:
-            library.PATH = Path("switched-off")
-        assert (library.why_not() is None) is is_compiled, library.why_not()
+        _switch_compiled_library(is_on=is_compiled)
         connections = {"TAILRACE_POOL_SIZE": str(streams)} if streams and streams > 4 else {}
         with open_worker(Settings.from_env(os.environ | connections)) as worker:
 
@@ -47,6 +44,14 @@ def ours(*, streams: int | None = None, is_warm: bool = False, is_compiled: bool
             yield
 
     return steps
+
+
+def _switch_compiled_library(*, is_on: bool) -> None:
+    from worker.native import library
+
+    if not is_on:
+        library.PATH = Path("switched-off")
+    assert (library.why_not() is None) is is_on, library.why_not()
 
 
 def _request(name: str, job: Job, blob: str, streams: int | None, output: dict[str, Any]) -> "ExportRequest":
@@ -65,7 +70,7 @@ def _request(name: str, job: Job, blob: str, streams: int | None, output: dict[s
 
 
 def missing_format(**output: Any) -> str | None:
-    """Why the contract has no such output, if it has none."""
+    """Why the contract cannot express such an output; None if it can."""
     from pydantic import ValidationError
 
     from contracts.output import Output

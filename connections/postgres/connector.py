@@ -1,4 +1,4 @@
-"""Edge: how connections to the server are made, and why one could not be."""
+"""Edge: makes connections to the server, and says why one failed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ import psycopg
 
 from connections.postgres.roots import root_certificates
 from connections.postgres.server_errors import Trouble, translated
+from connections.postgres.session_name import PREFIX
 from contracts.errors import SourceUnavailable, TailraceError
 from settings import Settings
 
@@ -27,9 +28,9 @@ class Connector:
         return f"{settings.pg_user}@{settings.pg_host}:{settings.pg_port}/{settings.pg_database}"
 
     def parameters(self) -> dict[str, Any]:
-        """For psycopg.connect. The keepalives and tcp_user_timeout notice within a minute that a server is gone.
+        """Arguments of psycopg.connect. Keepalives and tcp_user_timeout detect a dead server within a minute.
 
-        Raises IdentityUnavailable if no token can be had.
+        Raises IdentityUnavailable if there is no token.
         """
         settings = self._settings
         parameters: dict[str, Any] = {
@@ -38,7 +39,7 @@ class Connector:
             "dbname": settings.pg_database,
             "user": settings.pg_user,
             "sslmode": settings.postgres_sslmode,
-            "application_name": "tailrace",
+            "application_name": PREFIX,
             "client_encoding": "UTF8",
             "connect_timeout": max(2, int(settings.connect_timeout_seconds)),
             "keepalives_idle": 30,

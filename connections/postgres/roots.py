@@ -1,4 +1,4 @@
-"""The system's root certificates, for libraries that bring an OpenSSL of their own.
+"""The system's root certificates, for libraries that bring their own OpenSSL.
 
 psycopg's binary package and some builds of Python look for roots where their OpenSSL was built, a folder that no
 machine has. docs/decisions/0011-identity.md says what was found.

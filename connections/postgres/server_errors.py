@@ -13,14 +13,14 @@ _REJECTED = {
     "3F000": ("SchemaMissing", "create it, or correct schema in jobs.toml"),
     "42703": ("ColumnMissing", "create it, or correct columns or window.column in jobs.toml"),
     "42501": ("PrivilegeMissing", "`tailrace grants` prints the statements that grant it"),
-    "25006": ("QueryWrites", "an export runs read-only; take what writes out of the query"),
+    "25006": ("QueryWrites", "an export runs read-only; remove the part of the query that writes"),
     "22": ("QueryFails", "the query fails on its data; run it in psql and correct it"),
     "42": ("StatementRefused", "correct the job in jobs.toml"),
     "0A": ("NotSupported", "PostgreSQL cannot COPY this"),
     "54": ("TooLarge", "a row or statement is over PostgreSQL's limits; export fewer columns"),
 }
 _LOGIN = ("28", "3D")
-# libpq gives no SQLSTATE of a connection that the server refused, only words.
+# libpq gives no SQLSTATE for a connection that the server refused, only words.
 _REFUSALS = {
     "password authentication failed": "28P01",
     "authentication failed": "28000",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
 SCOPE = "https://ossrdbms-aad.database.windows.net/.default"
-# A cloud of its own → (ends of its servers' names, ends of its sign-in host, its scope).
+# Each national cloud: suffix of its servers' names, suffixes of its sign-in hosts, resource.
 _CLOUDS = (
     (
         ".chinacloudapi.cn",
@@ -24,7 +24,7 @@ _CLOUDS = (
     (".usgovcloudapi.net", (".microsoftonline.us",), "https://ossrdbms-aad.database.usgovcloudapi.net"),
 )
 _MARGIN_SECONDS = 300.0
-# Of a token's life: one that lives five minutes is not refreshed at every connection.
+# A share of a token's life, so that a token of five minutes is not refreshed at every connection.
 _MARGIN_SHARE = 0.2
 _PAUSE_SECONDS = 10.0
 
@@ -56,10 +56,10 @@ class _Held(NamedTuple):
 
 
 class TokenPassword:
-    """Callable that gives the current token, safe for threads.
+    """Returns the current token when called; safe for threads.
 
-    One caller at a time refreshes it. While the old token is valid, nobody else waits for the refresh, and the old one
-    serves on if it fails.
+    One caller at a time refreshes it. While the old token is valid, no other caller waits, and a failed refresh leaves
+    the old token in use.
     """
 
     def __init__(

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
-from emulators.service_bus import codec, encode
-from emulators.service_bus.decode import Malformed
+from emulators.service_bus import codec
+from emulators.service_bus.amqp import encode
+from emulators.service_bus.amqp.decode import Malformed
 from emulators.service_bus.queue import Queue
 from emulators.service_bus.requests import Refused, Reply, Request
 from emulators.service_bus.rules import LockLost, NotAllowed, NotFound
+from emulators.service_bus.settlement import changes
 from emulators.service_bus.stored import Stored
 
 # One reply to a peek holds this much at most; whoever wants more asks again from the next sequence number.
@@ -80,7 +82,7 @@ def _receive_deferred(request: Request, queue: Queue, now: int) -> Reply:
 
 
 def _deferred_item(message: Stored) -> bytes:
-    pairs = {encode.string("message"): encode.binary(codec.transfer(message))}
+    pairs = {encode.string("message"): encode.binary(codec.transfer(message, token=True))}
     if message.lock is not None:
         pairs[encode.string("lock-token")] = encode.uuid(UUID(bytes_le=message.lock))
     return encode.mapping(pairs)
@@ -89,7 +91,9 @@ def _deferred_item(message: Stored) -> bytes:
 def _update_disposition(request: Request, queue: Queue, now: int) -> Reply:
     status = request.field("disposition-status", str)
     settle = _settlement(status, request, queue)
+    properties = changes(request.encoded_field("properties-to-modify"))
     for token in _lock_tokens(request):
+        queue.change(token, properties, now)
         settle(token, now)
     return _ok({})
 

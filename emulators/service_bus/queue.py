@@ -53,7 +53,7 @@ class Queue:
             self._append(self._browse.remove(number), now)
         for number in self._expiry.due(now):
             message = self._browse.get(number)
-            if message is not None and message.lock is None:
+            if message is not None and message.lock is None and message.expired(now):
                 self._expire(message, now)
         timers = (self._locks.next_due, self._schedule.next_due, self._expiry.next_due)
         self._wake = math.inf
@@ -116,6 +116,12 @@ class Queue:
         self._remind(self._locks, token, message.locked_until_ms)
         return message.locked_until_ms
 
+    def change(self, token: bytes, properties: dict[str, bytes], now: int) -> None:
+        """Set application properties of a message, encoded, while it is locked. Raises LockLost."""
+        message = self._held(token, now)
+        if properties:
+            message.changes = {**message.changes, **properties}
+
     def complete(self, token: bytes, now: int) -> None:
         """The message is done with. Raises LockLost."""
         self._remove(self._held(token, now))
@@ -156,7 +162,6 @@ class Queue:
 
     def _store(self, message: Stored) -> None:
         message.sequence_number = self._next_sequence()
-        message.enqueued_sequence = message.enqueued_sequence or message.sequence_number
         self._browse.add(message)
 
     def _append(self, message: Stored, now: int) -> int:
@@ -230,6 +235,6 @@ class Queue:
     def _bury(self, message: Stored, reason: str | None, description: str | None, now: int) -> None:
         self._remove(message)
         assert self.dead_letters is not None
-        message.dead_letter = DeadLetter(self.name, reason, description)
+        message.dead_letter = DeadLetter(reason, description)
         message.ttl_ms, message.scheduled_ms = None, 0
         self.dead_letters.enqueue(message, now)

@@ -43,6 +43,7 @@ class Server:
         self._ticks = Timers[Peer]()
         self._turns = Turns[Peer](self._nodes.queues)
         self._stopping = self._deaf = False
+        self._hurried = False  # a client can take messages that it was too full for when they were handed out
 
     def stop(self) -> None:
         """Let `serve` return. Safe in a signal handler."""
@@ -59,10 +60,11 @@ class Server:
                 elif key.fileobj is self._wake:
                     self._stopping = True
                 else:
-                    self._guard(key.data, key.data.read)
+                    self._read(key.data)
                     touched.add(key.data)
             touched |= self._turns.feed(wall_clock())
             touched |= self._tick()
+            self._hurried = False
             for peer in touched:
                 self._flush(peer)
 
@@ -76,6 +78,8 @@ class Server:
             end.close()
 
     def _timeout_s(self) -> float:
+        if self._hurried:
+            return 0
         clocks = ((self._turns.next_due, wall_clock), (self._ticks.next_due, _monotonic_ms))
         # An end to every sleep: epoll cannot sleep as long as a message may live.
         return max(0, min([LONGEST_SLEEP_S, *((due - clock()) / 1000 for due, clock in clocks if due is not None)]))
@@ -97,21 +101,29 @@ class Server:
         self._selector.register(connected, selectors.EVENT_READ, peer)
         self._ticks.set(peer, _monotonic_ms() + HANDSHAKE_MS)
 
+    def _read(self, peer: Peer) -> None:
+        opened = peer.opened
+        self._guard(peer, peer.read)
+        if peer.opened and not opened:
+            self._ticks.set(peer, _monotonic_ms())
+
     def _tick(self) -> set[Peer]:
         now = _monotonic_ms()
         due = set(self._ticks.due(now))
         for peer in due:
-            if not peer.opened:
+            if peer.opened:
+                self._ticks.set(peer, peer.tick(now))
+            else:
                 peer.closed = True
-            elif again := peer.tick(now):
-                self._ticks.set(peer, again)
         return due
 
     def _flush(self, peer: Peer) -> None:
+        full = peer.full
         blocked = self._guard(peer, peer.write)
         if peer.closed:
             self._drop(peer)
             return
+        self._hurried = self._hurried or (full and not blocked)
         mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if blocked else 0)
         if mask != self._masks[peer]:
             self._masks[peer] = mask

@@ -1,8 +1,9 @@
 """One message as a queue keeps it."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Any
 
 
@@ -16,9 +17,8 @@ class State(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """Why and from where a message was moved to a dead-letter queue."""
+    """Why a message was moved to a dead-letter queue."""
 
-    source: str
     reason: str | None
     description: str | None
 
@@ -28,7 +28,9 @@ class Stored:
     """Content, which the queue never looks into, and the facts that the queue decides by. Times are ms since 1970, UTC.
 
     ttl_ms: what the sender asked for; once enqueued, what holds. scheduled_ms: 0 if not scheduled.
+    enqueued_sequence: the number that a forwarded message had first, 0 if it was never forwarded.
     delivery_count: deliveries that failed, so 0 on the first one. lock: the token under which it is held, or None.
+    changes: application properties that receivers have set since, encoded.
     """
 
     content: Any
@@ -43,8 +45,9 @@ class Stored:
     lock: bytes | None = None
     locked_until_ms: int = 0
     dead_letter: DeadLetter | None = None
+    changes: Mapping[str, bytes] = MappingProxyType({})
 
     def expired(self, now_ms: int) -> bool:
-        """Whether its time to live, which runs from its enqueueing, is over."""
-        lives = self.ttl_ms is None or self.state is State.SCHEDULED
+        """Whether its time to live is over, which runs from its enqueueing; one that is set aside does not expire."""
+        lives = self.ttl_ms is None or self.state is not State.ACTIVE
         return not lives and self.enqueued_ms + (self.ttl_ms or 0) <= now_ms

@@ -11,13 +11,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from telemetry.types import Destination
 
-# Short, as a function app's process may be killed at any moment: what was not sent by then is lost.
+# Short, since a function app's process may be killed at any moment and loses what it has not sent.
 _SPANS_EVERY_MS = 1_000.0
 _METRICS_EVERY_MS = 10_000.0
-# For one request, repeats included: a collector that is away must not keep a worker from ending.
+# For one request with its retries: a missing collector must not delay the end of a worker.
 _TIMEOUT_SECONDS = 3.0
-# What the exporter for Azure Monitor sends of its own accord, to Microsoft and among our metrics, and its asking
-# Microsoft what to do; it has no other switches for these.
+# Switches off the statistics that the exporter for Azure Monitor sends to Microsoft and adds to our metrics, and its
+# remote configuration; it has no other switches for these.
 _REPORTS_ON_ITSELF = (
     "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL",
     "APPLICATIONINSIGHTS_SDKSTATS_DISABLED",
@@ -27,7 +27,7 @@ _REPORTS_ON_ITSELF = (
 
 
 class Exporters(NamedTuple):
-    """Of spans and of metrics, one for each destination."""
+    """Exporters of spans and of metrics, one of each for each destination."""
 
     spans: SpanExporter
     metrics: MetricExporter
@@ -36,7 +36,7 @@ class Exporters(NamedTuple):
 def exporters_for(destination: Destination, environ: Mapping[str, str]) -> Exporters:
     """The exporters; OTLP's read further OTEL_EXPORTER_OTLP_ variables themselves.
 
-    Raises ImportError where its package is not installed, ValueError for a connection string that is none.
+    Raises ImportError if a package is not installed, ValueError for an invalid connection string.
     """
     match destination:
         case "azure-monitor":
@@ -76,7 +76,7 @@ def _azure_monitor(connection_string: str) -> Exporters:
         os.environ.setdefault(switch, "true")
     from azure.monitor.opentelemetry.exporter import AzureMonitorMetricExporter, AzureMonitorTraceExporter
 
-    # No copies on disk: a later process would not find them, and they outlive their process.
+    # No copies on disk: no later process would find them, and nothing deletes them.
     return Exporters(
         AzureMonitorTraceExporter(connection_string=connection_string, disable_offline_storage=True),
         AzureMonitorMetricExporter(connection_string=connection_string, disable_offline_storage=True),

@@ -8,7 +8,7 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from telemetry.catalogue import METRICS, Metric
 
-# Seconds: from a small table to the longest export that a container may run.
+# Seconds, from a small table to the longest export that a container may run.
 _BOUNDARIES = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200)
 
 
@@ -39,9 +39,9 @@ class Instruments:
 
 
 class LastValues:
-    """A gauge's last values, forgotten after a while.
+    """A gauge whose values expire.
 
-    The SDK's own gauge reports its last value for ever, such as a lag that another process has long made good.
+    The SDK's own gauge reports its last value forever, such as a lag that another process has since removed.
     """
 
     def __init__(self, fresh_seconds: float) -> None:
@@ -50,12 +50,12 @@ class LastValues:
         self._values: dict[frozenset[tuple[str, str]], tuple[float, float]] = {}
 
     def record(self, value: float, attributes: Mapping[str, str]) -> None:
-        """Puts a value in the place of that with the same attributes."""
+        """Replaces the value with the same attributes."""
         with self._lock:
             self._values[frozenset(attributes.items())] = (time.monotonic(), value)
 
     def observations(self, _: CallbackOptions) -> Iterable[Observation]:
-        """The fresh values; the SDK asks for them once an interval for each destination."""
+        """The values that have not expired; the SDK calls this once an interval for each destination."""
         oldest = time.monotonic() - self._fresh_seconds
         with self._lock:
             self._values = {key: held for key, held in self._values.items() if held[0] >= oldest}

@@ -1,7 +1,7 @@
-"""Edge: spans and metrics by OpenTelemetry's SDK. Only telemetry.backend imports this, and only when it is wanted.
+"""Edge: spans and metrics by OpenTelemetry's SDK. Only telemetry.backend imports this, and only if it is on.
 
-Providers of our own, none of them global: nothing else in the process is traced by having this on. When the process
-ends by itself, after a drain for instance, the SDK sends what still waits.
+The providers are not global, so nothing else in the process is traced. When the process ends by itself, after a drain
+for instance, the SDK sends what is still buffered.
 """
 
 import logging
@@ -41,7 +41,7 @@ class OpenTelemetry:
         settings.tracing_enabled = False  # the SDKs' own spans, one for every HTTP request
         logging.getLogger("opentelemetry").setLevel(logging.ERROR)
         resource = Resource.create(_service(environ))
-        # A host's context is often not sampled although its logs are kept, so its word is not taken for it.
+        # A host's context is often unsampled although its logs are stored, so its flag is ignored.
         sampler = None if environ.get("OTEL_TRACES_SAMPLER") else ALWAYS_ON
         exporters = [exporters_for(destination, environ) for destination in wanted]
         self._tracers = TracerProvider(resource=resource, sampler=sampler)
@@ -50,12 +50,12 @@ class OpenTelemetry:
         readers = [metric_reader(exporter.metrics, environ) for exporter in exporters]
         self._meters = MeterProvider(readers, resource=resource)
         self._tracer = self._tracers.get_tracer("tailrace")
-        # A value is reported once or twice, whenever a reader asks: one that nobody renews must not stay for ever.
+        # A value is reported once or twice, then expires unless it is renewed.
         self._instruments = Instruments(self._meters.get_meter("tailrace"), 1.5 * metrics_every_seconds(environ))
 
     @contextmanager
     def span(self, name: str, kind: Kind, origin: Origin, attributes: Mapping[str, Attribute | None]) -> Iterator[Span]:
-        """A span for the block, the current one there."""
+        """A span that is current for the block."""
         parent, links = parent_of(origin)
         present = {key: value for key, value in attributes.items() if value is not None}
         started = self._tracer.start_span(name, parent, _KINDS[kind], present, links)
@@ -67,7 +67,7 @@ class OpenTelemetry:
                 raise
 
     def current(self) -> Span:
-        """The innermost span under way; one that keeps nothing if there is none."""
+        """The innermost open span, or one that records nothing."""
         return Watched(trace.get_current_span())
 
     def record(self, metric: str, value: float, attributes: Mapping[str, str]) -> None:
@@ -76,10 +76,10 @@ class OpenTelemetry:
 
 
 def parent_of(origin: Origin) -> tuple[Context | None, Sequence[Link]]:
-    """What a span stands below, and what it is linked to.
+    """The parent of a span, and its links.
 
-    The span under way; without one the message's trace, so that producer and worker share it. The host's call is the
-    parent where it is of that trace itself, and else a link.
+    The parent is the open span, or else the message's trace, so that producer and worker share it. The host's call is
+    the parent if it belongs to that trace, and else a link.
     """
     if trace.get_current_span().get_span_context().is_valid:
         return None, ()
@@ -91,7 +91,7 @@ def parent_of(origin: Origin) -> tuple[Context | None, Sequence[Link]]:
 
 
 def _service(environ: Mapping[str, str]) -> dict[str, str]:
-    """What names this process, where OTEL_SERVICE_NAME does not: in Azure as the host's own telemetry does."""
+    """Names this process if OTEL_SERVICE_NAME does not; in Azure, as the host's own telemetry does."""
     named = environ.get("OTEL_SERVICE_NAME") or environ.get("WEBSITE_SITE_NAME") or "tailrace"
     return {"service.name": named, "service.instance.id": environ.get("WEBSITE_INSTANCE_ID") or gethostname()}
 

@@ -68,7 +68,7 @@ def test_the_timer_puts_what_is_due_on_the_queue_and_the_queue_trigger_exports_i
     assert str(blobs.receipt(request["blob"]).request_id) == request["request_id"]
 
 
-def test_on_a_host_without_settlement_the_delivery_count_ends_what_cannot_succeed(
+def test_on_a_host_without_settlement_the_delivery_count_ends_failing_requests(
     hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
 ) -> None:
     admin.execute("create table small as select 1 as id")
@@ -84,11 +84,11 @@ def test_on_a_host_without_settlement_the_delivery_count_ends_what_cannot_succee
     assert "could not be dead-lettered at once" in host.output()
 
 
-def test_an_app_with_wrong_settings_takes_no_message_and_says_what_to_mend(hosts: Hosts, bus: Bus) -> None:
+def test_an_app_with_wrong_settings_takes_no_message_and_names_what_to_fix(hosts: Hosts, bus: Bus) -> None:
     bus.send(ask("small"))
-    with pytest.raises(RuntimeError) as told:
+    with pytest.raises(RuntimeError) as raised:
         hosts.functions(PGHOST="", TAILRACE_MAX_ATTEMPTS="many")
-    assert "PGHOST is missing" in str(told.value)
-    assert "TAILRACE_MAX_ATTEMPTS: Input should be a valid integer" in str(told.value)
+    assert "PGHOST is missing" in str(raised.value)
+    assert "TAILRACE_MAX_ATTEMPTS: Input should be a valid integer" in str(raised.value)
     (message,) = bus.messages()
     assert message.delivery_count == 0

@@ -1,4 +1,4 @@
-"""Whatever is missing is there again within two ticks, without a person; and nothing is asked for twice."""
+"""Missing exports come back within two ticks, without a person, and nothing is asked for twice."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,7 +92,7 @@ def test_what_an_outage_dead_lettered_is_asked_for_again_once_it_may_have_passed
     away = hosts.container(PGPORT=str(free_port()), TAILRACE_MAX_ATTEMPTS="2", TAILRACE_CONNECT_TIMEOUT_SECONDS="0.3")
     until(lambda: len(bus.dead_letters()) == 3, "three dead letters")
     away.close()
-    assert tick(one_job, timedelta(minutes=1)) == Enqueued(asked=3, present=0, sent=0, paused=3)
+    assert tick(one_job, timedelta(minutes=1)) == Enqueued(asked=3, present=0, sent=0, postponed=3)
     assert tick(one_job, asking._FIRST_PAUSE + timedelta(minutes=1)).sent == 3
     assert tick(one_job, asking._FIRST_PAUSE + timedelta(minutes=2)) == Enqueued(asked=3, present=0, sent=0, alive=3)
     exported(hosts, blobs, bus, clicks)

@@ -1,16 +1,14 @@
-"""The queue and its dead letters, as the tests look at them."""
+"""The queue and its dead letters, for the tests to look at."""
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from azure.servicebus import (
     ServiceBusClient,
     ServiceBusMessage,
     ServiceBusReceivedMessage,
-    ServiceBusReceiver,
     ServiceBusSubQueue,
 )
+from support.bus import peeked
 
 from contracts.jobs_file import parse_jobs
 from contracts.request import ExportRequest
@@ -18,7 +16,7 @@ from producer.ask import one_request
 
 
 class Bus:
-    """Keeps its links open: the SDK takes a second to close one."""
+    """Leaves its links open, since the SDK takes a second to close one."""
 
     def __init__(self, client: ServiceBusClient, queue: str) -> None:
         self.queue = queue
@@ -45,13 +43,6 @@ class Bus:
             self._receiver.dead_letter_message(one, reason=reason, error_description=description)
 
 
-def peeked(receiver: ServiceBusReceiver) -> list[ServiceBusReceivedMessage]:
-    found: list[ServiceBusReceivedMessage] = []
-    while page := receiver.peek_messages(250, sequence_number=(found[-1].sequence_number if found else 0) + 1):
-        found += page
-    return found
-
-
 def request(day: str = "2026-01-03", job: str = "clicks") -> ExportRequest:
     """A request like those of the job `clicks` of these tests."""
     window = {"column": "at", "type": "timestamptz", "every": "1 day"}
@@ -65,11 +56,3 @@ def message(request: ExportRequest, attempt: int | None = None) -> ServiceBusMes
     properties: dict[str, object] = {"job": request.job} if attempt is None else {"attempt": attempt}
     name = str(request.request_id) if attempt is None else f"{request.request_id}#{attempt}.1"
     return ServiceBusMessage(request.to_body(), message_id=name, application_properties=properties)
-
-
-def until(holds: Callable[[], object], timeout_s: float = 20) -> None:
-    """Returns once a condition holds."""
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What the environment may say, and the lines that name every variable to fix."""
+"""Settings from the environment; problems name every variable to fix."""
 
 import pytest
 
@@ -53,10 +53,10 @@ def test_secrets_never_print() -> None:
 
 
 def test_an_empty_environment_names_everything_that_is_missing() -> None:
-    told = "\n".join(problems_of({}))
+    problems = "\n".join(problems_of({}))
     for name in ("ServiceBusConnection", "ExportStorage", "PGHOST", "PGDATABASE", "PGUSER", "PGPASSWORD"):
-        assert f"{name} is missing" in told
-    assert all(line.startswith("settings: ") for line in told.splitlines())
+        assert f"{name} is missing" in problems
+    assert all(line.startswith("settings: ") for line in problems.splitlines())
 
 
 def test_a_process_without_postgresql_needs_none_of_its_settings_and_still_reads_them() -> None:
@@ -100,7 +100,7 @@ def test_a_variable_that_is_set_to_nothing_is_not_set() -> None:
         ("ExportStorage__serviceUri", "ftp://x", "ExportStorage__serviceUri: String should match"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_told_by_the_name_of_its_variable(name: str, value: str, expected: str) -> None:
+def test_an_invalid_value_is_reported_by_the_name_of_its_variable(name: str, value: str, expected: str) -> None:
     environ = {**BY_PASSWORD, name: value}
     if name == "ExportStorage__serviceUri":
         environ = {**BY_IDENTITY, name: value}
@@ -109,20 +109,22 @@ def test_a_value_that_cannot_be_used_is_told_by_the_name_of_its_variable(name: s
 
 def test_two_ways_to_connect_contradict_each_other() -> None:
     both = BY_PASSWORD | BY_IDENTITY
-    told = "\n".join(problems_of(both))
-    assert "ServiceBusConnection and ServiceBusConnection__fullyQualifiedNamespace contradict each other" in told
-    assert "ExportStorage and ExportStorage__serviceUri contradict each other" in told
+    problems = "\n".join(problems_of(both))
+    assert "ServiceBusConnection and ServiceBusConnection__fullyQualifiedNamespace contradict each other" in problems
+    assert "ExportStorage and ExportStorage__serviceUri contradict each other" in problems
 
 
-def test_an_identity_needs_to_be_told_which_one() -> None:
-    told = "\n".join(problems_of({key: value for key, value in BY_IDENTITY.items() if key != "TAILRACE_CREDENTIAL"}))
-    assert "ServiceBusConnection__fullyQualifiedNamespace needs TAILRACE_CREDENTIAL" in told
-    assert "PGPASSWORD is missing" in told
+def test_an_identity_needs_the_name_of_its_credential() -> None:
+    problems = "\n".join(
+        problems_of({key: value for key, value in BY_IDENTITY.items() if key != "TAILRACE_CREDENTIAL"})
+    )
+    assert "ServiceBusConnection__fullyQualifiedNamespace needs TAILRACE_CREDENTIAL" in problems
+    assert "PGPASSWORD is missing" in problems
 
 
 def test_entra_and_a_password_contradict_each_other() -> None:
-    told = problems_of({**BY_IDENTITY, "TAILRACE_PG_AUTH": "entra", "PGPASSWORD": "S3cret"})
-    assert told == ["settings: TAILRACE_PG_AUTH=entra and PGPASSWORD contradict each other"]
+    problems = problems_of({**BY_IDENTITY, "TAILRACE_PG_AUTH": "entra", "PGPASSWORD": "S3cret"})
+    assert problems == ["settings: TAILRACE_PG_AUTH=entra and PGPASSWORD contradict each other"]
     assert problems_of({**BY_PASSWORD, "TAILRACE_PG_AUTH": "entra"})
     without = {key: value for key, value in BY_PASSWORD.items() if key != "PGPASSWORD"}
     assert problems_of({**without, "TAILRACE_PG_AUTH": "entra"}) == [

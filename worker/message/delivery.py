@@ -1,12 +1,13 @@
 """One delivery → one settlement."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Self
 
-from contracts.message import NO_LINEAGE, Carrier, Lineage
+from contracts.message import NO_LINEAGE, Carrier, Lineage, attempt_of, job_of, lineage_of, trace_of, waits_since_of
 from contracts.request import parse_request
 from telemetry.fields import context
 from telemetry.traces import NOWHERE, Origin, span
@@ -35,6 +36,29 @@ class Delivery:
     job: str | None = None
     waits_since: datetime | None = None
     lineage: Lineage = NO_LINEAGE
+
+    @classmethod
+    def of(  # the fields of a message
+        cls,
+        body: bytes,
+        message_id: object,
+        sequence_number: int | None,
+        properties: Mapping[Any, object] | None,
+        redeliveries: int,
+        enqueued_at: datetime | None,
+    ) -> Self:
+        """A message whose properties say the rest; `redeliveries` is how often it was delivered before."""
+        return cls(
+            body=body,
+            message_id=str(message_id or ""),
+            sequence_number=sequence_number or 0,
+            attempt=attempt_of(properties, redeliveries),
+            enqueued_at=enqueued_at,
+            trace=trace_of(properties),
+            job=job_of(properties),
+            waits_since=waits_since_of(properties),
+            lineage=lineage_of(properties),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ import psycopg
 
 from contracts.errors import SourceRejected, WindowLeftOpen, WindowOpen
 from contracts.receipt import Closed
-from contracts.request import ExportRequest, TableSource
+from contracts.request import ExportRequest
 from worker.source.closed import MARGIN, Blocker, Rights, open_transactions, open_writers, rights_of
+from worker.source.statement import relation_of
 
 # Writers seen at the first look mostly end within seconds; what takes longer is for the queue to wait.
 _WRITERS_SECONDS = 5.0
@@ -28,8 +29,6 @@ def prove_closed(
         return None
     rights = _rights_after(connection, request.run)
     by = request.closing.by or rights.strongest
-    if by == "delay":
-        return Closed(by="delay", at=rights.now)
     if by == "transactions" and not rights.sees_transactions:
         raise SourceRejected(
             f'export of {subject} was refused: closed = "transactions" needs pg_read_all_stats, which this role lacks',
@@ -37,10 +36,16 @@ def prove_closed(
             reason="PrivilegeMissing",
         )
     end = request.run
-    why = _unknowable(rights, end) or _still_open(connection, request, by, end)
+    why = None if by == "delay" else _unknowable(rights, end) or _still_open(connection, request, by, end)
     if why is None:
         return Closed(by=by, at=rights.now)
-    now = datetime.now(UTC)
+    _wait_or_give_up(request, subject, waits_since, why)
+    return Closed(by=by, at=rights.now, open=_ascii(why)[:500])
+
+
+def _wait_or_give_up(request: ExportRequest, subject: str, waits_since: datetime | None, why: str) -> None:
+    """Returns if the wait has ended and the job's window is exported then; raises WindowOpen or WindowLeftOpen else."""
+    end, now = request.run, datetime.now(UTC)
     waited = now - (waits_since or now)
     if waited < timedelta(seconds=request.closing.wait_seconds):
         raise WindowOpen(f"export of {subject} waits: rows before {end.isoformat()} can still arrive: {why}")
@@ -50,7 +55,6 @@ def prove_closed(
             advice="end that transaction; or set closed_wait or if_open of the job's window",
             reason="WindowOpen",
         )
-    return Closed(by=by, at=rights.now, open=_ascii(why)[:500])
 
 
 def _rights_after(connection: psycopg.Connection[Any], end: datetime) -> Rights:
@@ -87,10 +91,8 @@ def _still_open(connection: psycopg.Connection[Any], request: ExportRequest, by:
 
 def _writers_left(connection: psycopg.Connection[Any], request: ExportRequest) -> list[Blocker]:
     """Those of the writers seen now that do not end within some seconds; later ones do not matter."""
-    relation = None
-    if isinstance(request.source, TableSource):
-        names = (request.source.schema_name, request.source.table)
-        relation = ".".join('"' + name.replace('"', '""') + '"' for name in names)
+    table = relation_of(request)
+    relation = table.as_string() if table else None
     first, deadline = open_writers(connection, relation), time.monotonic() + _WRITERS_SECONDS
     left = first
     while left and time.monotonic() < deadline:

@@ -71,7 +71,7 @@ class CopyOut:
         self.row_hash: int | None = None
 
     def chunks(self) -> Iterator[memoryview]:
-        """Chunks of CHUNK_BYTES, but for the last; each is valid until the next one is taken.
+        """Chunks of CHUNK_BYTES, the last one shorter; each is valid until the next one is taken.
 
         The same rows give the same chunks however they arrived: a compressor's output depends on them.
         Raises ExportIncomplete if the rows are not as many as the command tag says, and ExportInterrupted once the
@@ -121,21 +121,11 @@ class CopyOut:
                     filled = 0
 
     def _joined_in_python(self) -> Iterator[memoryview]:
-        # psycopg's own iteration costs a generator and a wait for each row; this loop costs what libpq does.
-        # Never get_copy_data(0): it keeps the GIL while it waits for the server, and with it all other exports.
-        get, consume = self._pgconn.get_copy_data, self._pgconn.consume_input
         readable = select.poll()
         readable.register(self._pgconn.socket, select.POLLIN)
-        joined = bytearray()
-        size, data = get(1)
-        total = 0
+        joined, total, size = bytearray(), 0, 0
         while size >= 0:
-            messages = 0
-            # One turn a row, so nothing else belongs here. It ends with what libpq has read, some 16 KiB or a row.
-            while size > 0:
-                joined += data
-                messages += 1
-                size, data = get(1)
+            messages, size = self._take_rows(joined)
             total += messages
             self.rows = max(0, total - self._header)
             note_row(self._connection, len(joined))
@@ -148,9 +138,23 @@ class CopyOut:
                 # Readable or not, libpq looks for itself: bytes that TLS has decoded make no socket readable.
                 readable.poll(_LOOK_UP_MS)
                 self._cancelled.raise_if_set()
-                consume()
-                size, data = get(1)
+                self._pgconn.consume_input()
         yield memoryview(joined)
+
+    def _take_rows(self, joined: bytearray) -> tuple[int, int]:
+        """Appends the rows that libpq has read, some 16 KiB or one row.
+
+        Returns how many, and 0 if more are to come, -1 at the end.
+        """
+        # psycopg's own iteration costs a generator and a wait for each row; this loop costs what libpq does.
+        # Never get_copy_data(0): it keeps the GIL while it waits for the server, and with it all other exports.
+        get, messages = self._pgconn.get_copy_data, 0
+        size, data = get(1)
+        while size > 0:
+            joined += data
+            messages += 1
+            size, data = get(1)
+        return messages, size
 
     def _check_command_tag(self) -> None:
         """Takes the final result: an error in the middle of the COPY shows only here."""

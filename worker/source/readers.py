@@ -13,7 +13,6 @@ from contracts.errors import Transient
 from contracts.request import ExportRequest, TableSource
 from telemetry.events import event
 from worker.source.catalogue import layout_of, quantiles_of
-from worker.source.layout import Layout
 from worker.source.pool import Source
 from worker.source.snapshot import Snapshot
 from worker.source.split import split
@@ -49,7 +48,7 @@ def open_readers(source: Source, snapshot: Snapshot, wanted: int, subject: str) 
         try:
             for _ in range(wanted - 1):
                 opened = unused.enter_context(ExitStack())
-                connection = opened.enter_context(source.sharing(shared, subject))
+                connection = opened.enter_context(source.sharing(shared, snapshot.name, subject))
                 if connection is None:
                     break
                 readers.append(Reader(connection, opened))
@@ -72,9 +71,7 @@ class Selects:
         source, window = self._request.source, self._request.window
         if count < 2 or not isinstance(source, TableSource):
             return [self._selected]
-        layout, connection = self._layout(source), self._snapshot.connection
+        connection = self._snapshot.connection
+        layout = layout_of(connection, source.schema_name, source.table)
         known = quantiles_of(connection, source.schema_name, source.table, window.column) if window else []
         return split(self._request, layout, count, known, most) or [self._selected]
-
-    def _layout(self, source: TableSource) -> Layout:
-        return layout_of(self._snapshot.connection, source.schema_name, source.table)

@@ -52,6 +52,12 @@ def select_from(name: sql.Composable, columns: Iterable[str] | None, condition: 
     return sql.SQL("SELECT {} FROM {}{}").format(listed, name, where)
 
 
+def relation_of(request: ExportRequest) -> sql.Identifier | None:
+    """The table or view of a request, or None if it has a query."""
+    source = request.source
+    return sql.Identifier(source.schema_name, source.table) if isinstance(source, TableSource) else None
+
+
 def within(window: Window | None) -> sql.Composed | None:
     """The condition that a row is in a window."""
     if window is None:

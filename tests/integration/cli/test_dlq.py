@@ -10,7 +10,8 @@ import pytest
 from azure.servicebus import ServiceBusMessage
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 from azure.storage.blob import ContainerClient
-from support.dead_letters import Bus, message, request, until
+from support.dead_letters import Bus, message, request
+from support.waiting import until
 from typer.testing import Result
 
 from contracts.message import attempt_of
@@ -69,14 +70,14 @@ def test_what_is_no_request_is_listed_by_its_first_bytes_and_cannot_reach_the_te
     assert "\x07" not in shown
 
 
-def test_more_dead_letters_than_the_limit_are_said_to_be_there(tailrace: Tailrace, bus: Bus) -> None:
+def test_more_dead_letters_than_the_limit_are_reported(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(*(message(request(day)) for day in days(4)))
     result = tailrace("dlq", "list", "--limit", "3")
     assert result.stdout.count("TableMissing") == 3
     assert result.stderr == "there are more than 3; see them with --limit\n"
 
 
-def test_an_empty_dead_letter_queue_is_said_to_be_empty(tailrace: Tailrace, bus: Bus) -> None:
+def test_an_empty_dead_letter_queue_is_reported_as_empty(tailrace: Tailrace, bus: Bus) -> None:
     assert tailrace("dlq", "list").stdout == f"queue '{bus.queue}' has no dead letters\n"
     assert tailrace("dlq", "replay", "--all").stdout == "no dead letter matches\n"
     for command in ("replay", "drop"):
@@ -134,7 +135,7 @@ def test_only_the_given_sequence_numbers_are_replayed_and_an_unknown_one_stops_a
     assert [str(letter.sequence_number) for letter in bus.buried()] == [numbers[1]]
 
 
-def test_a_dead_letter_that_somebody_else_holds_is_reported_and_left(tailrace: Tailrace, bus: Bus) -> None:
+def test_a_dead_letter_that_another_process_holds_is_reported_and_left(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(*(message(request(day)) for day in days(2)))
     assert len(bus.letters.receive_messages(1, max_wait_time=20)) == 1
     result = tailrace("dlq", "replay", "--all")
@@ -149,7 +150,7 @@ def test_a_replay_that_is_killed_loses_nothing_and_can_be_run_again(
     wanted = {str(request(day).request_id) for day in days(400)}
     bus.bury(*(message(request(day)) for day in days(400)))
     running = starting("dlq", "replay", "--all", ready=None)
-    until(bus.queued)
+    until(bus.queued, "the first replayed message")
     running.send_signal(signal.SIGKILL)
     running.wait(20)
     left = bus.buried()
@@ -166,7 +167,7 @@ def test_an_interrupted_replay_says_how_far_it_came_and_holds_nothing_back(
 ) -> None:
     bus.bury(*(message(request(day)) for day in days(400)))
     running = starting("dlq", "replay", "--all", ready=None)
-    until(bus.queued)
+    until(bus.queued, "the first replayed message")
     running.send_signal(number)
     assert running.wait(20) == 130, running.output()
     said = re.fullmatch(r"replayed (\d+) of 400 dead letters\n", running.output())
@@ -200,11 +201,11 @@ def test_a_request_whose_table_was_missing_is_exported_once_the_table_is_there_a
 ) -> None:
     assert tailrace("submit", "clicks", "--window-start", "2026-01-03").exit_code == 0
     starting("work", "--text-logs", ready="worker ready")
-    until(bus.buried)
+    until(bus.buried, "the dead letter")
     assert [letter["reason"] for letter in listed(tailrace)] == ["TableMissing"]
     admin.execute("create table clicks (at timestamptz); grant select on clicks to exporter")
     assert tailrace("dlq", "replay", "--reason", "TableMissing").stdout == "replayed 1 of 1 dead letters\n"
-    until(lambda: [blob.name for blob in container.list_blobs()] == ["clicks/2026/01/03.csv.gz"])
+    until(lambda: [blob.name for blob in container.list_blobs()] == ["clicks/2026/01/03.csv.gz"], "the export")
     assert bus.buried() == []
 
 
@@ -230,7 +231,7 @@ def test_a_replay_as_sent_sends_the_stored_request(tailrace: Tailrace, bus: Bus,
     assert str(queued).encode() == request().to_body()
 
 
-def test_a_dead_letter_whose_job_is_gone_stays_and_is_said_so(tailrace: Tailrace, bus: Bus) -> None:
+def test_a_dead_letter_whose_job_is_gone_stays_and_is_reported(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(message(request(job="former")))
     result = tailrace("dlq", "replay", "--all")
     assert "was not replayed: job 'former' is gone from jobs.toml; `dlq drop` deletes it" in result.stderr

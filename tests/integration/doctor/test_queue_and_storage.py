@@ -1,4 +1,4 @@
-"""The queue and the container: what is missing, and that looking leaves no trace."""
+"""The queue and the container: problems are found, and the checks leave no trace."""
 
 import ssl
 import threading
@@ -25,7 +25,7 @@ DESCRIPTION = """<entry xmlns="http://www.w3.org/2005/Atom"><title type="text">e
 <MaxDeliveryCount>10</MaxDeliveryCount></QueueDescription></content></entry>"""
 
 
-def test_a_missing_queue_is_said_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
+def test_a_missing_queue_is_reported_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
     report = doctor(TAILRACE_QUEUE="not-there", with_queue=True)
     failure = report.failure("queue")
     assert "there is no such queue in this namespace" in failure.says
@@ -34,7 +34,7 @@ def test_a_missing_queue_is_said_with_the_command_that_makes_it(doctor: Callable
     assert report.skipped == {"queue properties"}
 
 
-def test_dead_letters_are_counted_and_left_where_they_are(doctor: Callable[..., Any], stack: Stack, queue: str) -> None:
+def test_dead_letters_are_counted_and_left_in_place(doctor: Callable[..., Any], stack: Stack, queue: str) -> None:
     with ServiceBusClient.from_connection_string(stack.service_bus.connection_string) as client:
         with client.get_queue_sender(queue) as sender:
             sender.send_messages([ServiceBusMessage(b"x", message_id=str(n)) for n in range(3)])
@@ -49,7 +49,7 @@ def test_dead_letters_are_counted_and_left_where_they_are(doctor: Callable[..., 
     assert waiting.delivery_count == 0
 
 
-def test_a_missing_container_is_said_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
+def test_a_missing_container_is_reported_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
     failure = doctor(TAILRACE_CONTAINER="not-there").failure("storage container")
     assert failure.says == "there is no such container"
     assert failure.advice.startswith("az storage container create")
@@ -60,7 +60,7 @@ def test_the_probe_is_gone_afterwards(doctor: Callable[..., Any], container: Con
     assert list(container.list_blobs(include=["uncommittedblobs"])) == []
 
 
-def test_no_blob_is_made_where_none_could_be_deleted_again(container: ContainerClient) -> None:
+def test_no_blob_is_created_if_it_could_not_be_deleted(container: ContainerClient) -> None:
     [found] = probed(container.get_blob_client("probe"), leave_no_blob=True)
     assert found.verdict == "ok"
     assert list(container.list_blobs()) == []
@@ -122,7 +122,7 @@ def site_of(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
         ((401, ""), ("warning", "cannot be seen without Manage rights")),
     ],
 )
-def test_properties_are_seen_with_the_right_to_and_else_it_is_said_how(
+def test_properties_are_seen_with_the_right_to_and_else_it_is_reported_how(
     site_of: Callable[[str], Site],
     namespace: Callable[[int, str], str],
     answer: tuple[int, str],

@@ -136,7 +136,7 @@ def test_a_thousand_blobs_and_a_foreign_one_are_looked_up(settings: Settings, co
 
 
 def test_more_than_one_batch_of_requests_arrives_whole_and_in_order(settings: Settings, bus: Bus) -> None:
-    """Three megabytes, where a batch holds one at the most."""
+    """Three megabytes; a batch holds one at most."""
     wide = tuple(f"column_{number:04}" for number in range(400))
     requests = [request(columns=wide) for _ in range(520)]
     assert sum(len(one.to_body()) for one in requests) >= 3_000_000
@@ -169,11 +169,11 @@ def test_a_queue_that_is_not_there_says_which_and_what_to_set(settings: Settings
     missing = settings.model_copy(update={"queue": "nowhere"})
     with (
         ExportQueue(missing) as queue,
-        pytest.raises(ConfigurationError, match="no such queue in this namespace") as told,
+        pytest.raises(ConfigurationError, match="no such queue in this namespace") as raised,
     ):
         queue.send([request()])
-    assert "'nowhere'" in str(told.value)
-    assert "TAILRACE_QUEUE" in str(told.value.advice)
+    assert "'nowhere'" in str(raised.value)
+    assert "TAILRACE_QUEUE" in str(raised.value.advice)
 
 
 def test_a_container_that_is_not_there_stops_the_tick_before_anything_is_sent(settings: Settings, bus: Bus) -> None:
@@ -192,14 +192,14 @@ def unreachable() -> Iterator[Future[int]]:
         yield threads.submit(queue.send, [request()])
 
 
-def test_a_broker_that_is_not_there_is_told_in_one_line_without_its_key(unreachable: Future[int]) -> None:
-    with pytest.raises(QueueUnavailable, match="send on queue") as told:
+def test_an_unreachable_broker_is_reported_in_one_line_without_its_key(unreachable: Future[int]) -> None:
+    with pytest.raises(QueueUnavailable, match="send on queue") as raised:
         unreachable.result(60)
-    assert "\n" not in str(told.value)
-    assert "S3cret" not in str(told.value)
+    assert "\n" not in str(raised.value)
+    assert "S3cret" not in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["", "Endpoint=", "x", "Endpoint=sb://127.0.0.1"])
-def test_what_is_no_connection_string_is_told_by_its_setting(environ: dict[str, str], text: str) -> None:
+def test_an_invalid_connection_string_is_reported_by_its_setting(environ: dict[str, str], text: str) -> None:
     with pytest.raises(ConfigurationError, match="ServiceBusConnection"):
         ExportQueue(Settings.from_env({**environ, "ServiceBusConnection": text}))

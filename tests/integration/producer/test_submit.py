@@ -1,4 +1,4 @@
-"""What HTTP answers, and what is on the queue after it."""
+"""The answers of HTTP, and the messages on the queue after them."""
 
 import json
 from datetime import UTC, datetime
@@ -17,11 +17,11 @@ def test_a_window_asked_for_is_answered_with_the_request_on_the_queue(settings: 
     answer = submit_over_http(b'{"job": "clicks", "window_start": "2026-01-31"}', settings, NOW)
     (message,) = bus.messages()
     assert answer.status == 202
-    told = json.loads(answer.body)
-    assert told.pop("status") == "sent"
-    assert parse_request(json.dumps(told).encode()) == parse_request(body_of(message))
-    assert told["blob"] == "clicks/2026/01/31.csv.gz"
-    assert str(message.message_id).startswith(told["request_id"])
+    reply = json.loads(answer.body)
+    assert reply.pop("status") == "sent"
+    assert parse_request(json.dumps(reply).encode()) == parse_request(body_of(message))
+    assert reply["blob"] == "clicks/2026/01/31.csv.gz"
+    assert str(message.message_id).startswith(reply["request_id"])
 
 
 def test_the_same_window_asked_for_again_is_under_way_until_its_blob_is_there(
@@ -30,10 +30,10 @@ def test_the_same_window_asked_for_again_is_under_way_until_its_blob_is_there(
     body = b'{"job": "numbers", "window_start": "5000"}'
     first, second = (submit_over_http(body, settings, NOW) for _ in range(2))
     assert (first.status, second.status) == (202, 200)
-    told = json.loads(second.body)
-    assert told["status"] == "under-way"
+    reply = json.loads(second.body)
+    assert reply["status"] == "under-way"
     assert len(bus.messages()) == 1
-    container.upload_blob(told["blob"], b"", metadata={"request_id": told["request_id"]})
+    container.upload_blob(reply["blob"], b"", metadata={"request_id": reply["request_id"]})
     third = submit_over_http(body, settings, NOW)
     assert (third.status, json.loads(third.body)["status"]) == (200, "already-there")
 

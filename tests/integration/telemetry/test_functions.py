@@ -21,7 +21,7 @@ def lags(collector: Collector) -> list[float]:
 def test_a_tick_of_the_timer_and_the_exports_it_asks_for_are_one_trace_linked_to_the_hosts_calls(
     watched: dict[str, str], collector: Collector, tmp_path: Path
 ) -> None:
-    """The lag of the window that was due is told, and that it is made good at the next tick."""
+    """A tick reports the lag of the due window; the next tick reports that it is exported."""
     settings = tmp_path / "local.settings.json"
     settings.write_text(json.dumps({"Values": {**watched, "OTEL_METRIC_EXPORT_INTERVAL": "500"}}))
     argv = [

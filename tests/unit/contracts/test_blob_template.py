@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from contracts.blob_name import blob_name
 from contracts.grid import TimeGrid
 from contracts.job import ExportJob
-from producer.windows import cuts_between
+from producer.windows import windows_between
 
 DAILY = {"column": "at", "type": "timestamptz", "every": "1 day"}
 NUMBERS = {"column": "id", "type": "integer", "size": 1000}
@@ -80,8 +80,8 @@ def test_a_name_is_too_long_even_if_only_its_longest_number_makes_it_so() -> Non
         ("{}", "is not a placeholder; no attributes, indexes or conversions"),
         ("{window_start:%Y%m%d{job.__class__}}", "is not a placeholder; none can stand inside another"),
         ("{window_start:%Y%m%d{job}}", "is not a placeholder; none can stand inside another"),
-        ("{window_start", "write {{ or }} for a brace that is meant"),
-        ("}{window_start}", "write {{ or }} for a brace that is meant"),
+        ("{window_start", "write {{ or }} for a brace of the name"),
+        ("}{window_start}", "write {{ or }} for a brace of the name"),
         ("{job:>20}{window_start}", "{job} takes no format"),
         ("{window_start:%y%m%d}", "%y is not allowed; use some of %F %G"),
         ("{window_start:%s}", "%s is not allowed"),
@@ -114,11 +114,11 @@ def test_a_brace_that_is_meant_is_written_twice() -> None:
         ("1 hour", "{window_start:%G-%V-%u}", "hour"),
     ],
 )
-def test_a_template_that_tells_two_windows_apart_too_little_says_what_it_lacks(
+def test_a_template_that_does_not_distinguish_two_windows_is_refused_with_what_it_lacks(
     every: str, template: str, lacking: str
 ) -> None:
-    told = problem_of(template, window={**DAILY, "every": every})
-    assert told.endswith(f"{{window_start}} must also write the {lacking}")
+    problem = problem_of(template, window={**DAILY, "every": every})
+    assert problem.endswith(f"{{window_start}} must also write the {lacking}")
 
 
 @pytest.mark.parametrize("template", ["x/{window_end}", "x/{window_start:012d}", "x/{window_start}"])
@@ -144,7 +144,7 @@ def test_numbers_in_a_form_that_could_repeat_are_refused(template: str) -> None:
         (None, "latest", False),
     ],
 )
-def test_runs_without_windows_are_told_apart_as_finely_as_their_schedule(
+def test_runs_without_windows_are_distinguished_as_finely_as_their_schedule(
     schedule: str | None, template: str, fits: bool
 ) -> None:
     if fits:
@@ -153,7 +153,7 @@ def test_runs_without_windows_are_told_apart_as_finely_as_their_schedule(
         assert "two runs would get the same name" in problem_of(template, window=None, schedule=schedule)
 
 
-def test_a_job_that_replaces_may_keep_one_name_for_ever() -> None:
+def test_a_job_that_replaces_may_always_use_one_name() -> None:
     assert job("latest.csv.gz", window=None, if_exists="replace").blob_for(run=datetime.now(UTC)) == "latest.csv.gz"
 
 
@@ -196,8 +196,8 @@ def test_a_template_that_is_accepted_never_gives_two_windows_one_name(
     for years in (0, 1, 10):  # a name that comes back comes back in the same season
         since = (near + timedelta(days=365.2425 * years)).replace(tzinfo=UTC)
         until = since + 40 * made.window.every.shortest
-        for cut in cuts_between(made.window, since, until):
-            names[cut.window] = made.blob_for(window_start=cut.start, window_end=cut.end)
+        for window in windows_between(made.window, since, until):
+            names[window.interval] = made.blob_for(window_start=window.start, window_end=window.end)
     assert len(names) > 60
     assert len(set(names.values())) == len(names)
 

@@ -1,4 +1,4 @@
-"""What jobs.toml may say, and the one line that says what is wrong, in which file, job and field."""
+"""What jobs.toml may hold; each problem is one line with file, job and field."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -101,6 +101,10 @@ def test_what_is_no_list_of_jobs_is_refused(tmp_path: Path, text: str, expected:
         ('blob = "x/{run}"', "schema: missing; a job needs schema and table, or query"),
         ('schema = "s"\nblob = "x/{run}"', "table: missing; a job needs schema and table, or query"),
         (PLAIN, "blob: missing"),
+        (
+            PLAIN + 'blob = "_tailrace/{run}.csv.gz"\n',
+            "blob: names that begin with _tailrace/ are for Tailrace's own records",
+        ),
         (PLAIN + 'blob = "x/{run}"\nbolb = 1', "bolb: unknown key"),
         (PLAIN + 'blob = "x/{run}"\n[job.output]\nlevel = 99', "output.level: Input should be less than or equal to"),
         (PLAIN + 'blob = "x/{run}"\n[job.output]\nquote = "x"', "output.quote: unknown key"),
@@ -126,8 +130,8 @@ def test_a_job_that_cannot_be_used_names_file_job_and_field(tmp_path: Path, line
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", "é", "-a", "x" * 64, "a\\n"])
 def test_a_job_name_that_no_blob_or_message_could_carry_is_refused(tmp_path: Path, name: str) -> None:
-    told = problem_of(tmp_path, job(PLAIN + 'blob = "x/{run}"', name=name))
-    assert "name: String should match pattern" in told
+    problem = problem_of(tmp_path, job(PLAIN + 'blob = "x/{run}"', name=name))
+    assert "name: String should match pattern" in problem
 
 
 @pytest.mark.parametrize(
@@ -160,10 +164,10 @@ def test_a_job_name_that_no_blob_or_message_could_carry_is_refused(tmp_path: Pat
         ('column = "id"\ntype = "integer"\nsize = 5\nevery = "1 day"', "window.every: unknown key"),
     ],
 )
-def test_windows_that_cannot_be_cut_are_refused(tmp_path: Path, window: str, expected: str) -> None:
+def test_impossible_windows_are_refused(tmp_path: Path, window: str, expected: str) -> None:
     lines = PLAIN + 'blob = "x/{window_start}"'
-    told = problem_of(tmp_path, job(lines, window=f"[job.window]\n{window}"))
-    assert told.startswith(f"FILE: job 'a': {expected}")
+    problem = problem_of(tmp_path, job(lines, window=f"[job.window]\n{window}"))
+    assert problem.startswith(f"FILE: job 'a': {expected}")
 
 
 def test_numbers_are_closed_by_no_clock_so_they_take_no_schedule(tmp_path: Path) -> None:
@@ -172,16 +176,16 @@ def test_numbers_are_closed_by_no_clock_so_they_take_no_schedule(tmp_path: Path)
     assert problem_of(tmp_path, job(lines, window=window)).startswith("FILE: job 'a': schedule: a window of whole")
 
 
-def test_every_problem_of_the_file_is_told_at_once(tmp_path: Path) -> None:
+def test_every_problem_of_the_file_is_reported_at_once(tmp_path: Path) -> None:
     text = job('blob = "x"', name="a") + job(PLAIN + 'blob = "/{run}"', name="b") + job(PLAIN, name="c")
-    told = problem_of(tmp_path, text).splitlines()
-    assert [line.split(":")[1] for line in told] == [" job 'a'", " job 'b'", " job 'c'"]
+    problem = problem_of(tmp_path, text).splitlines()
+    assert [line.split(":")[1] for line in problem] == [" job 'a'", " job 'b'", " job 'c'"]
 
 
 def test_each_problem_of_a_job_is_a_line(tmp_path: Path) -> None:
-    told = problem_of(tmp_path, job(PLAIN + "\n".join(f"key_{n} = 1" for n in range(40)))).splitlines()
-    assert len(told) == 41
-    assert all(re.fullmatch(r".*: job 'a': (blob: missing|key_\d+: unknown key)", line) for line in told)
+    problem = problem_of(tmp_path, job(PLAIN + "\n".join(f"key_{n} = 1" for n in range(40)))).splitlines()
+    assert len(problem) == 41
+    assert all(re.fullmatch(r".*: job 'a': (blob: missing|key_\d+: unknown key)", line) for line in problem)
 
 
 def test_a_mark_at_the_beginning_of_the_file_is_passed_over(tmp_path: Path) -> None:
@@ -194,7 +198,7 @@ def test_two_jobs_whose_names_meet_on_some_days_only_are_refused(tmp_path: Path)
     window = '[job.window]\ncolumn = "at"\ntype = "date"\nevery = "1 EVERY"\n'
     days = job(PLAIN + 'blob = "x/{window_start:%Y/%m/%d}"\n', name="a") + window.replace("EVERY", "day")
     months = job(PLAIN + 'blob = "x/{window_start:%Y/%m}/01"\n', name="b") + window.replace("EVERY", "month")
-    expected = ["FILE: job 'b': blob: job 'a' writes the same names; put {job} into it"]
+    expected = ["FILE: job 'b': blob: job 'a' writes the same names; add {job}"]
     assert disabled_of(tmp_path, days + months) == {"b": expected}
 
 
@@ -227,7 +231,7 @@ def test_of_two_jobs_that_could_write_the_same_names_the_later_is_disabled(
 ) -> None:
     """The second one's blobs would look as if they were there already."""
     text = job(PLAIN + one, name="first") + job(PLAIN + other, name="second")
-    expected = "FILE: job 'second': blob: job 'first' writes the same names; put {job} into it"
+    expected = "FILE: job 'second': blob: job 'first' writes the same names; add {job}"
     assert disabled_of(tmp_path, text) == {"second": [expected]}
 
 

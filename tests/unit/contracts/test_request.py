@@ -1,4 +1,4 @@
-"""The message body: what is taken, and what is refused before anything is done with it."""
+"""The message body: valid ones are accepted, others refused before any work."""
 
 import json
 from typing import Any
@@ -87,7 +87,7 @@ def test_another_version_says_which_worker_to_deploy(version: object) -> None:
     assert "understands version 1" in str(refused)
 
 
-def test_a_newer_version_is_told_apart_from_garbage_whatever_else_it_holds() -> None:
+def test_a_newer_version_is_distinguished_from_garbage_whatever_else_it_holds() -> None:
     assert refusal_of(body(version=2, columns=[], source={"kind": "lake"})).reason == "UnknownVersion"
 
 
@@ -167,11 +167,11 @@ def test_a_window_that_is_backwards_or_means_no_one_interval_is_refused(window: 
     ],
 )
 def test_a_refusal_names_fields_and_repeats_no_value_of_any_length(more: dict[str, Any]) -> None:
-    told = str(refusal_of(body(**more)))
-    assert "S3cret password" not in told
-    assert "S3cret/" not in told
-    assert "'S3cret'" not in told
-    assert len(told) < 1000
+    refusal = str(refusal_of(body(**more)))
+    assert "S3cret password" not in refusal
+    assert "S3cret/" not in refusal
+    assert "'S3cret'" not in refusal
+    assert len(refusal) < 1000
 
 
 TEXT = st.text(min_size=1, max_size=20).filter(lambda text: "\0" not in text and len(text.encode()) <= 63)

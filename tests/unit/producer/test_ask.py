@@ -1,4 +1,4 @@
-"""What a person may ask for, and what to write instead."""
+"""Requests that a person may ask for, and the advice for others."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -83,14 +83,14 @@ def test_what_is_asked_for_is_what_the_timer_would_send() -> None:
     ],
 )
 def test_what_does_not_fit_the_job_is_refused(window: dict[str, Any] | None, start: str | None, expected: str) -> None:
-    told = refusal(window, start)
-    assert expected in told
-    assert len(told) < 300
+    message = refusal(window, start)
+    assert expected in message
+    assert len(message) < 300
 
 
 def test_a_day_before_the_start_is_answered_at_once_with_the_first_one() -> None:
-    told = refusal({**HOURLY, "start": date(2026, 1, 15)}, "1900-01-01")
-    assert "the next one begins at 2026-01-15 00:00:00+00:00" in told
+    message = refusal({**HOURLY, "start": date(2026, 1, 15)}, "1900-01-01")
+    assert "the next one begins at 2026-01-15 00:00:00+00:00" in message
 
 
 def test_numbers_have_no_clock_that_could_refuse_them() -> None:

@@ -1,4 +1,4 @@
-"""What HTTP answers to a request that cannot be sent, before any server is needed."""
+"""The answers of HTTP that need no server."""
 
 import json
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "expected"),
     [
         (b"", "the body must be"),
         (b"\xff", "the body must be"),
@@ -76,8 +76,8 @@ def settings(tmp_path: Path) -> Settings:
         (b'{"job": "numbers", "window_start": "99999999999999999999999"}', "no bigint can hold"),
     ],
 )
-def test_what_cannot_be_asked_for_is_answered_with_the_reason(settings: Settings, body: bytes, told: str) -> None:
+def test_what_cannot_be_asked_for_is_answered_with_the_reason(settings: Settings, body: bytes, expected: str) -> None:
     answer = submit_over_http(body, settings, NOW)
     assert answer.status == 400
-    assert told in json.loads(answer.body)["error"]
+    assert expected in json.loads(answer.body)["error"]
     assert len(answer.body) < 2000

@@ -13,7 +13,7 @@ from telemetry.fields import bind, context
 
 @pytest.fixture(params=["json", "text"])
 def log(request: pytest.FixtureRequest) -> Iterator[tuple[logging.Logger, io.StringIO]]:
-    """A logger of its own with a worker's handler, and what it wrote."""
+    """A new logger with a worker's handler, and its output."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(JsonLines() if request.param == "json" else logging.Formatter("%(message)s"))

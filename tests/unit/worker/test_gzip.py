@@ -1,4 +1,4 @@
-"""The compressor in C: zlib gives back what went in, whatever that was, and the size is bounded."""
+"""The compressor in C: zlib restores any input, and the size is bounded."""
 
 import random
 import zlib
@@ -34,7 +34,7 @@ def packed(library: Native, *chunks: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def checked(library: Native) -> Callable[..., int]:
-    """Compresses chunks to one member, looks that it is sound, and gives its size."""
+    """Compresses chunks to one member, checks it, and returns its size."""
 
     def check(*chunks: bytes) -> int:
         member = packed(library, *chunks)

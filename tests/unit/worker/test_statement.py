@@ -1,4 +1,4 @@
-"""Names and bounds in SQL: always quoted, never able to say more than they are."""
+"""Names and bounds in SQL are always quoted."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -33,15 +33,15 @@ def query(text: str, window: Window | None = None) -> str:
 
 
 def test_hostile_names_stay_names() -> None:
-    told = table(table='x"; drop table y; --', columns=['a"', "b, c", "%s", "{}"])
-    assert told == 'SELECT "a""", "b, c", "%s", "{}" FROM "s"."x""; drop table y; --"'
+    text = table(table='x"; drop table y; --', columns=['a"', "b, c", "%s", "{}"])
+    assert text == 'SELECT "a""", "b, c", "%s", "{}" FROM "s"."x""; drop table y; --"'
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(st.text(min_size=1, max_size=15).filter(lambda text: "\0" not in text))
 def test_no_name_can_end_its_own_quotes(name: str) -> None:
-    told = table(table=name)
-    quoted = told.removeprefix('SELECT * FROM "s"."').removesuffix('"')
+    text = table(table=name)
+    quoted = text.removeprefix('SELECT * FROM "s"."').removesuffix('"')
     assert quoted.replace('""', "").count('"') == 0
     assert quoted.replace('""', '"') == name
 
@@ -74,9 +74,9 @@ def test_a_query_without_bounds_is_filtered_by_its_window() -> None:
     )
 
 
-def test_a_query_takes_its_bounds_where_it_wants_them() -> None:
-    told = query("select * from f({window_start}, {window_end}) where a > {window_start}", WINDOW)
-    assert told == "SELECT * FROM (\nselect * from f(5, 10) where a > 5\n) AS query"
+def test_a_query_may_place_its_bounds_anywhere() -> None:
+    text = query("select * from f({window_start}, {window_end}) where a > {window_start}", WINDOW)
+    assert text == "SELECT * FROM (\nselect * from f(5, 10) where a > 5\n) AS query"
 
 
 def test_nothing_else_in_a_query_is_touched() -> None:
@@ -91,7 +91,7 @@ def test_a_comment_on_the_last_line_does_not_swallow_the_bracket() -> None:
     assert query("select 1 -- all").endswith("-- all\n) AS query")
 
 
-def test_bounds_without_a_window_are_a_reason_of_its_own() -> None:
+def test_bounds_without_a_window_have_their_own_reason() -> None:
     """A worker whose jobs.toml is newer than the producer's."""
     with pytest.raises(SourceRejected) as caught:
         query("select {window_start}")
@@ -100,5 +100,5 @@ def test_bounds_without_a_window_are_a_reason_of_its_own() -> None:
 
 
 def test_output_options_are_quoted() -> None:
-    told = copy_statement(sql.SQL("SELECT 1"), Output(delimiter="'", null="\\N"), header=False).as_string()
-    assert told == r"COPY (SELECT 1) TO STDOUT (FORMAT csv, HEADER false, DELIMITER '''', NULL  E'\\N')"
+    text = copy_statement(sql.SQL("SELECT 1"), Output(delimiter="'", null="\\N"), header=False).as_string()
+    assert text == r"COPY (SELECT 1) TO STDOUT (FORMAT csv, HEADER false, DELIMITER '''', NULL  E'\\N')"

@@ -5,10 +5,8 @@ from collections.abc import Buffer
 from isal import isal_zlib
 
 from contracts.errors import CompressionWrong
+from worker.formats.codecs.isal_gzip import GZIP
 from worker.formats.codecs.stream import Stream
-
-# zlib's window bits: 16 more than the window ask for gzip's header and trailer, whose checksum is compared.
-_GZIP = 16 + isal_zlib.MAX_WBITS
 
 
 class Verified:
@@ -16,7 +14,7 @@ class Verified:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._inflater = isal_zlib.decompressobj(_GZIP)
+        self._inflater = isal_zlib.decompressobj(GZIP)
         self._in = self._out = 0
         self._crc_in = self._crc_out = 0
 
@@ -42,7 +40,7 @@ class Verified:
         left: Buffer = compressed
         while memoryview(left):
             if self._inflater.eof:
-                self._inflater = isal_zlib.decompressobj(_GZIP)
+                self._inflater = isal_zlib.decompressobj(GZIP)
             try:
                 data = self._inflater.decompress(left)
             except isal_zlib.IsalError as error:  # type: ignore[misc]  # isal's stub does not say that it is a class

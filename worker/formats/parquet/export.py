@@ -1,4 +1,4 @@
-"""The rows of SELECTs as one Parquet file; each SELECT has a reader of its own. Imports pyarrow."""
+"""The rows of SELECTs as one Parquet file; each SELECT has its reader. Imports pyarrow."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -8,6 +8,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 
+from contracts import row_hash
 from contracts.errors import ExportIncomplete, SourceRejected
 from contracts.receipt import Part
 from worker.blob.blocks import PartUpload
@@ -50,8 +51,8 @@ def write_parquet(
     rows = sum(copy.rows for copy in copies)
     if written != rows:
         raise ExportIncomplete(f"the export is incomplete: {written} rows were written of the {rows} that arrived")
-    row_hash = sum(copy.row_hash or 0 for copy in copies) % 2**64
-    return part.finished(rows, sum(copy.bytes for copy in copies), row_hash)
+    hashes = row_hash.combined(copy.row_hash for copy in copies)
+    return part.finished(rows, sum(copy.bytes for copy in copies), hashes)
 
 
 def _groups(

@@ -1,0 +1,107 @@
+"""Edge: small JSON blobs beside the exports, for what no blob, queue or server can say: pauses, audits, manifests.
+
+They are named `_tailrace/<kind>/<name>.json`; no job's blobs may begin so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from connections.storage import container_client, error_code, storage_errors
+from contracts.blob_name import RECORDS
+from contracts.errors import SinkRejected, TailraceError
+from contracts.model import Model, describe
+from settings import Settings
+
+
+class RecordChanged(TailraceError):  # noqa: N818  # as SinkRejected
+    """Another process wrote the record since it was read; read it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record[M: Model]:
+    """A record as it was read, and the ETag by which a write finds it unchanged."""
+
+    name: str
+    value: M
+    etag: str
+
+
+class Records[M: Model]:
+    """The records of one kind, such as `pauses`; safe for threads."""
+
+    def __init__(self, settings: Settings, kind: str, model: type[M]) -> None:
+        self._container = container_client(settings, connections=2)
+        self._prefix = f"{RECORDS}{kind}/"
+        self._model = model
+
+    def get(self, name: str) -> Record[M] | None:
+        """The record of this name, or None. Raises SinkRejected if it is no such record."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors("look-up", self._path(name)):
+            try:
+                found = self._container.get_blob_client(self._path(name)).download_blob()
+                text, etag = found.readall(), str(found.properties.etag)
+            except ResourceNotFoundError as error:
+                if error_code(error) == "BlobNotFound":
+                    return None
+                raise
+        return Record(name, self._parsed(name, text), etag)
+
+    def names(self) -> list[str]:
+        """The names of all records of the kind; 5,000 a round trip."""
+        with storage_errors("listing", self._prefix):
+            listed = self._container.list_blob_names(name_starts_with=self._prefix)
+            return [name.removeprefix(self._prefix).removesuffix(".json") for name in listed]
+
+    def all(self) -> Iterator[Record[M]]:
+        """All records of the kind, by name; one that is removed meanwhile is left out."""
+        for name in self.names():
+            if record := self.get(name):
+                yield record
+
+    def put(self, name: str, value: M, *, over: Record[M] | None = None, is_new: bool = False) -> None:
+        """Writes a record: over the one that was read, as a new one, or, with neither, whatever is there.
+
+        Raises RecordChanged if the condition does not hold any more.
+        """
+        from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
+        from azure.storage.blob import ContentSettings
+
+        condition: dict[str, Any] = (
+            {"etag": over.etag, "match_condition": MatchConditions.IfNotModified} if over else {}
+        )
+        body, settings = value.model_dump_json(indent=1).encode(), ContentSettings(content_type="application/json")
+        client = self._container.get_blob_client(self._path(name))
+        try:
+            with storage_errors("write", self._path(name)):
+                client.upload_blob(body, overwrite=not is_new, content_settings=settings, **condition)
+        except TailraceError as error:
+            if not isinstance(error.__cause__, ResourceExistsError | ResourceModifiedError):
+                raise
+            raise RecordChanged(f"record {self._path(name)!r} was written by somebody else meanwhile") from None
+
+    def remove(self, name: str) -> bool:
+        """Removes a record; False if there was none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with storage_errors("removal", self._path(name)):
+            try:
+                self._container.delete_blob(self._path(name))
+            except ResourceNotFoundError:
+                return False
+        return True
+
+    def _path(self, name: str) -> str:
+        return f"{self._prefix}{name}.json"
+
+    def _parsed(self, name: str, text: bytes) -> M:
+        try:
+            return self._model.model_validate_json(text)
+        except ValidationError as error:
+            says = f"blob {self._path(name)!r} is no record of this version: {describe(error)}"
+            raise SinkRejected(says, advice="remove it, or use the version that wrote it") from None
