@@ -31,7 +31,7 @@ from producer.windows import windows_between
 from settings import Settings
 
 _PAGE = 5_000
-# A year's turn: the worst day for a common prefix.
+# Around New Year, the worst time for a common prefix.
 _NOW = datetime(2026, 1, 3, 12, tzinfo=UTC)
 _DAYS_ON_AZURITE = 100
 
