@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 
 from cli.signals import at_first_signal
-from cli.terminal import record, remark, say
+from cli.terminal import record, remark, say, table
 from contracts.errors import QueueUnavailable, TailraceError
 from contracts.jobs_file import load_jobs
-from operations.dead_choice import Choice, is_stale, to_send
+from contracts.request import ExportRequest
+from operations.dead_choice import Choice, Group, groups_of, is_stale, to_send
 from operations.dead_letters import DeadLetters, DeadMessage, Replay
 from producer.ask import job_named
 from producer.facts import Present
@@ -42,28 +43,77 @@ _Every = Annotated[bool, typer.Option("--all", help="All of them.")]
 @dlq.command(name="list")
 def list_(
     *,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 100,
+    reason: _Reason = None,
+    job: _Job = None,
+    each: Annotated[bool, typer.Option("--each", help="List each letter, with all its fields.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="With --each: at most so many, the oldest first.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """List dead letters with their reasons, and leave them in place.
+    """List dead letters by reason and job, and leave them in place.
 
-    attempt is the number that the message carried; stale means that its blob exists by now. The reasons are listed
-    in docs/reference/message_states.md.
+    stale counts those whose blob exists by now. The reasons are listed in docs/reference/message_states.md.
+
+    Example: tailrace dlq list --each --reason TableMissing
     """
     settings = Settings.from_env(os.environ, postgres=False)
+    choice = Choice(frozenset(), reason, job)
     with DeadLetters(settings) as letters:
-        found = list(islice(letters.peek(), limit + 1))
-    present = _present(settings, found[:limit])
+        found = filter(choice.means, letters.peek())
+        count = _list_each(settings, found, limit, as_json=as_json) if each else _list_groups(settings, found, as_json)
+    if not count and not as_json:
+        say(f"queue {settings.queue!r} has no {'such ' if reason or job else ''}dead letters")
+
+
+def _list_groups(settings: Settings, letters: Iterable[DeadMessage], as_json: bool) -> int:  # as the option
+    groups = groups_of(letters)
+    present = _present(settings, (one for group in groups for one in group.requests))
+    shown = [group_fields(group, present) for group in groups]
+    if as_json:
+        for fields in shown:
+            print(json.dumps(fields, ensure_ascii=False))
+    elif shown:
+        table(
+            tuple(shown[0]),
+            [[_shown(value) for value in fields.values()] for fields in shown],
+            right=("letters", "stale"),
+        )
+        remark("--each lists each; `tailrace dlq replay` sends them again, `drop` deletes them, by --reason and --job")
+    return len(shown)
+
+
+def _shown(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value or "-")
+
+
+def _list_each(settings: Settings, letters: Iterable[DeadMessage], limit: int, *, as_json: bool) -> int:
+    found = list(islice(letters, limit + 1))
+    present = _present(settings, (letter.request for letter in found[:limit] if letter.request))
     for letter in found[:limit]:
         fields = {**as_fields(letter), "stale": is_stale(letter, present) or None}
         if as_json:
             print(json.dumps(fields, ensure_ascii=False))
         else:
             record(f"{fields.pop('sequence_number')}  {fields.pop('reason') or '(no reason)'}", fields)
-    if not found and not as_json:
-        say(f"queue {settings.queue!r} has no dead letters")
     if len(found) > limit:
         remark(f"there are more than {limit:,}; see them with --limit")
+    return len(found)
+
+
+@dlq.command()
+def show(
+    sequence: Annotated[int, typer.Argument(metavar="SEQUENCE", show_default=False, help="Its sequence number.")],
+) -> None:
+    """Show one dead letter with its whole body.
+
+    Example: tailrace dlq show 17
+    """
+    settings = Settings.from_env(os.environ, postgres=False)
+    with DeadLetters(settings) as letters:
+        (letter,) = Choice(frozenset({sequence})).among(letters.peek(), {})
+    fields = as_fields(letter)
+    if letter.request:
+        fields["body"] = letter.body.decode()
+    record(f"{fields.pop('sequence_number')}  {fields.pop('reason') or '(no reason)'}", fields)
 
 
 @dlq.command()
@@ -116,7 +166,7 @@ def drop(
     settings = Settings.from_env(os.environ, postgres=False)
     with DeadLetters(settings) as letters:
         found = list(letters.peek())
-        chosen = choice.among(found, _present(settings, found) if stale else {})
+        chosen = choice.among(found, _present(settings, (one.request for one in found if one.request)) if stale else {})
         numbers = [letter.sequence_number for letter in chosen]
         if numbers:
             _carry_out("dropped", numbers, lambda done, stopping: letters.drop(numbers, done, stopping))
@@ -124,12 +174,11 @@ def drop(
             _say_none(settings, job)
 
 
-def _present(settings: Settings, letters: Iterable[DeadMessage]) -> Mapping[str, Present]:
-    """The existing blobs among those of the letters."""
+def _present(settings: Settings, requests: Iterable[ExportRequest]) -> Mapping[str, Present]:
+    """The existing blobs among those of the requests."""
     by_job: dict[str, set[str]] = {}
-    for letter in letters:
-        if letter.request:
-            by_job.setdefault(letter.request.job, set()).add(letter.request.blob)
+    for request in requests:
+        by_job.setdefault(request.job, set()).add(request.blob)
     return BlobIndex(settings).present(by_job.values()) if by_job else {}
 
 
@@ -162,6 +211,18 @@ def _carry_out(verb: str, chosen: Collection[int], act: Callable[[Callable[[int]
             "for five minutes at most, or has settled them",
             advice="run it again later",
         )
+
+
+def group_fields(group: Group, present: Mapping[str, Present]) -> dict[str, object]:
+    """A group as it is shown."""
+    return {
+        "reason": group.reason,
+        "job": group.job,
+        "letters": group.count,
+        "stale": group.stale(present),
+        "oldest": group.oldest.isoformat(timespec="seconds") if group.oldest else None,
+        "description": group.description,
+    }
 
 
 def as_fields(letter: DeadMessage) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.looks import configured, end, megabytes
+from cli.looks import configured, end, size
 from cli.ranges import AsJson, JobName, Since, Until
 from cli.terminal import say, table
 from contracts.receipt import Receipt
@@ -37,14 +37,14 @@ def history(
             print(json.dumps(fields_of(cell, receipt)))
     elif exports:
         rows = [_row(cell, receipt) for cell, receipt in exports[-limit:]]
-        table(("window", "exported at", "rows", "MB", "blob MB", "ratio", "seconds", "closed by"), rows, right=_NUMBERS)
+        table(("window", "exported at", "rows", "size", "blob", "ratio", "seconds", "closed by"), rows, right=_NUMBERS)
         say(_totals(exports))
     else:
         say(f"job {job!r} has no export in this range")
     end(seen, jobs, is_well=True)
 
 
-_NUMBERS = ("rows", "MB", "blob MB", "ratio", "seconds")
+_NUMBERS = ("rows", "size", "blob", "ratio", "seconds")
 
 
 def seconds_of(receipt: Receipt) -> float:
@@ -77,7 +77,7 @@ def _receipt(cell: Cell) -> Receipt | None:
 
 
 def _row(cell: Cell, receipt: Receipt) -> list[object]:
-    sizes = [f"{receipt.rows:,}", megabytes(receipt.csv_bytes), megabytes(receipt.blob_bytes)]
+    sizes = [f"{receipt.rows:,}", size(receipt.csv_bytes), size(receipt.blob_bytes)]
     ratio = f"{receipt.csv_bytes / receipt.blob_bytes:.1f}" if receipt.blob_bytes else "-"
     exported = receipt.exported_at.strftime("%Y-%m-%d %H:%M")
     return [cell.start, exported, *sizes, ratio, f"{seconds_of(receipt):.1f}", closed_by(receipt)]
@@ -87,6 +87,6 @@ def _totals(exports: list[tuple[Cell, Receipt]]) -> str:
     rows, read = sum(one.rows for _, one in exports), sum(one.csv_bytes for _, one in exports)
     cell, slowest = max(exports, key=lambda one: seconds_of(one[1]))
     return (
-        f"{len(exports):,} exports, {rows:,} rows, {megabytes(read)} MB; the slowest was {cell.start} "
+        f"{len(exports):,} exports, {rows:,} rows, {size(read)}; the slowest was {cell.start} "
         f"with {seconds_of(slowest):.1f} s"
     )

@@ -37,10 +37,14 @@ def brief(seconds: float) -> str:
     return f"{round(seconds / 86400)} d"
 
 
-def megabytes(count: float) -> str:
-    """Bytes in MB, as all commands show them.
+def size(count: float) -> str:
+    """Bytes as people write them.
 
-    >>> megabytes(1_234_567), megabytes(12_345_678_900)
-    ('1.2', '12,345.7')
+    >>> [size(count) for count in (999, 1_234, 12_345_678, 12_345_678_900)]
+    ['999 B', '1.2 kB', '12.3 MB', '12.3 GB']
     """
-    return f"{count / 1e6:,.1f}"
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:,.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:,.1f} GB"

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from cli.looks import brief, configured, megabytes
+from cli.looks import brief, configured, size
 from cli.ranges import AsJson
 from cli.status import rows_of
 from cli.terminal import say, table
@@ -75,7 +75,7 @@ def watch() -> None:
             time.sleep(_EVERY_SECONDS)
 
 
-_HEADINGS = ("job", "window", "rows", "MB", "MB/s", "done", "left", "time", "waits for")
+_HEADINGS = ("job", "window", "rows", "size", "MB/s", "done", "left", "time", "waits for")
 
 
 def _cells(settings: Settings, jobs: Jobs, found: Sequence[Running]) -> dict[UUID, Cell]:
@@ -113,7 +113,7 @@ def _screen(summaries: list[Summary], found: list[Running], cells: dict[UUID, Ce
     for one in found:
         fields = _fields(one, cells.get(one.request_id))
         left = f", {brief(one.seconds_left)} left" if one.seconds_left is not None else ""
-        speed = f"{megabytes(one.bytes)} MB, {fields['mb_per_second']} MB/s{left}"
+        speed = f"{size(one.bytes)}, {fields['mb_per_second']} MB/s{left}"
         # Beyond its estimate a bar stays just below full: the end is not known.
         total = max(one.estimated_rows or 0, one.rows + 1)
         bars.add_task(f"{fields['job']} {fields['window']}", total=total, completed=one.rows, speed=speed)
@@ -124,7 +124,7 @@ def _row(one: Running, cell: Cell | None) -> list[object]:
     fields = _fields(one, cell)
     done = f"{min(99, 100 * one.rows // one.estimated_rows)} %" if one.estimated_rows else "-"
     left = "-" if one.seconds_left is None else brief(one.seconds_left)
-    numbers = [f"{one.rows:,}", megabytes(one.bytes), fields["mb_per_second"], done, left, brief(one.seconds)]
+    numbers = [f"{one.rows:,}", size(one.bytes), fields["mb_per_second"], done, left, brief(one.seconds)]
     return [fields["job"], fields["window"], *numbers, one.waits_for or ""]
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from cli.history import closed_by, seconds_of
-from cli.looks import configured, end, megabytes
+from cli.looks import configured, end, size
 from cli.ranges import AsJson
 from cli.terminal import record
 from contracts.job import ExportJob
@@ -102,7 +102,7 @@ def _session(cell: Cell) -> dict[str, object]:
     one = cell.running
     if one is None:
         return {}
-    so_far = f"{one.rows:,} rows, {megabytes(one.bytes)} MB in {one.seconds:.0f} s"
+    so_far = f"{one.rows:,} rows, {size(one.bytes)} in {one.seconds:.0f} s"
     return {"so far": so_far, "sessions": ", ".join(map(str, one.pids)), "waits for": one.waits_for}
 
 
@@ -117,7 +117,8 @@ def _receipt(cell: Cell) -> dict[str, object]:
         "exported at": receipt.exported_at.isoformat(timespec="seconds"),
         "seconds": f"{seconds_of(receipt):.1f}",
         "rows": f"{receipt.rows:,}",
-        "size": f"{megabytes(receipt.csv_bytes)} MB, {megabytes(receipt.blob_bytes)} MB in {len(receipt.parts)} parts",
+        "size": f"{size(receipt.csv_bytes)}, {size(receipt.blob_bytes)} compressed",
+        "parts": len(receipt.parts),
         "row hash": receipt.row_hash,
         "closed by": closed_by(receipt),
         "still open": receipt.closed.open if receipt.closed else None,

@@ -151,8 +151,20 @@ def _cell(job: ExportJob, window: GridWindow | None, run: datetime, name: str, i
             case "there":
                 state, why, when = "there", None, None
             case "foreign" if state == "missing":
-                state, why = "foreign", "another blob has this name"
+                state, why = "foreign", _written_by(job, blob)
     return Cell(job, window, run, name, id_, state, blob, why, when, running)
+
+
+def _written_by(job: ExportJob, blob: Blob | None) -> str:
+    """Who wrote the blob that has a window's name."""
+    receipt = blob.receipt if blob else None
+    if receipt is None:
+        return "a blob without a receipt has this name"
+    if receipt.job != job.name:
+        return f"a blob of job {receipt.job} has this name"
+    when = receipt.window.bounds()[0] if receipt.window else receipt.run
+    other = "" if receipt.revision == job.revision else f", revision {receipt.revision}"
+    return f"the export of {written(when)}{other} has this name"
 
 
 def _on_queue(queue: QueueView, id_: UUID) -> tuple[State, str | None, datetime | None]:

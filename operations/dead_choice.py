@@ -1,9 +1,11 @@
 """Pure: which dead letters are meant, and what is sent for each of them again."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from contracts.jobs_file import Jobs
+from contracts.request import ExportRequest
 from operations.dead_letters import DeadMessage, Replay
 from producer.ask import AskRefused
 from producer.asking import blob_state
@@ -40,18 +42,49 @@ class Choice:
         chosen = []
         for letter in letters:
             seen.add(letter.sequence_number)
-            if self._means(letter) and (not self.stale or is_stale(letter, present)):
+            if self.means(letter) and (not self.stale or is_stale(letter, present)):
                 chosen.append(letter)
         if unknown := self.numbers - seen:
             raise AskRefused(f"there are no dead letters {', '.join(map(str, sorted(unknown)))}; nothing was done")
         return chosen
 
-    def _means(self, letter: DeadMessage) -> bool:
+    def means(self, letter: DeadMessage) -> bool:
+        """Whether a letter is among them, but for whether it is stale."""
         return (
             (not self.numbers or letter.sequence_number in self.numbers)
             and self.reason in {None, letter.reason}
             and self.job in {None, letter.job}
         )
+
+
+@dataclass(slots=True)
+class Group:
+    """The dead letters of one reason and job. `description` is the newest one's, `oldest` when the first came."""
+
+    reason: str | None
+    job: str | None
+    count: int = 0
+    oldest: datetime | None = None
+    description: str | None = None
+    requests: list[ExportRequest] = field(default_factory=list)
+
+    def stale(self, present: Mapping[str, Present]) -> int:
+        """How many need nothing more, as their blob exists."""
+        return sum(blob_state(request, present) == "there" for request in self.requests)
+
+
+def groups_of(letters: Iterable[DeadMessage]) -> list[Group]:
+    """The letters by reason and job, the largest group first."""
+    groups: dict[tuple[str | None, str | None], Group] = {}
+    for letter in letters:
+        group = groups.setdefault(
+            (letter.reason, letter.job), Group(letter.reason, letter.job, oldest=letter.enqueued_at)
+        )
+        group.count += 1
+        group.description = letter.description
+        if letter.request:
+            group.requests.append(letter.request)
+    return sorted(groups.values(), key=lambda group: -group.count)
 
 
 def is_stale(letter: DeadMessage, present: Mapping[str, Present]) -> bool:

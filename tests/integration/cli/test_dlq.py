@@ -24,7 +24,7 @@ type Tailrace = Callable[..., Result]
 
 
 def listed(tailrace: Tailrace) -> list[dict[str, object]]:
-    result = tailrace("dlq", "list", "--json")
+    result = tailrace("dlq", "list", "--each", "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -50,7 +50,7 @@ def test_a_dead_letter_is_listed_with_what_it_asked_for_and_why_it_failed_and_st
         "message_id": f"{request().request_id}#3.1",
         "stale": None,
     }
-    lines = tailrace("dlq", "list").stdout.splitlines()
+    lines = tailrace("dlq", "list", "--each").stdout.splitlines()
     assert lines[0] == f"{shown['sequence_number']}  TableMissing"
     assert "    description  there is no table clicks; gave up" in lines
     assert len(bus.buried()) == 1
@@ -61,7 +61,7 @@ def test_what_is_no_request_is_listed_by_its_first_bytes_and_cannot_reach_the_te
 ) -> None:
     bus.bury(ServiceBusMessage(b"\x1b[2J\xff{", message_id="odd"), reason="Invalid\x1b[31m", description="a\nb\x07")
     bus.bury(AmqpAnnotatedMessage(value_body="plain"), reason="InvalidRequest")
-    shown = tailrace("dlq", "list").stdout
+    shown = tailrace("dlq", "list", "--each").stdout
     assert "Invalid\\x1b[31m" in shown
     assert "body         6 bytes, b'\\x1b[2J\\xff{'" in shown
     assert "a\\nb\\x07" in shown
@@ -72,13 +72,13 @@ def test_what_is_no_request_is_listed_by_its_first_bytes_and_cannot_reach_the_te
 
 def test_more_dead_letters_than_the_limit_are_reported(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(*(message(request(day)) for day in days(4)))
-    result = tailrace("dlq", "list", "--limit", "3")
+    result = tailrace("dlq", "list", "--each", "--limit", "3")
     assert result.stdout.count("TableMissing") == 3
     assert result.stderr == "there are more than 3; see them with --limit\n"
 
 
 def test_an_empty_dead_letter_queue_is_reported_as_empty(tailrace: Tailrace, bus: Bus) -> None:
-    assert tailrace("dlq", "list").stdout == f"queue '{bus.queue}' has no dead letters\n"
+    assert tailrace("dlq", "list", "--each").stdout == f"queue '{bus.queue}' has no dead letters\n"
     assert tailrace("dlq", "replay", "--all").stdout == "no dead letter matches\n"
     for command in ("replay", "drop"):
         result = tailrace("dlq", command, "--job", "minute")
@@ -248,3 +248,26 @@ def test_dead_letters_whose_blob_is_there_are_stale_and_dropped(
     assert tailrace("dlq", "drop", "--stale").stdout == "dropped 1 of 1 dead letters\n"
     assert [letter["blob"] for letter in listed(tailrace)] == [request("2026-01-04").blob]
     assert bus.queued() == []
+
+
+def test_dead_letters_are_listed_by_reason_and_job_with_counts(
+    tailrace: Tailrace, bus: Bus, container: ContainerClient
+) -> None:
+    bus.bury(*(message(request(day)) for day in days(3)), reason="TableMissing", description="it is gone")
+    bus.bury(message(request("2025-01-01")), reason="PrivilegeMissing")
+    container.upload_blob(request(days(3)[0]).blob, b"", metadata={"request_id": str(request(days(3)[0]).request_id)})
+    groups = [json.loads(line) for line in tailrace("dlq", "list", "--json").stdout.splitlines()]
+    counted = [(group["reason"], group["job"], group["letters"], group["stale"]) for group in groups]
+    assert counted == [("TableMissing", "clicks", 3, 1), ("PrivilegeMissing", "clicks", 1, 0)]
+    assert tailrace("dlq", "list").stdout.split()[:6] == ["reason", "job", "letters", "stale", "oldest", "description"]
+    few = tailrace("dlq", "list", "--reason", "PrivilegeMissing", "--each").stdout
+    assert few.splitlines()[0].endswith("PrivilegeMissing")
+    assert tailrace("dlq", "list", "--job", "nothing").stdout == f"queue '{bus.queue}' has no such dead letters\n"
+
+
+def test_one_dead_letter_is_shown_with_its_body(tailrace: Tailrace, bus: Bus) -> None:
+    bus.bury(message(request()))
+    number = bus.buried()[0].sequence_number
+    shown = tailrace("dlq", "show", str(number)).stdout
+    assert '"job":"clicks"' in shown.replace(" ", "").replace("\n", "")
+    assert "there are no dead letters 4711" in tailrace("dlq", "show", "4711").stderr

@@ -150,7 +150,7 @@ def test_a_container_that_is_not_there_is_a_failure_that_says_what_to_set(
 def test_what_makes_no_connection_to_postgresql_needs_none_of_its_settings(tailrace: Tailrace, bus: Bus) -> None:
     without = dict.fromkeys(("PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD"), "")
     bus.bury(message(request("2026-01-31")))
-    assert said(tailrace("dlq", "list", **without))[0].endswith("TableMissing")
+    assert said(tailrace("dlq", "list", "--each", **without))[0].endswith("TableMissing")
     assert said(tailrace("dlq", "replay", "--all", **without)) == ["replayed 1 of 1 dead letters"]
     assert said(tailrace(*SUBMIT, **without))[-1].startswith("sent to queue")
     assert said(tailrace(*JANUARY, **without)) == ["windows 31", "present 0", "under way 2", "sent 29"]
