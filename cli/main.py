@@ -12,6 +12,7 @@ from cli import VERSION
 from cli.backfill import backfill
 from cli.dlq import dlq
 from cli.doctor import doctor
+from cli.export import export
 from cli.grants import grants
 from cli.jobs import jobs
 from cli.restore import restore
@@ -67,6 +68,7 @@ def tailrace(
 
 app.command()(jobs)
 app.command()(submit)
+app.command()(export)
 app.command()(backfill)
 app.add_typer(dlq, name="dlq")
 app.command()(verify)
