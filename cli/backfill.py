@@ -13,6 +13,7 @@ from cli.terminal import record, remark, say
 from contracts.job import ExportJob
 from contracts.jobs_file import load_jobs
 from contracts.request import ExportRequest
+from operations.pauses import refuse_paused
 from producer.ask import AskRefused, bound, job_named, one_request, requests_between
 from producer.asking import Asked, counts_of
 from producer.enqueue import ask
@@ -44,6 +45,7 @@ def backfill(
     jobs = load_jobs(settings.jobs)
     wanted = Range(job_named(jobs, job), since, until)
     requests = wanted.requests(now)
+    refuse_paused(settings, job)
     with ExportQueue(settings) as queue:
         index = BlobIndex(settings)
         asked = [Asked(one, "send") for one in requests] if every else ask(requests, jobs, index, queue, now)

@@ -15,6 +15,7 @@ from cli.doctor import doctor
 from cli.export import export
 from cli.grants import grants
 from cli.jobs import jobs
+from cli.pause import pause, resume
 from cli.restore import restore
 from cli.submit import submit
 from cli.terminal import complain, say
@@ -70,6 +71,8 @@ app.command()(jobs)
 app.command()(submit)
 app.command()(export)
 app.command()(backfill)
+app.command()(pause)
+app.command()(resume)
 app.add_typer(dlq, name="dlq")
 app.command()(verify)
 app.command()(restore)

@@ -12,5 +12,6 @@ FACE = (
     "postgres.tokens",
     "records",
     "service_bus",
+    "steering",
     "storage",
 )

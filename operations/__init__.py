@@ -2,8 +2,19 @@
 
 `windows` finds the blobs of a job's windows; `verify` reads blobs again, `restore` and `restoring` put their rows back
 into a table, `drill` proves that it can be done; `dead_letters` reads the dead-letter queue and sends its messages
-again; `export_now` exports one window in the foreground.
+again; `export_now` exports one window in the foreground; `pauses` stops the exports of a job and lets them go on.
 """
 
 # What other rooms may import; tests/unit/architecture holds them to it.
-FACE = ("blobs", "dead_choice", "dead_letters", "drill", "export_now", "restore", "restoring", "verify", "windows")
+FACE = (
+    "blobs",
+    "dead_choice",
+    "dead_letters",
+    "drill",
+    "export_now",
+    "pauses",
+    "restore",
+    "restoring",
+    "verify",
+    "windows",
+)

@@ -51,8 +51,12 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """A look at the queue and its dead letters; `is_whole` is False if it stopped at the limit."""
+    """A look at the queue and its dead letters; `is_whole` is False if it stopped at the limit.
+
+    Cancelled messages are not live. `paused` are the jobs that nothing is asked for.
+    """
 
     live: Mapping[UUID, Live] = field(default_factory=dict)
     dead: Mapping[UUID, Dead] = field(default_factory=dict)
     is_whole: bool = True
+    paused: frozenset[str] = frozenset()

@@ -1,13 +1,14 @@
 """Edge: puts requests on the Service Bus queue."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
-from contracts.message import CONTENT_TYPE, NO_LINEAGE, Lineage, ask_id, properties, unique_id
+from contracts.message import CONTENT_TYPE, NO_LINEAGE, Lineage, ask_id, backfill_id, properties, unique_id
 from contracts.request import ExportRequest
 from producer.facts import QueueView
 from producer.queue_view import read_queue
@@ -50,8 +51,8 @@ class ExportQueue:
     ) -> int:
         """Sends each request once, in batches as large as the queue takes; returns how many.
 
-        Service Bus drops the second message of a request that is sent twice in the minute `asked_at`; without
-        `asked_at` no message is dropped. `sent` is called with the number sent after each batch.
+        Service Bus drops the second message of a request that is sent twice in the minute `asked_at`, or by one
+        backfill; without either no message is dropped. `sent` is called with the number sent after each batch.
         Raises QueueUnavailable; earlier batches stay sent, so calling again is safe.
         """
         from azure.servicebus import ServiceBusMessage
@@ -62,16 +63,16 @@ class ExportQueue:
             service_bus_errors("send", self._name),
             queue_sender(self._client, self._name) as sender,
         ):
+            carrier, now = sending.carrier(), datetime.now(UTC)
             messages = (
                 ServiceBusMessage(
                     request.to_body(),
-                    message_id=ask_id(request.request_id, asked_at) if asked_at else unique_id(request.request_id),
+                    message_id=_message_id(request.request_id, lineage, asked_at),
                     content_type=CONTENT_TYPE,
-                    application_properties=properties(
-                        request.job, sending.carrier(), lineage=lineages.get(request.request_id, NO_LINEAGE)
-                    ),
+                    application_properties=properties(request.job, carrier, lineage=lineage),
                 )
                 for request in requests
+                for lineage in (replace(lineages.get(request.request_id, NO_LINEAGE), asked_at=now),)
             )
             for batch in _batches(sender, messages):
                 sender.send_messages(batch)
@@ -79,6 +80,12 @@ class ExportQueue:
                 sending.set(sent=count)
                 sent(count)
         return count
+
+
+def _message_id(request_id: UUID, lineage: Lineage, asked_at: datetime | None) -> str:
+    if lineage.backfill is not None:
+        return backfill_id(request_id, lineage.backfill)
+    return ask_id(request_id, asked_at) if asked_at else unique_id(request_id)
 
 
 def _batches(sender: "ServiceBusSender", messages: Iterable["ServiceBusMessage"]) -> Iterator["ServiceBusMessageBatch"]:

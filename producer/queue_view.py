@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from connections.service_bus import service_bus_client, service_bus_errors
-from contracts.message import attempt_of, lineage_of, request_id_of
+from connections.steering import SteeringRecords
+from contracts.errors import RequestInvalid
+from contracts.message import attempt_of, body_of, job_of, lineage_of, request_id_of
+from contracts.request import parse_request
+from contracts.steering import Steering
 from producer.facts import Dead, Live, QueueView
 from settings import Settings
 
@@ -28,6 +32,7 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
     """
     from azure.servicebus import ServiceBusSubQueue
 
+    steering = SteeringRecords(settings).look()
     name, live, dead, is_whole = settings.queue, dict[UUID, Live](), dict[UUID, Dead](), True
     with service_bus_errors("peek", name), service_bus_client(settings) as client:
         with client.get_queue_receiver(name, keep_alive=0) as receiver:
@@ -35,7 +40,8 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
                 if count == limit:
                     is_whole = False
                     break
-                if request_id := request_id_of(message.message_id, message.body):
+                request_id = request_id_of(message.message_id, message.body)
+                if request_id and not is_cancelled(message, steering):
                     live[request_id] = _live(message)
         with client.get_queue_receiver(name, sub_queue=ServiceBusSubQueue.DEAD_LETTER, keep_alive=0) as receiver:
             for count, message in enumerate(peeked(receiver)):
@@ -44,7 +50,20 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
                     break
                 if request_id := request_id_of(message.message_id, message.body):
                     dead[request_id] = _dead(message)
-    return QueueView(live, dead, is_whole)
+    return QueueView(live, dead, is_whole, steering.paused)
+
+
+def is_cancelled(message: "ServiceBusReceivedMessage", steering: Steering) -> bool:
+    """Whether a worker will complete this message without an export, because a person has cancelled it."""
+    lineage = lineage_of(message.application_properties)
+    if not steering.may_cancel(job_of(message.application_properties), lineage.backfill):
+        return False
+    try:
+        request = parse_request(body_of(message.body))
+    except RequestInvalid:
+        return False
+    asked_at = lineage.asked_at or message.enqueued_time_utc
+    return steering.is_cancelled(request.job, lineage.backfill, asked_at, request.window)
 
 
 def peeked(receiver: "ServiceBusReceiver") -> "Iterator[ServiceBusReceivedMessage]":

@@ -92,6 +92,6 @@ class HostSettler:
             # Some hosts answer "Service is unimplemented" (dotnet-worker#3332).
             raise LeftToTheHostError(f"{reason}: {description} (could not be dead-lettered at once: {error})") from None
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
+    def schedule_clone(self, delay: timedelta, attempt: int, *, restarts_wait: bool) -> None:
         """A copy that carries `attempt`, `delay` from now."""
-        self._retries.schedule(self._delivery, delay, attempt)
+        self._retries.schedule(self._delivery, delay, attempt, restarts_wait=restarts_wait)

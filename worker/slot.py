@@ -169,9 +169,9 @@ class ReceiverSettler:
         """The message goes to the dead-letter queue."""
         self._receiver.dead_letter_message(self._message, reason=reason, error_description=description)
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
+    def schedule_clone(self, delay: timedelta, attempt: int, *, restarts_wait: bool) -> None:
         """A copy that carries `attempt`, `delay` from now."""
-        self._retries.schedule(self._delivery, delay, attempt)
+        self._retries.schedule(self._delivery, delay, attempt, restarts_wait=restarts_wait)
 
 
 def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement, attempt: int) -> None:

@@ -17,14 +17,16 @@ class RetryQueue:
         self._settings = settings
         self._lock = Lock()
 
-    def schedule(self, delivery: Delivery, delay: timedelta, attempt: int) -> None:
+    def schedule(self, delivery: Delivery, delay: timedelta, attempt: int, *, restarts_wait: bool = False) -> None:
         """Enqueues a copy that carries `attempt`, `delay` from now. Raises QueueUnavailable.
+
+        A copy of the same attempt waits, since now or since its delivery says; not if `restarts_wait`.
 
         Each call connects anew: retries are rare, and the service closes an idle connection anyway.
         """
         from azure.servicebus import ServiceBusMessage
 
-        waits = attempt == delivery.attempt
+        waits = attempt == delivery.attempt and not restarts_wait
         waits_since = (delivery.waits_since or datetime.now(UTC)) if waits else None
         clone = ServiceBusMessage(
             delivery.body,

@@ -18,8 +18,8 @@ class Settler(Protocol):
     def dead_letter(self, reason: str, description: str) -> None:
         """The message goes to the dead-letter queue."""
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
-        """A copy that carries `attempt` is enqueued `delay` from now."""
+    def schedule_clone(self, delay: timedelta, attempt: int, *, restarts_wait: bool) -> None:
+        """A copy that carries `attempt` is enqueued `delay` from now; it has not waited yet if `restarts_wait`."""
 
 
 def settle(settler: Settler, settlement: Settlement, attempt: int) -> None:
@@ -30,8 +30,8 @@ def settle(settler: Settler, settlement: Settlement, attempt: int) -> None:
     match settlement:
         case Complete():
             settler.complete()
-        case RetryLater(delay, costs_attempt=costs_attempt):
-            settler.schedule_clone(delay, attempt + costs_attempt)
+        case RetryLater(delay, costs_attempt=costs_attempt, restarts_wait=restarts_wait):
+            settler.schedule_clone(delay, attempt + costs_attempt, restarts_wait=restarts_wait)
             settler.complete()
         case Abandon():
             settler.abandon()

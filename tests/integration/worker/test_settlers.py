@@ -57,7 +57,7 @@ class Lists:
     def dead_letter(self, reason: str, description: str) -> None:
         self.outcome.dead.append((reason, description))
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
+    def schedule_clone(self, delay: timedelta, attempt: int, *, restarts_wait: bool) -> None:
         if delay > SOON:
             self.outcome.waiting.append((LATER, attempt, delay.total_seconds()))
         else:

@@ -26,8 +26,8 @@ class Listing:
     def dead_letter(self, reason: str, description: str) -> None:
         self._step("dead_letter", reason, description)
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
-        self._step("clone", delay, attempt)
+    def schedule_clone(self, delay: timedelta, attempt: int, *, restarts_wait: bool) -> None:
+        self._step("clone", delay, attempt, *(["anew"] if restarts_wait else []))
 
     def _step(self, name: str, *details: object) -> None:
         if name == self.failing:
@@ -44,6 +44,10 @@ MINUTE = timedelta(minutes=1)
         (Complete("exported"), [("complete",)]),
         (RetryLater(MINUTE, "r", "d"), [("clone", MINUTE, 4), ("complete",)]),
         (RetryLater(MINUTE, "r", "d", costs_attempt=False), [("clone", MINUTE, 3), ("complete",)]),
+        (
+            RetryLater(MINUTE, "r", "d", costs_attempt=False, restarts_wait=True),
+            [("clone", MINUTE, 3, "anew"), ("complete",)],
+        ),
         (Abandon("r"), [("abandon",)]),
         (DeadLetter("r", "d"), [("dead_letter", "r", "d")]),
     ],
