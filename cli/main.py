@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from cli import VERSION
 from cli.backfill import backfill
+from cli.backfills import backfills, cancel
 from cli.dlq import dlq
 from cli.doctor import doctor
 from cli.export import export
@@ -71,6 +72,8 @@ app.command()(jobs)
 app.command()(submit)
 app.command()(export)
 app.command()(backfill)
+app.command()(backfills)
+app.command()(cancel)
 app.command()(pause)
 app.command()(resume)
 app.add_typer(dlq, name="dlq")

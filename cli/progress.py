@@ -30,8 +30,8 @@ def bytes_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 @contextmanager
-def count_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Shows how many of how many are done. Call it with both."""
+def count_bar(what: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Shows how many of how many are done. Call it with both, or None if nobody knows of how many."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True))
     with _bar(*columns) as progress:
         task = progress.add_task(what, total=None)

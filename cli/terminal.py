@@ -1,5 +1,6 @@
 """What is printed: results on stdout, complaints on stderr; colours and wrapping only on a terminal."""
 
+import json
 from collections.abc import Iterable, Mapping
 
 from rich.console import Console
@@ -35,6 +36,14 @@ def record(title: str, fields: Mapping[str, object]) -> None:
         for line in value.wrap(console, width, overflow="fold"):
             console.print(Text(label) + line, soft_wrap=True)
             label = " " * margin
+
+
+def fields_or_json(fields: Mapping[str, object], *, as_json: bool) -> None:
+    """Prints fields that are not None: as one JSON object, or a line each, whole numbers with separators."""
+    if as_json:
+        print(json.dumps({key: value for key, value in fields.items() if value is not None}))
+    else:
+        record("", {key: f"{value:,}" if isinstance(value, int) else value for key, value in fields.items()})
 
 
 def complain(problems: Iterable[str]) -> None:

@@ -2,11 +2,14 @@
 
 `windows` finds the blobs of a job's windows; `verify` reads blobs again, `restore` and `restoring` put their rows back
 into a table, `drill` proves that it can be done; `dead_letters` reads the dead-letter queue and sends its messages
-again; `export_now` exports one window in the foreground; `pauses` stops the exports of a job and lets them go on.
+again; `export_now` exports one window in the foreground; `pauses` stops the exports of a job and lets them go on;
+`backfill` sends the requests of a range, `backfills` says what became of them, and cancels.
 """
 
 # What other rooms may import; tests/unit/architecture holds them to it.
 FACE = (
+    "backfill",
+    "backfills",
     "blobs",
     "dead_choice",
     "dead_letters",

@@ -63,7 +63,9 @@ def _decided(
         return Asked(request, "alive")
     dead = queue.dead.get(request.request_id)
     decided = _of_dead(request, dead, version, now) if dead else _of_nothing(request, version, is_whole=queue.is_whole)
-    return replace(decided, state="paused") if decided.state == "send" and request.job in queue.paused else decided
+    return (
+        replace(decided, state="paused") if decided.state == "send" and request.job in queue.orders.paused else decided
+    )
 
 
 def _of_nothing(request: ExportRequest, version: str | None, *, is_whole: bool) -> Asked:

@@ -6,18 +6,20 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.message import Lineage
+from contracts.steering import Steering
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """An existing blob, by its receipt. All None if Tailrace did not write it."""
+    """An existing blob: its entity tag, and by its receipt the rest, all None if Tailrace did not write it."""
 
     request_id: UUID | None = None
     revision: int | None = None
     run: datetime | None = None
+    etag: str | None = None
 
     @classmethod
-    def of(cls, metadata: Mapping[str, str]) -> "Present":
+    def of(cls, metadata: Mapping[str, str], etag: str | None = None) -> "Present":
         """Reads a blob's metadata."""
         try:
             revision, run = metadata.get("revision"), metadata.get("run")
@@ -25,17 +27,19 @@ class Present:
                 UUID(metadata["request_id"]),
                 int(revision) if revision else None,
                 datetime.fromisoformat(run) if run else None,
+                etag,
             )
         except (KeyError, ValueError):
-            return cls()
+            return cls(etag=etag)
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A request that has a message on the queue; `scheduled_for` is when its retry is due."""
+    """A request that has a message on the queue; `scheduled_for` is when its retry is due, `backfill` who sent it."""
 
     attempt: int
     scheduled_for: datetime | None
+    backfill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,10 @@ class Dead:
 class QueueView:
     """A look at the queue and its dead letters; `is_whole` is False if it stopped at the limit.
 
-    Cancelled messages are not live. `paused` are the jobs that nothing is asked for.
+    Cancelled messages are not live. `orders` are those that counted at the look.
     """
 
     live: Mapping[UUID, Live] = field(default_factory=dict)
     dead: Mapping[UUID, Dead] = field(default_factory=dict)
     is_whole: bool = True
-    paused: frozenset[str] = frozenset()
+    orders: Steering = field(default_factory=Steering)

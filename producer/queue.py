@@ -1,6 +1,7 @@
 """Edge: puts requests on the Service Bus queue."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
@@ -72,14 +73,31 @@ class ExportQueue:
                     application_properties=properties(request.job, carrier, lineage=lineage),
                 )
                 for request in requests
-                for lineage in (replace(lineages.get(request.request_id, NO_LINEAGE), asked_at=now),)
+                for lineage in (_asked(lineages.get(request.request_id, NO_LINEAGE), now),)
             )
-            for batch in _batches(sender, messages):
-                sender.send_messages(batch)
-                count += len(batch)
+            for size in _sent(sender, _batches(sender, messages)):
+                count += size
                 sending.set(sent=count)
                 sent(count)
         return count
+
+
+def _asked(lineage: Lineage, now: datetime) -> Lineage:
+    return lineage if lineage.asked_at else replace(lineage, asked_at=now)
+
+
+def _sent(sender: "ServiceBusSender", batches: "Iterable[ServiceBusMessageBatch]") -> Iterator[int]:
+    """The size of each batch, once it is sent. A thread sends it while this one builds the next."""
+    with ThreadPoolExecutor(1, thread_name_prefix="send") as thread:
+        before: tuple[Future[None], int] | None = None
+        for batch in batches:
+            if before:
+                before[0].result()
+                yield before[1]
+            before = thread.submit(sender.send_messages, batch), len(batch)
+        if before:
+            before[0].result()
+            yield before[1]
 
 
 def _message_id(request_id: UUID, lineage: Lineage, asked_at: datetime | None) -> str:

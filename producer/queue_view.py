@@ -3,6 +3,7 @@
 Peeking locks nothing. It shows messages that wait, that a worker holds, and that are scheduled for a retry.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -50,7 +51,7 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
                     break
                 if request_id := request_id_of(message.message_id, message.body):
                     dead[request_id] = _dead(message)
-    return QueueView(live, dead, is_whole, steering.paused)
+    return QueueView(live, dead, is_whole, steering)
 
 
 def is_cancelled(message: "ServiceBusReceivedMessage", steering: Steering) -> bool:
@@ -66,6 +67,21 @@ def is_cancelled(message: "ServiceBusReceivedMessage", steering: Steering) -> bo
     return steering.is_cancelled(request.job, lineage.backfill, asked_at, request.window)
 
 
+def waiting_by_backfill(settings: Settings) -> Counter[str]:
+    """How many messages of each backfill are on the queue, those that run or wait for a retry included."""
+    with service_bus_errors("peek", settings.queue), service_bus_client(settings) as client:
+        with client.get_queue_receiver(settings.queue, keep_alive=0) as receiver:
+            found = (lineage_of(message.application_properties).backfill for message in peeked(receiver))
+            return Counter(backfill for backfill in found if backfill)
+
+
+def count_cancelled(settings: Settings, orders: Steering) -> int:
+    """How many messages on the queue these orders cancel."""
+    with service_bus_errors("peek", settings.queue), service_bus_client(settings) as client:
+        with client.get_queue_receiver(settings.queue, keep_alive=0) as receiver:
+            return sum(is_cancelled(message, orders) for message in peeked(receiver))
+
+
 def peeked(receiver: "ServiceBusReceiver") -> "Iterator[ServiceBusReceivedMessage]":
     """All messages of a queue, oldest first; a page is read when it is reached."""
     following = 1
@@ -76,7 +92,8 @@ def peeked(receiver: "ServiceBusReceiver") -> "Iterator[ServiceBusReceivedMessag
 
 def _live(message: "ServiceBusReceivedMessage") -> Live:
     attempt = attempt_of(message.application_properties, redeliveries=message.delivery_count or 0)
-    return Live(attempt, message.scheduled_enqueue_time_utc)
+    backfill = lineage_of(message.application_properties).backfill
+    return Live(attempt, message.scheduled_enqueue_time_utc, backfill)
 
 
 def _dead(message: "ServiceBusReceivedMessage") -> Dead:

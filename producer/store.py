@@ -33,4 +33,10 @@ class BlobIndex:
         prefix, names = wanted
         with storage_errors("listing", f"{self._container.container_name}/{prefix}"):
             listed = self._container.list_blobs(name_starts_with=prefix, include=["metadata"])
-            return {blob.name: Present.of(blob.metadata or {}) for blob in listed if blob.name in names}
+            return {
+                blob.name: Present.of(blob.metadata or {}, _tag(blob.etag)) for blob in listed if blob.name in names
+            }
+
+
+def _tag(etag: object) -> str | None:
+    return str(etag).strip('"') if etag else None
