@@ -20,6 +20,7 @@ from cli.pause import pause, resume
 from cli.restore import restore
 from cli.submit import submit
 from cli.terminal import complain, say
+from cli.tick import tick
 from cli.verify import verify
 from cli.work import work
 from contracts.errors import ConfigurationError, TailraceError
@@ -79,6 +80,7 @@ app.command()(resume)
 app.add_typer(dlq, name="dlq")
 app.command()(verify)
 app.command()(restore)
+app.command()(tick)
 app.command()(work)
 app.command()(grants)
 app.command()(doctor)
