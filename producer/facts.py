@@ -16,7 +16,8 @@ class Present:
     request_id: UUID | None = None
     revision: int | None = None
     run: datetime | None = None
-    etag: str | None = None
+    # Says which bytes are there, and nothing of what they stand for.
+    etag: str | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, metadata: Mapping[str, str], etag: str | None = None) -> "Present":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
@@ -30,6 +31,8 @@ class ExportQueue:
         self._name = settings.queue
         self._settings = settings
         self._client = service_bus_client(settings)
+        # Opened by the first `send`: opening a link takes as long as sending 2,000 requests.
+        self._sender: ServiceBusSender | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -37,6 +40,7 @@ class ExportQueue:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close_sender()
         self._client.close()
 
     def look(self, limit: int | None) -> QueueView:
@@ -62,7 +66,7 @@ class ExportQueue:
         with (
             span("send", "producer", queue=self._name) as sending,
             service_bus_errors("send", self._name),
-            queue_sender(self._client, self._name) as sender,
+            self._open_sender() as sender,
         ):
             carrier, now = sending.carrier(), datetime.now(UTC)
             messages = (
@@ -80,6 +84,22 @@ class ExportQueue:
                 sending.set(sent=count)
                 sent(count)
         return count
+
+    @contextmanager
+    def _open_sender(self) -> "Iterator[ServiceBusSender]":
+        """The sender, which the next call uses again unless this one fails."""
+        if self._sender is None:
+            self._sender = queue_sender(self._client, self._name)
+        try:
+            yield self._sender
+        except BaseException:
+            self._close_sender()
+            raise
+
+    def _close_sender(self) -> None:
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
 
 
 def _asked(lineage: Lineage, now: datetime) -> Lineage:
