@@ -1,10 +1,12 @@
 """Progress bars: on a terminal's stderr, and nothing elsewhere."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -14,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
 from worker.progress import progress as progress_of_exports
 
@@ -54,6 +57,40 @@ def export_bar(what: str) -> Iterator[None]:
 
         with _repeated(look):
             yield
+
+
+@contextmanager
+def status_line(text: Callable[[], str]) -> Iterator[None]:
+    """Shows `text()` as the last line of a terminal, below all that is logged in the block."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+
+    def line() -> Text:
+        return Text(text(), no_wrap=True, overflow="ellipsis")
+
+    # It passes on what others write to stderr, above the line.
+    with Live(get_renderable=line, console=console, refresh_per_second=4, transient=True):
+        yield
+
+
+class Speed:
+    """Bytes a second over the last seconds."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque(maxlen=20)
+
+    def of(self, size: int, now: float) -> float:
+        """The speed, if `size` bytes are done at the time `now` in seconds.
+
+        >>> speed = Speed()
+        >>> speed.of(0, 10.0), speed.of(300, 12.0), speed.of(600, 14.0)
+        (0.0, 150.0, 150.0)
+        """
+        self._seen.append((now, size))
+        began, before = self._seen[0]
+        return (size - before) / (now - began) if now > began else 0.0
 
 
 @contextmanager
