@@ -94,18 +94,21 @@ class Settings(Model):
     lock_timeout_seconds: Annotated[float, Field(ge=0.001, le=2_000_000)] = 10.0
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, postgres: bool = True, queue: bool = True) -> Self:
+    def from_env(
+        cls, environ: Mapping[str, str], *, postgres: bool = True, queue: bool = True, storage: bool = True
+    ) -> Self:
         """The settings of this process. Raises ConfigurationError that names every variable to correct.
 
-        `postgres` and `queue`: whether the process connects to PostgreSQL and to Service Bus; if not, those settings
-        may be missing.
+        `postgres`, `queue` and `storage`: whether the process connects to PostgreSQL, to Service Bus and to Blob
+        Storage; if not, those settings may be missing.
         """
         values = {field: environ[name] for name, field in _PLAIN.items() if environ.get(name)}
         for connection, (suffix, identity_field, string_field) in _CONNECTIONS.items():
             for name, field in ((connection, string_field), (f"{connection}__{suffix}", identity_field)):
                 if environ.get(name):
                     values[field] = environ[name]
-        needed = {name: pair for name, pair in _CONNECTIONS.items() if queue or name != "ServiceBusConnection"}
+        is_needed = {"ServiceBusConnection": queue, "ExportStorage": storage}
+        needed = {name: fields for name, fields in _CONNECTIONS.items() if is_needed[name]}
         problems = _lacking_postgres(values) if postgres else []
         problems += _contradictions(values, needed) + (_login_contradictions(values) if postgres else [])
         try:

@@ -15,6 +15,7 @@ from cli.dlq import dlq
 from cli.doctor import doctor
 from cli.export import export
 from cli.grants import grants
+from cli.init import init
 from cli.jobs import jobs
 from cli.pause import pause, resume
 from cli.restore import restore
@@ -69,6 +70,7 @@ def tailrace(
     quiet_sdks()
 
 
+app.command()(init)
 app.command()(jobs)
 app.command()(submit)
 app.command()(export)

@@ -3,7 +3,8 @@
 `windows` finds the blobs of a job's windows; `verify` reads blobs again, `restore` and `restoring` put their rows back
 into a table, `drill` proves that it can be done; `dead_letters` reads the dead-letter queue and sends its messages
 again; `export_now` exports one window in the foreground; `pauses` stops the exports of a job and lets them go on;
-`backfill` sends the requests of a range, `backfills` says what became of them, and cancels.
+`backfill` sends the requests of a range, `backfills` says what became of them, and cancels;
+`survey` looks at the tables of a database, and `first_jobs` writes a jobs.toml for them.
 """
 
 # What other rooms may import; tests/unit/architecture holds them to it.
@@ -15,9 +16,11 @@ FACE = (
     "dead_letters",
     "drill",
     "export_now",
+    "first_jobs",
     "pauses",
     "restore",
     "restoring",
+    "survey",
     "verify",
     "windows",
 )
