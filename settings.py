@@ -94,17 +94,23 @@ class Settings(Model):
     lock_timeout_seconds: Annotated[float, Field(ge=0.001, le=2_000_000)] = 10.0
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], *, postgres: bool = True) -> Self:
+    def from_env(
+        cls, environ: Mapping[str, str], *, postgres: bool = True, queue: bool = True, storage: bool = True
+    ) -> Self:
         """The settings of this process. Raises ConfigurationError that names every variable to correct.
 
-        `postgres`: whether the process connects to PostgreSQL; if not, its settings may be missing.
+        `postgres`, `queue` and `storage`: whether the process connects to PostgreSQL, to Service Bus and to Blob
+        Storage; if not, those settings may be missing.
         """
         values = {field: environ[name] for name, field in _PLAIN.items() if environ.get(name)}
         for connection, (suffix, identity_field, string_field) in _CONNECTIONS.items():
             for name, field in ((connection, string_field), (f"{connection}__{suffix}", identity_field)):
                 if environ.get(name):
                     values[field] = environ[name]
-        problems = [*(_lacking_postgres(values) if postgres else ()), *_contradictions(values, postgres=postgres)]
+        is_needed = {"ServiceBusConnection": queue, "ExportStorage": storage}
+        needed = {name: fields for name, fields in _CONNECTIONS.items() if is_needed[name]}
+        problems = _lacking_postgres(values) if postgres else []
+        problems += _contradictions(values, needed) + (_login_contradictions(values) if postgres else [])
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
@@ -135,9 +141,10 @@ def _lacking_postgres(values: Mapping[str, str]) -> list[Problem]:
     return [Problem(f"{name} is missing") for field, name in names.items() if field not in values]
 
 
-def _contradictions(values: Mapping[str, str], *, postgres: bool) -> list[Problem]:
+def _contradictions(values: Mapping[str, str], needed: Mapping[str, tuple[str, str, str]]) -> list[Problem]:
+    """What contradicts itself or is missing of the connections `needed`."""
     problems = []
-    for connection, (suffix, identity_field, string_field) in _CONNECTIONS.items():
+    for connection, (suffix, identity_field, string_field) in needed.items():
         identity = f"{connection}__{suffix}"
         given = [field in values for field in (string_field, identity_field)]
         if all(given):
@@ -148,7 +155,7 @@ def _contradictions(values: Mapping[str, str], *, postgres: bool) -> list[Proble
         elif identity_field in values and "credential" not in values:
             advice = "set it to managed-identity in Azure, azure-cli for yourself, service-principal elsewhere"
             problems.append(Problem(f"{identity} needs TAILRACE_CREDENTIAL", advice))
-    return problems + (_login_contradictions(values) if postgres else [])
+    return problems
 
 
 def _login_contradictions(values: Mapping[str, str]) -> list[Problem]:

@@ -1,141 +1,148 @@
 """`tailrace backfill`: the requests of a range of windows."""
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from itertools import islice
+from threading import Event
 from typing import Annotated
 
 import typer
 
-from cli.terminal import record, remark, say
-from contracts.job import ExportJob
+from cli.progress import count_bar
+from cli.ranges import AsJson
+from cli.signals import at_first_signal
+from cli.terminal import fields_or_json, remark, say
 from contracts.jobs_file import load_jobs
 from contracts.request import ExportRequest
-from producer.ask import AskRefused, bound, job_named, one_request, requests_between
-from producer.asking import Asked, counts_of
-from producer.enqueue import ask
+from operations.backfill import Backfilling, Counts, Only, Wanted
+from operations.backfills import forget
+from operations.pauses import refuse_paused
+from producer.ask import AskRefused, bound, job_named, one_request
 from producer.queue import ExportQueue
-from producer.store import BlobIndex
 from settings import Settings
 
-_MOST = 50_000  # requests in memory at once, about 3 KB each
-_ENDS = 3  # windows that a dry run shows at each end of the range
+_ENDS = 3  # windows that a dry run shows of each end of the range
+# As a person calls the states, in this order.
+_NAMES = {
+    "there": "present",
+    "alive": "under way",
+    "dead": "dead",
+    "postponed": "dead, asked for again later",
+    "foreign": "foreign blobs",
+}
 
 
-def backfill(
+def backfill(  # noqa: PLR0913  # options of a command
     job: Annotated[str, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.")],
     *,
     since: Annotated[
         str, typer.Option("--from", metavar="X", show_default=False, help="Windows that begin at X or later.")
     ],
     until: Annotated[str, typer.Option("--to", metavar="Y", show_default=False, help="Windows that begin before Y.")],
+    only: Annotated[
+        Only, typer.Option("--only", metavar="KIND", help="missing, failed (dead letters), or all (replaces blobs).")
+    ] = "missing",
+    newest_first: Annotated[bool, typer.Option("--newest-first", help="Send the newest windows first.")] = False,
+    in_flight: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", show_default=False, help="Feed the queue: at most N messages wait on it."),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until all are exported or dead.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Also windows that have a blob.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also what is on the queue or dead.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send requests for the windows of a range that have no blob and no message on the queue.
 
     X and Y are days (2026-01-31), times (2026-01-31T13:00, in the job's time zone unless they carry one) or, for
-    windows of numbers, numbers. Open windows are left out. After a failure, run it again.
+    windows of numbers, numbers. Windows that are still open are left out. With --in-flight fresh windows overtake the
+    backfill, and the command runs until all is sent. After an interruption or a failure, run it again. Its id is
+    for `tailrace backfills` and `tailrace cancel`.
+
+    Example: tailrace backfill clicks --from 2026-01-01 --to 2026-04-01 --dry-run
+
+    Example: tailrace backfill clicks --from 2026-01-01 --to 2026-04-01 --newest-first --in-flight 50 --wait
     """
     settings, now = Settings.from_env(os.environ, postgres=False), datetime.now(UTC)
-    jobs = load_jobs(settings.jobs)
-    wanted = Range(job_named(jobs, job), since, until)
-    requests = wanted.requests(now)
+    wanted = Wanted(job_named(load_jobs(settings.jobs), job), since, until, only, newest_first, force)
+    _refuse_nothing(wanted, now)
+    refuse_paused(settings, job)
+    running = Backfilling(settings, wanted, now, in_flight)
     with ExportQueue(settings) as queue:
-        index = BlobIndex(settings)
-        asked = [Asked(one, "send") for one in requests] if every else ask(requests, jobs, index, queue, now)
-        chosen = [one for one in asked if one.state == "send" or (force and one.state != "there")]
-        counts = {"windows": len(asked), **_shown(asked, every=every)}
         if dry_run:
-            record("", {**_grouped(counts), "to send": f"{len(chosen):,}"})
-            say(*_ends_of([one.request for one in chosen]))
+            ends = _Ends()
+            ends.add(one.request for one in running.chosen(queue.look(None)))
+            fields_or_json({**_shown(running.counts), "to send": running.counts.chosen}, as_json=as_json)
+            if not as_json:
+                say(*ends.lines())
         else:
-            record(
-                "",
-                {
-                    **_grouped(counts),
-                    "sent": f"{_send(chosen, queue, None if force or every else now, wanted.job.version):,}",
-                },
-            )
-    if open_from := wanted.left_open(requests):
+            _send(running, queue, wait=wait, as_json=as_json)
+            forget(settings, now)
+    if (open_from := left_open(wanted, now)) and not as_json:
         say(f"windows from {open_from} on are still open and were left out")
 
 
-def _shown(asked: Sequence[Asked], *, every: bool) -> dict[str, int]:
-    """Counts of the states in plain words: the main ones always, the others unless zero."""
-    if every:
-        return {}
-    found = counts_of(asked)
-    names = {
-        "alive": "under way",
-        "dead": "dead",
-        "postponed": "dead, asked for again later",
-        "foreign": "foreign blobs",
-    }
-    return {"present": found.get("there", 0), **{name: found[state] for state, name in names.items() if state in found}}
-
-
-def _grouped(counts: Mapping[str, int]) -> dict[str, str]:
-    return {name: f"{count:,}" for name, count in counts.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The windows of a job that begin in [since, until), as a person wrote them."""
-
-    job: ExportJob
-    since: str
-    until: str
-
-    def requests(self, now: datetime) -> list[ExportRequest]:
-        """One for each window closed at `now`. Raises AskRefused, which says why, if there is none."""
-        found = list(islice(requests_between(self.job, self.since, self.until, now), _MOST + 1))
-        if len(found) > _MOST:
-            raise AskRefused(
-                f"there are more than {_MOST:,} windows from {self.since} to {self.until}; "
-                "ask for them in several ranges"
-            )
-        if not found:
-            one_request(self.job, self.since, now)  # says that the window there is open, or when the next one begins
-            raise AskRefused(f"no window of job {self.job.name!r} begins from {self.since} to {self.until}")
-        return found
-
-    def left_open(self, closed: Sequence[ExportRequest]) -> str | None:
-        """The start of the range's first open window, None if all of the range is in `closed`."""
-        end, until = closed[-1].run, bound(self.job, self.until)
-        is_open = isinstance(until, datetime) and end < until
-        return end.isoformat(timespec="minutes") if is_open else None
-
-
-def _send(chosen: Sequence[Asked], queue: ExportQueue, asked_at: datetime | None, version: str) -> int:
-    """Sends; if interrupted, says how many were sent."""
-    if not chosen:
-        return 0
-    sent = 0
-
-    def count(so_far: int) -> None:
-        nonlocal sent
-        sent = so_far
-
-    lineages = {one.request.request_id: replace(one.lineage, version=version) for one in chosen}
+def _send(running: Backfilling, queue: ExportQueue, *, wait: bool, as_json: bool) -> None:
+    """Sends, and waits if asked; if that is broken off, says how many were sent."""
+    # The SDK cannot be interrupted in the middle of a call and go on being used.
+    stopping, counts = Event(), running.counts
     try:
-        return queue.send([one.request for one in chosen], asked_at, lineages, count)
-    except BaseException:
-        remark(f"{sent:,} of {len(chosen):,} requests were sent; run it again: what is on the queue is not sent twice")
-        raise
+        with at_first_signal(stopping.set):
+            with count_bar("sending") as show:
+                running.send(queue, lambda now: show(now.sent, None), stopping)
+            if wait and counts.sent:
+                with count_bar("exporting") as show:
+                    running.wait(lambda now: show(now.sent - now.waiting, now.sent), stopping)
+    finally:
+        dead = running.dead(queue) if wait and counts.sent and not stopping.is_set() else None
+        ended = {} if dead is None else {"exported": counts.sent - dead, "dead": dead}
+        sent = {"backfill": running.id if counts.sent else None}
+        fields_or_json({**sent, **_shown(counts), "sent": counts.sent, **ended}, as_json=as_json)
+    if stopping.is_set():
+        running.save()
+        remark("interrupted; run it again: what is on the queue is not sent twice")
+        raise KeyboardInterrupt
+    if dead:
+        remark("see why by `tailrace dlq list`")
+        raise typer.Exit(1)
 
 
-def _ends_of(requests: Sequence[ExportRequest]) -> list[str]:
-    r"""The first and the last few, a line each.
+def _shown(counts: Counts) -> Mapping[str, object]:
+    """Counts of the states; those that are always of interest, and others if there are any."""
+    found = {name: counts.states[state] for state, name in _NAMES.items() if counts.states[state] or state == "there"}
+    return {"windows": counts.windows, **found}
+
+
+def _refuse_nothing(wanted: Wanted, now: datetime) -> None:
+    """Raises AskRefused that says why the range has no closed window, if it has none."""
+    if next(wanted.requests(now), None) is None:
+        one_request(wanted.job, wanted.since, now)  # says that the window there is open, or when the next one begins
+        raise AskRefused(f"no window of job {wanted.job.name!r} begins from {wanted.since} to {wanted.until}")
+
+
+def left_open(wanted: Wanted, now: datetime) -> str | None:
+    """Where the open windows of the range begin, None if all of it is closed."""
+    until = bound(wanted.job, wanted.until)
+    if not isinstance(until, datetime):
+        return None
+    latest = next(_newest_first(wanted).requests(now)).run
+    return latest.isoformat(timespec="minutes") if latest < until else None
+
+
+def _newest_first(wanted: Wanted) -> Wanted:
+    return Wanted(wanted.job, wanted.since, wanted.until, newest_first=True)
+
+
+class _Ends:
+    r"""The first and the last few of many requests, a line each.
 
     >>> from contracts.jobs_file import parse_jobs
     >>> table = {"name": "a", "schema": "s", "table": "t", "blob": "{window_start}"}
     >>> table["window"] = {"column": "id", "type": "integer", "size": 10}
-    >>> job = parse_jobs({"job": [table]})["a"]
-    >>> print("\n".join(_ends_of(Range(job, "0", "90").requests(datetime.now(UTC)))))
+    >>> job, ends = parse_jobs({"job": [table]})["a"], _Ends()
+    >>> ends.add(Wanted(job, "0", "90").requests(datetime.now(UTC)))
+    >>> print("\n".join(ends.lines()))
         0 → 0
         10 → 10
         20 → 20
@@ -144,11 +151,23 @@ def _ends_of(requests: Sequence[ExportRequest]) -> list[str]:
         70 → 70
         80 → 80
     """
-    lines = [f"    {_start(request)} → {request.blob}" for request in requests]
-    hidden = len(lines) - 2 * _ENDS
-    return [*lines[:_ENDS], f"    … {hidden:,} more", *lines[-_ENDS:]] if hidden > 0 else lines
 
+    def __init__(self) -> None:
+        self._first: list[str] = []
+        self._last: deque[str] = deque(maxlen=_ENDS)
+        self._between = 0
 
-def _start(request: ExportRequest) -> object:
-    assert request.window is not None
-    return request.window.model_dump(mode="json")["start"]
+    def add(self, requests: Iterable[ExportRequest]) -> None:
+        """Takes note of each."""
+        for request in requests:
+            assert request.window is not None
+            line = f"    {request.window.model_dump(mode='json')['start']} → {request.blob}"
+            if len(self._first) < _ENDS:
+                self._first.append(line)
+            else:
+                self._between += len(self._last) == _ENDS
+                self._last.append(line)
+
+    def lines(self) -> list[str]:
+        """What is shown of them."""
+        return [*self._first, *([f"    … {self._between:,} more"] if self._between else []), *self._last]

@@ -10,17 +10,22 @@ from typer.core import TyperGroup
 
 from cli import VERSION
 from cli.backfill import backfill
+from cli.backfills import backfills, cancel
 from cli.dlq import dlq
 from cli.doctor import doctor
+from cli.export import export
 from cli.grants import grants
 from cli.history import history
+from cli.init import init
 from cli.jobs import jobs
+from cli.pause import pause, resume
 from cli.restore import restore
 from cli.running import running, watch
 from cli.show import show
 from cli.status import missing, status
 from cli.submit import submit
 from cli.terminal import complain, say
+from cli.tick import tick
 from cli.verify import verify
 from cli.work import work
 from contracts.errors import ConfigurationError, TailraceError
@@ -69,6 +74,7 @@ def tailrace(
     quiet_sdks()
 
 
+app.command()(init)
 app.command()(status)
 app.command()(missing)
 app.command()(running)
@@ -77,10 +83,16 @@ app.command()(history)
 app.command()(show)
 app.command()(jobs)
 app.command()(submit)
+app.command()(export)
 app.command()(backfill)
+app.command()(backfills)
+app.command()(cancel)
+app.command()(pause)
+app.command()(resume)
 app.add_typer(dlq, name="dlq")
 app.command()(verify)
 app.command()(restore)
+app.command()(tick)
 app.command()(work)
 app.command()(grants)
 app.command()(doctor)

@@ -22,6 +22,7 @@ _NOT_SENT = {
     "alive": "it is on the queue; nothing was sent",
     "dead": "it is a dead letter; nothing was sent: correct its cause, then `tailrace dlq replay`",
     "postponed": "it is a dead letter that a tick asks for again later; nothing was sent",
+    "paused": "its job is paused; nothing was sent: `tailrace resume` it first",
 }
 
 

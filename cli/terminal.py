@@ -1,5 +1,6 @@
 """Prints results to stdout and problems to stderr; colours and wrapping only on a terminal."""
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
@@ -38,6 +39,14 @@ def record(title: str, fields: Mapping[str, object]) -> None:
         for line in value.wrap(console, width, overflow="fold"):
             console.print(Text(label) + line, soft_wrap=True)
             label = " " * margin
+
+
+def fields_or_json(fields: Mapping[str, object], *, as_json: bool) -> None:
+    """Prints fields that are not None: as one JSON object, or a line each, whole numbers with separators."""
+    if as_json:
+        print(json.dumps({key: value for key, value in fields.items() if value is not None}))
+    else:
+        record("", {key: f"{value:,}" if isinstance(value, int) else value for key, value in fields.items()})
 
 
 def complain(problems: Iterable[str]) -> None:

@@ -2,15 +2,24 @@
 
 import os
 import sys
+import time
 from collections import Counter
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.filesize import decimal
 
+from cli.progress import Speed, status_line
 from cli.signals import at_first_signal
 from cli.terminal import say
 from settings import Settings
 from telemetry.events import log_to_stderr
+from worker.progress import progress
+
+if TYPE_CHECKING:
+    from worker.container import Consumer
 
 
 def work(
@@ -26,22 +35,42 @@ def work(
     TAILRACE_DRAIN_SECONDS to finish, then they go back to the queue. A second signal ends it at once. Settings come
     from the environment, see docs/reference/settings.md.
 
-    With --until-empty the exit status is 1 if a message was dead-lettered; totals are printed.
+    Text logs have one line for each export; a terminal shows below them how far the worker has come. With --until-empty
+    the exit status is 1 if a message was dead-lettered, and totals are printed.
+
+    Example: tailrace work --until-empty
     """
     # The first process of a container ignores signals without a handler.
     with at_first_signal(lambda: sys.exit(0)):
         settings = Settings.from_env(os.environ)
-        log_to_stderr(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
+        as_json = not sys.stderr.isatty() if json_logs is None else json_logs
         from worker.assemble import open_worker
         from worker.container import Consumer
 
+        log_to_stderr(as_json=as_json)
         with open_worker(settings) as worker:
             consumer = Consumer(settings, worker, until_empty=until_empty)
-            with at_first_signal(consumer.stop):
+            with at_first_signal(consumer.stop), nullcontext() if as_json else _live(consumer):
                 totals = consumer.run()
         if until_empty:
             say(_summary(totals))
             raise typer.Exit(1 if totals["dead_lettered"] else 0)
+
+
+@contextmanager
+def _live(consumer: "Consumer") -> Iterator[None]:
+    """On a terminal, one line below the logs that says how far the worker has come."""
+    speed = Speed()
+
+    def line() -> str:
+        now = progress()
+        moved = f"{now.rows:,} rows, {decimal(int(speed.of(now.bytes, time.monotonic())))}/s"
+        return f"{now.running} running, {moved}; {_summary(consumer.totals())}"
+
+    with status_line(line):
+        # Again, since a terminal's last line has taken stderr over.
+        log_to_stderr(as_json=False)
+        yield
 
 
 def _summary(totals: Counter[str]) -> str:

@@ -13,5 +13,6 @@ FACE = (
     "postgres.tokens",
     "records",
     "service_bus",
+    "steering",
     "storage",
 )

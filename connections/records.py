@@ -14,6 +14,7 @@ from contracts.blob_name import RECORDS
 from contracts.errors import SinkRejected, TailraceError
 from contracts.model import Model, describe
 from settings import Settings
+from telemetry.waits import waiting_for
 
 
 class RecordChanged(TailraceError):  # noqa: N818  # as SinkRejected
@@ -41,7 +42,7 @@ class Records[M: Model]:
         """The record of this name, or None. Raises SinkRejected if it is no such record."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        with storage_errors("look-up", self._path(name)):
+        with storage_errors("look-up", self._path(name)), waiting_for("storage: a look at records"):
             try:
                 found = self._container.get_blob_client(self._path(name)).download_blob()
                 text, etag = found.readall(), str(found.properties.etag)
@@ -53,7 +54,7 @@ class Records[M: Model]:
 
     def names(self) -> list[str]:
         """The names of all records of the kind; 5,000 a round trip."""
-        with storage_errors("listing", self._prefix):
+        with storage_errors("listing", self._prefix), waiting_for("storage: a look at records"):
             listed = self._container.list_blob_names(name_starts_with=self._prefix)
             return [name.removeprefix(self._prefix).removesuffix(".json") for name in listed]
 

@@ -47,7 +47,7 @@ def queue_receiver(client: "ServiceBusClient", queue: str, **options: Any) -> "S
 
 
 def queue_sender(client: "ServiceBusClient", queue: str) -> "ServiceBusSender":
-    """A sender for one call, without a keep-alive thread: closing it would wait for that thread's sleep."""
+    """A sender without a keep-alive thread: closing it would wait for that thread's sleep."""
     return client.get_queue_sender(queue, keep_alive=0)
 
 

@@ -18,5 +18,6 @@ FACE = (
     "receipt",
     "request",
     "row_hash",
+    "steering",
     "window",
 )

@@ -9,6 +9,7 @@ from typing import override
 
 from pydantic import ValidationError
 
+from contracts.entries import Entry, defaults_problems, entries_of
 from contracts.errors import ConfigurationError, Problem
 from contracts.job import ExportJob
 from contracts.model import describe_each
@@ -69,35 +70,43 @@ def load_jobs(path: Path) -> Jobs:
 def parse_jobs(document: Mapping[str, object], file: str = "jobs.toml") -> Jobs:
     """The jobs of a parsed document by name. A job that cannot be used is disabled, and the others are not.
 
-    Raises ConfigurationError, one line for each problem, if the document is no list of jobs or none can be used.
+    `[defaults]` are filled into each job, and an entry with `tables` is a job for each of them. Raises
+    ConfigurationError, one line for each problem, if the document is no list of jobs or none can be used.
 
     >>> parse_jobs({"job": [{"name": "a", "schema": "s", "table": "t", "blob": "/x", "if_exists": "replace"}]})
     Traceback (most recent call last):
     contracts.errors.ConfigurationError: jobs.toml: job 'a': blob: a blob name cannot have an empty, \
 '.' or '..' path segment, nor one that ends in a dot
     """
-    problems = [f"{file}: unknown key {key!r}; jobs are written as [[job]]" for key in document if key != "job"]
+    unknown = [key for key in document if key not in {"job", "defaults"}]
+    problems = [f"{file}: unknown key {key!r}; jobs are written as [[job]]" for key in unknown]
+    problems += [f"{file}: {problem}" for problem in defaults_problems(document.get("defaults", {}))]
     tables = document.get("job", [])
     if not isinstance(tables, list) or not tables:
         problems.append(f"{file}: no [[job]] in it")
         tables = []
-    jobs, disabled = _checked(tables, file)
+    defaults = document.get("defaults", {})
+    jobs, disabled = _checked(list(entries_of(tables, defaults if isinstance(defaults, Mapping) else {})), file)
     if problems or not jobs:
         raise ConfigurationError.of(map(Problem, [*problems, *(line for one in disabled for line in one.problems)]))
     return Jobs(jobs, tuple(_hints(tables, file)), tuple(disabled))
 
 
-def _checked(tables: Sequence[object], file: str) -> tuple[dict[str, ExportJob], list[Disabled]]:
+def _checked(entries: Sequence[Entry], file: str) -> tuple[dict[str, ExportJob], list[Disabled]]:
     """The usable jobs by name, and the others."""
     valid: list[ExportJob] = []
     disabled: list[Disabled] = []
-    for number, table in enumerate(tables, 1):
+    for entry in entries:
+        lines = [entry.problem] if entry.problem else []
         try:
-            valid.append(ExportJob.model_validate(table))
+            if not entry.problem:
+                valid.append(ExportJob.model_validate(entry.keys))
         except ValidationError as error:
-            lines = describe_each(error, ExportJob)
-            disabled.append(Disabled(_name(table), tuple(f"{file}: {_title(table, number)}: {line}" for line in lines)))
-    clashes = _clashes(valid, Counter(map(_name, tables)))
+            lines = list(describe_each(error, ExportJob))
+        if lines:
+            title = _title(entry.keys, entry.number)
+            disabled.append(Disabled(_name(entry.keys), tuple(f"{file}: {title}: {line}" for line in lines)))
+    clashes = _clashes(valid, Counter(_name(entry.keys) for entry in entries))
     disabled += [Disabled(name, (f"{file}: job {name!r}: {problem}",)) for name, problem in clashes.items()]
     return {job.name: job for job in valid if job.name not in clashes}, disabled
 

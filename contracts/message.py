@@ -20,6 +20,7 @@ type Properties = dict[str | bytes, int | float | bytes | bool | str | UUID]
 CONTENT_TYPE = "application/json"
 _ATTEMPT, _JOB, _WAITS_SINCE, _VERSION, _HEALS = "attempt", "job", "waits_since", "job_version", "heals"
 _WHY, _LONGEST_WHY = "why", 500
+_BACKFILL, _ASKED_AT = "backfill", "asked_at"
 # Service Bus takes 128 characters; a suffix needs less than the 48 that this leaves.
 _STEM_CHARACTERS = 80
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -31,10 +32,13 @@ class Lineage:
     """Facts that a message passes to its retries.
 
     `version` is the job's, None if the sender gave none; `heals` counts how often a dead letter was asked for again.
+    `backfill` is the id of the backfill that sent the request, if one did; `asked_at` is when it was sent first.
     """
 
     version: str | None = None
     heals: int = 0
+    backfill: str | None = None
+    asked_at: datetime | None = None
 
 
 NO_LINEAGE = Lineage()
@@ -52,6 +56,15 @@ def ask_id(request_id: UUID, asked_at: datetime) -> str:
 def unique_id(request_id: UUID) -> str:
     """A new MessageId for the request, which duplicate detection does not drop."""
     return f"{request_id}#{uuid4().hex[:12]}"
+
+
+def backfill_id(request_id: UUID, backfill: str) -> str:
+    """The MessageId of a request that a backfill sends: sending it twice in one backfill sends one message.
+
+    >>> backfill_id(UUID(int=7), "b-1f")
+    '00000000-0000-0000-0000-000000000007#b-1f'
+    """
+    return f"{request_id}#{backfill[:40]}"
 
 
 def retry_id(message_id: str, attempt: int, sequence_number: int) -> str:
@@ -102,6 +115,10 @@ def properties(
         carried[_HEALS] = lineage.heals
     if why is not None:
         carried[_WHY] = why[:_LONGEST_WHY]
+    if lineage.backfill is not None:
+        carried[_BACKFILL] = lineage.backfill
+    if lineage.asked_at is not None:
+        carried[_ASKED_AT] = lineage.asked_at.isoformat()
     return carried
 
 
@@ -130,13 +147,16 @@ def why_of(properties: Mapping[Any, object] | None) -> str | None:
 def lineage_of(properties: Mapping[Any, object] | None) -> Lineage:
     """The lineage in a message's properties.
 
-    >>> lineage_of({b"job_version": b"1f", b"heals": 2}), lineage_of({"heals": -1})
-    (Lineage(version='1f', heals=2), Lineage(version=None, heals=0))
+    >>> lineage_of({b"job_version": b"1f", b"heals": 2}) == Lineage("1f", 2), lineage_of({"heals": -1}) == NO_LINEAGE
+    (True, True)
     """
     decoded = _decoded(properties)
-    version, heals = decoded.get(_VERSION), decoded.get(_HEALS)
+    version, heals, backfill = decoded.get(_VERSION), decoded.get(_HEALS), decoded.get(_BACKFILL)
     return Lineage(
-        version if isinstance(version, str) else None, heals if isinstance(heals, int) and 0 < heals < 1000 else 0
+        version if isinstance(version, str) else None,
+        heals if isinstance(heals, int) and 0 < heals < 1000 else 0,
+        backfill if isinstance(backfill, str) else None,
+        _moment(decoded.get(_ASKED_AT)),
     )
 
 
@@ -160,12 +180,7 @@ def waits_since_of(properties: Mapping[Any, object] | None) -> datetime | None:
     >>> waits_since_of({b"waits_since": b"2026-01-31T00:00:00+00:00"}).year, waits_since_of({"waits_since": "x"})
     (2026, None)
     """
-    carried = _decoded(properties).get(_WAITS_SINCE)
-    try:
-        moment = datetime.fromisoformat(carried) if isinstance(carried, str) else None
-    except ValueError:
-        return None
-    return moment if moment and moment.tzinfo else None
+    return _moment(_decoded(properties).get(_WAITS_SINCE))
 
 
 def trace_of(properties: Mapping[Any, object] | None) -> Carrier:
@@ -199,6 +214,14 @@ def body_of(body: object) -> bytes:
             return b"".join(pieces)
         body = pieces
     return str(body).encode(errors="replace")
+
+
+def _moment(carried: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(carried) if isinstance(carried, str) else None
+    except ValueError:
+        return None
+    return moment if moment and moment.tzinfo else None
 
 
 def _decoded(properties: Mapping[Any, object] | None) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from threading import Event
 from types import TracebackType
@@ -171,7 +171,8 @@ def _again(message: "ServiceBusReceivedMessage", replay: Replay) -> "ServiceBusM
     from azure.servicebus import ServiceBusMessage
 
     carried, request = message.application_properties, replay.request
-    lineage = Lineage(replay.version) if replay.version else lineage_of(carried)
+    # Whatever cancelled the first message means nothing for one that a person sends again.
+    lineage = Lineage(replay.version or lineage_of(carried).version, asked_at=datetime.now(UTC))
     return ServiceBusMessage(
         request.to_body() if request else body_of(message.body),
         message_id=replay_id(str(request.request_id if request else message.message_id or "")),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from contracts.errors import ConfigurationError, Problem, TailraceError
@@ -12,6 +13,8 @@ from contracts.jobs_file import Jobs
 from contracts.request import ExportRequest
 from producer.schedule import request_for_run, request_for_window
 from producer.windows import GridWindow, integer_windows_between, windows_between
+
+_PIECE = 1_000  # windows in memory at once, if they are wanted newest first
 
 
 class AskRefused(TailraceError):  # noqa: N818
@@ -46,11 +49,16 @@ def one_request(job: ExportJob, window_start: str | None, now: datetime) -> Expo
     return request_for_window(job, window, now)
 
 
-def requests_between(job: ExportJob, since: str, until: str, now: datetime) -> Iterator[ExportRequest]:
-    """The requests of all closed windows that begin in [since, until), oldest first."""
+def requests_between(
+    job: ExportJob, since: str, until: str, now: datetime, *, newest_first: bool = False
+) -> Iterator[ExportRequest]:
+    """The requests of all closed windows that begin in [since, until), oldest first if not `newest_first`."""
     start, end = bound(job, since), bound(job, until)
     if not start < end:  # type: ignore[operator]  # both are of the one type that the job's windows have
         raise AskRefused(f"the range is empty: {since} is not before {until}")
+    if newest_first:
+        yield from (request_for_window(job, window, now) for window in _backwards(job, start, end, now))
+        return
     for window in _windows(job, start, end):
         if window.closed_at is not None and window.closed_at > now:
             return
@@ -99,6 +107,18 @@ def _windows(job: ExportJob, start: datetime | int, end: datetime | int) -> Iter
             return integer_windows_between(job.window, start, end)
         case None:
             raise AssertionError("bound() has refused a job without windows")
+
+
+def _backwards(job: ExportJob, start: Any, end: Any, now: datetime) -> Iterator[GridWindow]:
+    """The closed windows, newest first: piece by piece, since a grid is walked forwards."""
+    assert job.window is not None
+    piece = _PIECE * (job.window.every.shortest if isinstance(job.window, TimeGrid) else job.window.size)
+    end = min(end, now) if isinstance(job.window, TimeGrid) else end
+    while start < end:
+        begin = max(start, end - piece)
+        windows = list(_windows(job, begin, end))
+        yield from (one for one in reversed(windows) if one.closed_at is None or one.closed_at <= now)
+        end = begin
 
 
 def _windows_from(job: ExportJob, text: str) -> Iterator[GridWindow]:

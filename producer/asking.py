@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -15,8 +15,8 @@ from producer.facts import Dead, Present, QueueView
 
 # there: its blob exists. foreign: another blob has its name. alive: it has a message on the queue. dead: it is a dead
 # letter until something changes. postponed: it is a dead letter that is asked for again later. held: the queue is too
-# long to see all of it. send: it is sent.
-type State = Literal["there", "foreign", "alive", "dead", "postponed", "held", "send"]
+# long to see all of it. paused: it would be sent, but its job is paused. send: it is sent.
+type State = Literal["there", "foreign", "alive", "dead", "postponed", "held", "paused", "send"]
 
 type BlobState = Literal["there", "foreign"] | None
 
@@ -69,9 +69,15 @@ def _decided(
         return Asked(request, state)
     if request.request_id in queue.live:
         return Asked(request, "alive")
-    if dead := queue.dead.get(request.request_id):
-        return _of_dead(request, dead, version, now)
-    return Asked(request, "send" if queue.is_whole else "held", lineage=Lineage(version))
+    dead = queue.dead.get(request.request_id)
+    decided = _of_dead(request, dead, version, now) if dead else _of_nothing(request, version, is_whole=queue.is_whole)
+    return (
+        replace(decided, state="paused") if decided.state == "send" and request.job in queue.orders.paused else decided
+    )
+
+
+def _of_nothing(request: ExportRequest, version: str | None, *, is_whole: bool) -> Asked:
+    return Asked(request, "send" if is_whole else "held", lineage=Lineage(version))
 
 
 def _of_dead(request: ExportRequest, dead: Dead, version: str | None, now: datetime) -> Asked:

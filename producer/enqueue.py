@@ -56,13 +56,14 @@ class Enqueued:
     postponed: int = 0
     held: int = 0
     foreign: int = 0
+    paused: int = 0
 
 
 def enqueue_due(jobs: Jobs, index: Index, queue: Queue, now: datetime, limit: int | None = None) -> Enqueued:
     """Sends a request for every due export that has neither a blob nor a live message.
 
     If the queue or the dead letters hold more than `limit` messages, requests that could be
-    among them are held back. Disabled jobs are named in the log and ask for nothing.
+    among them are held back. Disabled jobs are named in the log and ask for nothing. Nothing is sent for paused jobs.
     """
     report_disabled(jobs)
     due = [request for job in jobs.values() for request in due_requests(job, now)]
@@ -72,7 +73,7 @@ def enqueue_due(jobs: Jobs, index: Index, queue: Queue, now: datetime, limit: in
         record(WINDOW_LAG, seconds, job=job)
     sent = send_asked(asked, queue, now)
     found = counts_of(asked)
-    states = {state: found.get(state, 0) for state in ("alive", "dead", "postponed", "held", "foreign")}
+    states = {state: found.get(state, 0) for state in ("alive", "dead", "postponed", "held", "foreign", "paused")}
     done = Enqueued(asked=len(due), present=found.get("there", 0), sent=sent, **states)
     event(_log, logging.INFO, "enqueued", **asdict(done))
     annotate(**asdict(done))

@@ -6,18 +6,21 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.message import Lineage
+from contracts.steering import Steering
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """An existing blob, by its receipt. All None if Tailrace did not write it."""
+    """An existing blob: its entity tag, and by its receipt the rest, all None if Tailrace did not write it."""
 
     request_id: UUID | None = None
     revision: int | None = None
     run: datetime | None = None
+    # Says which bytes are there, and nothing of what they stand for.
+    etag: str | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, metadata: Mapping[str, str]) -> "Present":
+    def of(cls, metadata: Mapping[str, str], etag: str | None = None) -> "Present":
         """Reads a blob's metadata."""
         try:
             revision, run = metadata.get("revision"), metadata.get("run")
@@ -25,21 +28,24 @@ class Present:
                 UUID(metadata["request_id"]),
                 int(revision) if revision else None,
                 datetime.fromisoformat(run) if run else None,
+                etag,
             )
         except (KeyError, ValueError):
-            return cls()
+            return cls(etag=etag)
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
     """A request that has a message on the queue.
 
-    `scheduled_for` is when its retry is due, `why` is why the attempt before failed.
+    `scheduled_for` is when its retry is due, `why` is why the attempt before failed,
+    `backfill` who sent it.
     """
 
     attempt: int
     scheduled_for: datetime | None
     why: str | None = None
+    backfill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +61,12 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """A look at the queue and its dead letters; `is_whole` is False if it stopped at the limit."""
+    """A look at the queue and its dead letters; `is_whole` is False if it stopped at the limit.
+
+    Cancelled messages are not live. `orders` are those that counted at the look.
+    """
 
     live: Mapping[UUID, Live] = field(default_factory=dict)
     dead: Mapping[UUID, Dead] = field(default_factory=dict)
     is_whole: bool = True
+    orders: Steering = field(default_factory=Steering)

@@ -8,10 +8,8 @@ import azure.functions as func
 
 from contracts.jobs_file import load_jobs
 from contracts.message import trace_of
-from producer.enqueue import enqueue_due
-from producer.queue import ExportQueue
-from producer.store import BlobIndex
 from producer.submit import submit_over_http
+from producer.tick import tick
 from settings import Settings
 from telemetry.traces import Origin, span
 
@@ -27,8 +25,7 @@ def _settings() -> Settings:
 def schedule_exports(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001  # the host passes it
     """Every tick: enqueues each due export that has neither a blob nor a live message."""
     settings = _settings()
-    with span("enqueue due", origin=_origin(context)), ExportQueue(settings) as queue:
-        enqueue_due(load_jobs(settings.jobs), BlobIndex(settings), queue, datetime.now(UTC), settings.queue_limit)
+    tick(settings, load_jobs(settings.jobs), datetime.now(UTC), _origin(context))
 
 
 @blueprint.route("exports", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)

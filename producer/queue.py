@@ -1,14 +1,16 @@
 """Edge: puts requests on the Service Bus queue."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
-from functools import partial
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from connections.service_bus import answered, open_link, queue_sender, service_bus_client, service_bus_errors
-from contracts.message import CONTENT_TYPE, NO_LINEAGE, Lineage, ask_id, properties, unique_id
+from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
+from contracts.message import CONTENT_TYPE, NO_LINEAGE, Lineage, ask_id, backfill_id, properties, unique_id
 from contracts.request import ExportRequest
 from producer.facts import QueueView
 from producer.queue_view import read_queue
@@ -29,6 +31,8 @@ class ExportQueue:
         self._name = settings.queue
         self._settings = settings
         self._client = service_bus_client(settings)
+        # Opened by the first `send`: opening a link takes as long as sending 2,000 requests.
+        self._sender: ServiceBusSender | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -36,6 +40,7 @@ class ExportQueue:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._close_sender()
         self._client.close()
 
     def look(self, limit: int | None) -> QueueView:
@@ -51,8 +56,8 @@ class ExportQueue:
     ) -> int:
         """Sends each request once, in batches as large as the queue takes; returns how many.
 
-        Service Bus drops the second message of a request that is sent twice in the minute `asked_at`; without
-        `asked_at` no message is dropped. `sent` is called with the number sent after each batch.
+        Service Bus drops the second message of a request that is sent twice in the minute `asked_at`, or by one
+        backfill; without either no message is dropped. `sent` is called with the number sent after each batch.
         Raises QueueUnavailable; earlier batches stay sent, so calling again is safe.
         """
         from azure.servicebus import ServiceBusMessage
@@ -61,25 +66,64 @@ class ExportQueue:
         with (
             span("send", "producer", queue=self._name) as sending,
             service_bus_errors("send", self._name),
-            open_link(queue_sender(self._client, self._name), self._name) as sender,
+            self._open_sender() as sender,
         ):
+            carrier, now = sending.carrier(), datetime.now(UTC)
             messages = (
                 ServiceBusMessage(
                     request.to_body(),
-                    message_id=ask_id(request.request_id, asked_at) if asked_at else unique_id(request.request_id),
+                    message_id=_message_id(request.request_id, lineage, asked_at),
                     content_type=CONTENT_TYPE,
-                    application_properties=properties(
-                        request.job, sending.carrier(), lineage=lineages.get(request.request_id, NO_LINEAGE)
-                    ),
+                    application_properties=properties(request.job, carrier, lineage=lineage),
                 )
                 for request in requests
+                for lineage in (_asked(lineages.get(request.request_id, NO_LINEAGE), now),)
             )
-            for batch in _batches(sender, messages):
-                answered(self._name, "sending", partial(sender.send_messages, batch))
-                count += len(batch)
+            for size in _sent(sender, _batches(sender, messages)):
+                count += size
                 sending.set(sent=count)
                 sent(count)
         return count
+
+    @contextmanager
+    def _open_sender(self) -> "Iterator[ServiceBusSender]":
+        """The sender, which the next call uses again unless this one fails."""
+        if self._sender is None:
+            self._sender = queue_sender(self._client, self._name)
+        try:
+            yield self._sender
+        except BaseException:
+            self._close_sender()
+            raise
+
+    def _close_sender(self) -> None:
+        if self._sender is not None:
+            self._sender.close()
+            self._sender = None
+
+
+def _asked(lineage: Lineage, now: datetime) -> Lineage:
+    return lineage if lineage.asked_at else replace(lineage, asked_at=now)
+
+
+def _sent(sender: "ServiceBusSender", batches: "Iterable[ServiceBusMessageBatch]") -> Iterator[int]:
+    """The size of each batch, once it is sent. A thread sends it while this one builds the next."""
+    with ThreadPoolExecutor(1, thread_name_prefix="send") as thread:
+        before: tuple[Future[None], int] | None = None
+        for batch in batches:
+            if before:
+                before[0].result()
+                yield before[1]
+            before = thread.submit(sender.send_messages, batch), len(batch)
+        if before:
+            before[0].result()
+            yield before[1]
+
+
+def _message_id(request_id: UUID, lineage: Lineage, asked_at: datetime | None) -> str:
+    if lineage.backfill is not None:
+        return backfill_id(request_id, lineage.backfill)
+    return ask_id(request_id, asked_at) if asked_at else unique_id(request_id)
 
 
 def _batches(sender: "ServiceBusSender", messages: Iterable["ServiceBusMessage"]) -> Iterator["ServiceBusMessageBatch"]:

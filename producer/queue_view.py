@@ -3,13 +3,18 @@
 Peeking locks nothing. It shows messages that wait, that a worker holds, and that are scheduled for a retry.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from connections.service_bus import answered, open_link, queue_receiver, service_bus_client, service_bus_errors
-from contracts.message import attempt_of, lineage_of, request_id_of, why_of
+from connections.steering import SteeringRecords
+from contracts.errors import RequestInvalid
+from contracts.message import attempt_of, body_of, job_of, lineage_of, request_id_of, why_of
+from contracts.request import parse_request
+from contracts.steering import Steering
 from producer.facts import Dead, Live, QueueView
 from settings import Settings
 
@@ -29,6 +34,7 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
     """
     from azure.servicebus import ServiceBusSubQueue
 
+    steering = SteeringRecords(settings).look()
     name, live, dead, is_whole = settings.queue, dict[UUID, Live](), dict[UUID, Dead](), True
     with service_bus_errors("peek", name), service_bus_client(settings) as client:
         with open_link(queue_receiver(client, name, keep_alive=0), name) as receiver:
@@ -36,7 +42,8 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
                 if count == limit:
                     is_whole = False
                     break
-                if request_id := request_id_of(message.message_id, message.body):
+                request_id = request_id_of(message.message_id, message.body)
+                if request_id and not is_cancelled(message, steering):
                     live[request_id] = _live(message)
         dead_letters = queue_receiver(client, name, sub_queue=ServiceBusSubQueue.DEAD_LETTER, keep_alive=0)
         with open_link(dead_letters, name) as receiver:
@@ -46,7 +53,37 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
                     break
                 if request_id := request_id_of(message.message_id, message.body):
                     dead[request_id] = _dead(message)
-    return QueueView(live, dead, is_whole)
+    return QueueView(live, dead, is_whole, steering)
+
+
+def is_cancelled(message: "ServiceBusReceivedMessage", steering: Steering) -> bool:
+    """Whether a worker will complete this message without an export, because a person has cancelled it."""
+    lineage = lineage_of(message.application_properties)
+    if not steering.may_cancel(job_of(message.application_properties), lineage.backfill):
+        return False
+    try:
+        request = parse_request(body_of(message.body))
+    except RequestInvalid:
+        return False
+    asked_at = lineage.asked_at or message.enqueued_time_utc
+    return steering.is_cancelled(request.job, lineage.backfill, asked_at, request.window)
+
+
+def waiting_by_backfill(settings: Settings) -> Counter[str]:
+    """How many messages of each backfill are on the queue, those that run or wait for a retry included."""
+    with service_bus_errors("peek", settings.queue), service_bus_client(settings) as client:
+        with open_link(queue_receiver(client, settings.queue, keep_alive=0), settings.queue) as receiver:
+            found = (
+                lineage_of(message.application_properties).backfill for message in peeked(receiver, settings.queue)
+            )
+            return Counter(backfill for backfill in found if backfill)
+
+
+def count_cancelled(settings: Settings, orders: Steering) -> int:
+    """How many messages on the queue these orders cancel."""
+    with service_bus_errors("peek", settings.queue), service_bus_client(settings) as client:
+        with open_link(queue_receiver(client, settings.queue, keep_alive=0), settings.queue) as receiver:
+            return sum(is_cancelled(message, orders) for message in peeked(receiver, settings.queue))
 
 
 def peeked(receiver: "ServiceBusReceiver", queue: str) -> "Iterator[ServiceBusReceivedMessage]":
@@ -62,7 +99,8 @@ def peeked(receiver: "ServiceBusReceiver", queue: str) -> "Iterator[ServiceBusRe
 
 def _live(message: "ServiceBusReceivedMessage") -> Live:
     attempt = attempt_of(message.application_properties, redeliveries=message.delivery_count or 0)
-    return Live(attempt, message.scheduled_enqueue_time_utc, why_of(message.application_properties))
+    backfill = lineage_of(message.application_properties).backfill
+    return Live(attempt, message.scheduled_enqueue_time_utc, why_of(message.application_properties), backfill)
 
 
 def _dead(message: "ServiceBusReceivedMessage") -> Dead:

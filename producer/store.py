@@ -36,4 +36,8 @@ class BlobIndex:
     def _listed(self, wanted: tuple[str, set[str]]) -> dict[str, Present]:
         prefix, names = wanted
         blobs = listed(self._container, prefix)
-        return {blob.name: Present.of(blob.metadata or {}) for blob in blobs if blob.name in names}
+        return {blob.name: Present.of(blob.metadata or {}, _tag(blob.etag)) for blob in blobs if blob.name in names}
+
+
+def _tag(etag: object) -> str | None:
+    return str(etag).strip('"') if etag else None

@@ -25,6 +25,7 @@ STATUS: dict[State, str] = {
     "dead": "dead",
     "postponed": "dead",
     "held": "sent",
+    "paused": "paused",
 }
 
 
@@ -45,8 +46,8 @@ class Answer(NamedTuple):
 def submit_over_http(body: bytes, settings: Settings, now: datetime) -> Answer:
     """Sends the request that the body asks for, if it needs sending.
 
-    202 if it was sent, 200 if it is on the queue or its blob exists, 409 if it is dead or another blob has its name:
-    each with `status` and the request; 400 or 503 with `error`, and `advice` if there is any.
+    202 if it was sent, 200 if it is on the queue or its blob exists, 409 if it is dead, if its job is paused or if
+    another blob has its name: each with `status` and the request; 400 or 503 with `error`, and `advice` if any.
     """
     try:
         asked = Ask.model_validate_json(body)

@@ -10,6 +10,7 @@ from telemetry.fields import fields as bound_fields
 from telemetry.secrets import without_secrets
 
 _FIELDS = "tailrace"
+_BEGINNINGS = {"export started"}
 
 
 def event(log: logging.Logger, level: int, name: str, **fields: object) -> None:
@@ -86,9 +87,20 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
+class OneLineAnExport(logging.Filter):
+    """A handler's filter: leaves out the events that only say that something has begun."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        fields = getattr(record, _FIELDS, None)
+        return not (record.levelno <= logging.INFO and fields and fields["event"] in _BEGINNINGS)
+
+
 def log_to_stderr(*, as_json: bool, level: int = logging.INFO) -> None:
-    """Sends this process's events to stderr."""
+    """Sends this process's events to stderr. Text is for a person: a line for each export, at its end."""
     handler = logging.StreamHandler(sys.stderr)
+    if not as_json:
+        handler.addFilter(OneLineAnExport())
     handler.setFormatter(JsonLines() if as_json else logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     name_deliveries()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from connections.postgres.tokens import password_source
+from connections.steering import SteeringRecords
 from contracts.jobs_file import load_jobs
 from settings import Settings
 from telemetry.jobs import report_disabled
@@ -27,4 +28,4 @@ def open_exporter(settings: Settings) -> Iterator[Exporter]:
 def open_worker(settings: Settings) -> Iterator[Worker]:
     """What deliveries need, for as long as the block runs. Raises ConfigurationError."""
     with open_exporter(settings) as exporter:
-        yield Worker(exporter, RetryPolicy(settings.max_attempts, settings.retry_base))
+        yield Worker(exporter, RetryPolicy(settings.max_attempts, settings.retry_base), SteeringRecords(settings))

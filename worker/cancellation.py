@@ -25,6 +25,11 @@ class Cancellation:
         """Whether the work is to stop."""
         return self._event.is_set() or (self._parent is not None and self._parent.is_set())
 
+    def wait(self, seconds: float) -> bool:
+        """Waits until the work is cancelled, for `seconds` at most; returns whether it is."""
+        self._event.wait(seconds)
+        return self.is_set()
+
     def raise_if_set(self) -> None:
         """Raises ExportInterrupted once the work is cancelled."""
         if self.is_set():

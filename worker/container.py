@@ -47,7 +47,7 @@ class Consumer:
         for slot in self._slots:
             if slot.failure is not None:
                 raise slot.failure
-        return self._totals()
+        return self.totals()
 
     def stop(self) -> None:
         """Asks `run` to end; safe in a signal handler."""
@@ -70,9 +70,11 @@ class Consumer:
         for slot in self._slots:
             slot.cancel()
         _join(threads, _LAST_SECONDS)
-        event(_log, logging.INFO, "worker stopped", **self._totals())
+        event(_log, logging.INFO, "worker stopped", **self.totals())
 
-    def _totals(self) -> Counter[str]:
+    def totals(self) -> Counter[str]:
+        """How many messages were completed, retried, dead-lettered and abandoned so far."""
+        # Each slot's thread changes its own counts only; a count that is a moment old does no harm.
         return sum((slot.totals for slot in self._slots), Counter())
 
 

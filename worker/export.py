@@ -20,6 +20,7 @@ from worker.cancellation import Cancellation
 from worker.formats.codecs import Trust
 from worker.formats.csv import write_csv
 from worker.formats.parquet import require_parquet
+from worker.progress import exporting
 from worker.source.catalogue import column_types
 from worker.source.closing import prove_closed
 from worker.source.pool import Source
@@ -99,7 +100,8 @@ def _upload(task: _Task, trust: Trust) -> Receipt:
             name = session_name(request.request_id, request.job)
             with source.snapshot(connection, task.selected, relation_of(request), name) as snapshot:
                 columns = column_types(connection, snapshot.columns)
-                parts = _write(task, snapshot, upload, trust)
+                with exporting(snapshot.estimated_bytes):
+                    parts = _write(task, snapshot, upload, trust)
         read = Read(parts, snapshot.id, row_hash.combined(part.row_hash for part in parts), columns, closed)
         receipt = Receipt.of(request, read, (started_at, datetime.now(UTC)))
         with span("commit"):

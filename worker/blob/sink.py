@@ -99,7 +99,7 @@ class Upload:
             # gets here without a block, so that `data` is smaller than one.
             data = b"".join(part.rest for part in parts)
             with self._committing():
-                blob.upload_blob(data, length=len(data), **options)
+                blob.upload_blob(data, length=len(data), overwrite=self._replacing is not None, **options)
             return
         for part in parts:
             part.stage_rest()
@@ -130,7 +130,7 @@ class Upload:
         condition: dict[str, Any] = (
             {"match_condition": MatchConditions.IfMissing}
             if self._replacing is None
-            else {"etag": self._replacing.etag, "match_condition": MatchConditions.IfNotModified, "overwrite": True}
+            else {"etag": self._replacing.etag, "match_condition": MatchConditions.IfNotModified}
         )
         settings = ContentSettings(content_type=content_type)
         return {"metadata": receipt.to_metadata(), "content_settings": settings, **condition}

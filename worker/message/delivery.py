@@ -4,18 +4,24 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
+from connections.steering import SteeringRecords
 from contracts.message import NO_LINEAGE, Carrier, Lineage, attempt_of, job_of, lineage_of, trace_of, waits_since_of
-from contracts.request import parse_request
+from contracts.request import ExportRequest, parse_request
+from contracts.steering import Steering
 from telemetry.fields import context
 from telemetry.traces import NOWHERE, Origin, span
 from worker.cancellation import Cancellation
 from worker.export import Exporter, run_export
 from worker.message import report
-from worker.message.settlement import Complete, Settlement
+from worker.message.settlement import Complete, RetryLater, Settlement
 from worker.message.verdict import RetryPolicy, settlement_for
+
+# A message of a paused job is put off by so many times the first wait, five minutes by default: each time costs as
+# much as a small export.
+_PAUSE_FACTOR = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,7 @@ class Worker:
 
     exporter: Exporter
     retry: RetryPolicy
+    steering: SteeringRecords
 
 
 @contextmanager
@@ -89,6 +96,10 @@ def handle_message(delivery: Delivery, worker: Worker, cancelled: Cancellation) 
     try:
         request = parse_request(delivery.body)
         job = request.job
+        ordered = steered(worker.steering.recent(), delivery, request, worker.retry, spread=random.random())  # noqa: S311
+        if ordered is not None:
+            report.steered(request, ordered)
+            return ordered
         with report.began(request, delivery.attempt, delivery.enqueued_at) as export:
             done = run_export(request, worker.exporter, cancelled, delivery.waits_since)
             export.done(done)
@@ -97,3 +108,20 @@ def handle_message(delivery: Delivery, worker: Worker, cancelled: Cancellation) 
         report.failed(error, delivery.message_id, job, settlement)
         return settlement
     return Complete(done.outcome)
+
+
+def steered(
+    orders: Steering, delivery: Delivery, request: ExportRequest, policy: RetryPolicy, spread: float
+) -> Complete | RetryLater | None:
+    """What people's orders mean for a delivery: a cancelled one is complete, one of a paused job is put off.
+
+    The clone of a paused one has not waited for its window to close: a pause is no reason to export without proof.
+    """
+    asked_at = delivery.lineage.asked_at or delivery.enqueued_at
+    if orders.is_cancelled(request.job, delivery.lineage.backfill, asked_at, request.window):
+        return Complete("cancelled")
+    if request.job in orders.paused:
+        says = f"job {request.job!r} is paused"
+        delay: timedelta = policy.base * _PAUSE_FACTOR * (1 + spread / 4)
+        return RetryLater(delay, "JobPaused", says, costs_attempt=False, restarts_wait=True)
+    return None

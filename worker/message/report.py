@@ -54,6 +54,19 @@ def began(request: ExportRequest, attempt: int, enqueued_at: datetime | None) ->
     annotate(outcome=export.outcome)
 
 
+def steered(request: ExportRequest, settlement: Complete | RetryLater) -> None:
+    """Reports a delivery that people's orders end without an export."""
+    bind(request_id=request.request_id, job=request.job)
+    annotate(request_id=str(request.request_id), job=request.job)
+    match settlement:
+        case Complete(outcome=outcome):
+            event(_log, logging.INFO, "export cancelled", blob=request.blob)
+            record(EXPORTS, 1, job=request.job, outcome=outcome)
+        case RetryLater(reason=reason, delay=delay):
+            event(_log, logging.INFO, "export put off", blob=request.blob, reason=reason, seconds=delay.total_seconds())
+    annotate(outcome="cancelled" if isinstance(settlement, Complete) else "paused")
+
+
 def failed(error: Exception, message_id: str, job: str | None, settlement: Settlement) -> None:
     """Logs why a delivery failed, and counts what becomes of it. `job` is None if it is not known."""
     said = error.explained if isinstance(error, TailraceError) else without_secrets(str(error))

@@ -21,12 +21,15 @@ class RetryQueue:
     def schedule(self, delivery: Delivery, retry: RetryLater) -> None:
         """Enqueues a copy for the next attempt, `retry.delay` from now. Raises QueueUnavailable.
 
+        A copy of the same attempt waits, since now or since its delivery says; not if `restarts_wait`.
+
         Each call connects anew: retries are rare, and the service closes an idle connection anyway.
         """
         from azure.servicebus import ServiceBusMessage
 
         attempt = delivery.attempt + retry.costs_attempt
-        waits_since = None if retry.costs_attempt else delivery.waits_since or datetime.now(UTC)
+        waits = not retry.costs_attempt and not retry.restarts_wait
+        waits_since = (delivery.waits_since or datetime.now(UTC)) if waits else None
         why = f"{retry.reason}: {retry.description}"
         carried = properties(delivery.job, delivery.trace, attempt, waits_since, delivery.lineage, why)
         clone = ServiceBusMessage(

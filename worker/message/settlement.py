@@ -6,7 +6,7 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """The request is done; `outcome` says how: exported, already-there or superseded."""
+    """The request is done; `outcome` says how: exported, already-there, superseded or cancelled."""
 
     outcome: str
 
@@ -14,13 +14,14 @@ class Complete:
 @dataclass(frozen=True, slots=True)
 class RetryLater:
     """A clone is scheduled `delay` from now, then this message is completed. It carries the next attempt's number, or
-    this one's if the retry costs no attempt.
+    this one's if the retry costs no attempt. `restarts_wait`: the clone has not waited for its window to close yet.
     """
 
     delay: timedelta
     reason: str
     description: str
     costs_attempt: bool = True
+    restarts_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from worker.cancellation import Cancellation
 from worker.native.columns import Columns, ColumnType
 from worker.native.library import Native, native
 from worker.native.rows import open_rows
+from worker.progress import counted
 from worker.source.large_rows import note_row
 
 if TYPE_CHECKING:
@@ -38,7 +39,9 @@ def copy_out(
     try:
         with connection.cursor() as cursor, cursor.copy(statement):
             has_begun.set()
-            yield CopyOut(connection, header=header, cancelled=cancelled)
+            copy = CopyOut(connection, header=header, cancelled=cancelled)
+            with counted(copy):
+                yield copy
     except psycopg.errors.QueryCanceled:
         cancelled.raise_if_set()
         raise

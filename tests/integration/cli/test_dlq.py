@@ -100,7 +100,7 @@ def test_a_replayed_dead_letter_is_a_first_attempt_that_duplicate_detection_lets
     assert str(first.message_id).startswith(f"{request().request_id}#replay-")
     assert str(second.message_id).startswith(f"{request('2026-01-04').request_id}#replay-")
     assert attempt_of(second.application_properties or {}, redeliveries=0) == 1
-    assert first.application_properties.keys() == {b"job", b"job_version"}
+    assert first.application_properties.keys() == {b"job", b"job_version", b"asked_at"}
 
 
 def test_a_request_that_fails_again_can_be_replayed_again(tailrace: Tailrace, bus: Bus) -> None:

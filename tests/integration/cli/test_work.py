@@ -1,11 +1,13 @@
 import json
 import re
 import signal
+import sys
 from collections.abc import Callable
 
 import psycopg
 import pytest
 from azure.storage.blob import ContainerClient
+from support.terminal import in_terminal
 from typer.testing import Result
 
 from devstack.process import Process
@@ -52,7 +54,7 @@ def test_a_second_signal_ends_a_draining_worker_at_once(
     starting: Starting, tailrace: Tailrace, admin: psycopg.Connection
 ) -> None:
     patient = {"TAILRACE_LOCK_TIMEOUT_SECONDS": "600", "TAILRACE_DRAIN_SECONDS": "600"}
-    running = starting("work", "--text-logs", ready="worker ready", **patient)
+    running = starting("work", "--json-logs", ready="worker ready", **patient)
     with admin.transaction():
         admin.execute("lock table clicks in access exclusive mode")
         assert tailrace(*SUBMIT).exit_code == 0
@@ -89,3 +91,24 @@ def test_a_worker_with_a_wrong_password_says_so_before_it_is_ready_and_ends_with
     assert "password authentication failed" in running.output()
     assert "check PGUSER, PGPASSWORD and PGDATABASE" in running.output()
     assert "worker ready" not in running.output()
+
+
+@pytest.mark.usefixtures("clicks")
+def test_text_logs_have_one_line_for_each_export(starting: Starting, tailrace: Tailrace) -> None:
+    assert tailrace("backfill", "clicks", "--from", "2026-01-01", "--to", "2026-01-06").exit_code == 0
+    running = starting("work", "--until-empty", "--text-logs", ready="worker ready")
+    assert running.wait(60) == 0
+    assert len(re.findall("blob=clicks/", running.output())) == 5
+    assert "5 completed, 0 retried later, 0 dead-lettered, 0 given back" in running.output()
+
+
+@pytest.mark.usefixtures("clicks")
+def test_a_terminal_shows_below_the_logs_how_far_the_worker_has_come(
+    tailrace: Tailrace, configured: dict[str, str]
+) -> None:
+    assert tailrace("backfill", "clicks", "--from", "2026-01-01", "--to", "2026-01-06").exit_code == 0
+    argv = [sys.executable, "-m", "cli", "work", "--until-empty"]
+    shown = in_terminal(argv, {**configured, "TERM": "xterm", "COLUMNS": "120"})
+    assert len(re.findall("INFO export done", shown)) == 5
+    assert re.search(r"0 running, 5 rows, [\d.]+ \w+/s; 5 completed, 0 retried later", shown), shown
+    assert shown.endswith("5 completed, 0 retried later, 0 dead-lettered, 0 given back\r\n")

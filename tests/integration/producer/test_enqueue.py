@@ -10,9 +10,12 @@ import pytest
 from azure.storage.blob import ContainerClient
 from support.bus import Bus, body_of
 
+from connections.records import Records
+from connections.steering import CANCELS, PAUSES
 from contracts.errors import ConfigurationError, QueueUnavailable, SinkRejected
 from contracts.jobs_file import Jobs, load_jobs
 from contracts.request import ExportRequest, TableSource, parse_request
+from contracts.steering import Cancel, Pause
 from producer.enqueue import Enqueued, enqueue_due
 from producer.facts import Present
 from producer.queue import ExportQueue
@@ -203,3 +206,22 @@ def test_an_unreachable_broker_is_reported_in_one_line_without_its_key(unreachab
 def test_an_invalid_connection_string_is_reported_by_its_setting(environ: dict[str, str], text: str) -> None:
     with pytest.raises(ConfigurationError, match="ServiceBusConnection"):
         ExportQueue(Settings.from_env({**environ, "ServiceBusConnection": text}))
+
+
+def test_a_tick_asks_for_nothing_of_a_paused_job_and_counts_what_waits(settings: Settings, bus: Bus) -> None:
+    pauses = Records(settings, PAUSES, Pause)
+    pauses.put("clicks", Pause(by="ann", at=NOW))
+    assert tick(settings) == Enqueued(asked=6, present=0, sent=1, paused=5)
+    assert {parse_request(body_of(message)).job for message in bus.messages()} == {"latest"}
+    pauses.remove("clicks")
+    assert tick(settings, NOW + timedelta(minutes=1)) == Enqueued(asked=6, present=0, sent=5, alive=1)
+
+
+def test_a_tick_asks_again_for_what_was_cancelled_while_it_is_still_on_the_queue(settings: Settings, bus: Bus) -> None:
+    assert tick(settings).sent == 6
+    cancel = Cancel(
+        by="ann", at=datetime.now(UTC) + timedelta(seconds=1), job="clicks", since=datetime(2026, 1, 31, tzinfo=UTC)
+    )
+    Records(settings, CANCELS, Cancel).put("c-1", cancel)
+    assert tick(settings, NOW + timedelta(minutes=1)) == Enqueued(asked=6, present=0, sent=1, alive=5)
+    assert len(bus.messages()) == 7

@@ -73,6 +73,14 @@ def test_a_job_that_replaces_replaces_whatever_is_there(exports: Exports) -> Non
         assert exports.receipt().request_id == request.request_id
 
 
+def test_a_blob_of_many_blocks_is_replaced_as_a_small_one_is(exports: Exports, admin: psycopg.Connection) -> None:
+    admin.execute("create or replace view wide as select n, repeat('x', 1000000) as x from generate_series(1, 9) as n")
+    large = {"table": "wide", "if_exists": "replace", "output": {"compression": "none"}, "blob": NAME}
+    for revision in (1, 2):
+        assert exports.handle(ask(**large, revision=revision)) == Complete("exported")
+        assert exports.receipt().revision == revision
+
+
 @pytest.mark.parametrize(
     "older",
     [{"revision": 1}, {"revision": 2, "run": RUN - timedelta(days=1)}, {"revision": 1, "run": RUN + timedelta(1)}],

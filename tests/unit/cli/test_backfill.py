@@ -1,11 +1,12 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from cli.backfill import Range
+from cli.backfill import left_open
 from contracts.job import ExportJob
-from producer.ask import AskRefused
+from operations.backfill import Wanted
 
 type Refused = Callable[..., str]
 NOW = datetime(2026, 2, 10, 12, tzinfo=UTC)
@@ -38,7 +39,6 @@ def daily(**window: str) -> ExportJob:
             "the window of job 'clicks' that begins at 8000-01-01 00:00",
         ),
         ("orders", "1", "2", "job 'orders' has no window that begins at 1; the next one begins at 1000"),
-        ("orders", "0", "60000000", "there are more than 50,000 windows from 0 to 60000000"),
     ],
 )
 def test_what_cannot_be_asked_for_is_one_clear_line(
@@ -62,20 +62,26 @@ def test_missing_settings_are_all_named(refused: Refused) -> None:
     ]
 
 
-def test_windows_that_are_still_open_are_left_out_and_said_to_be() -> None:
-    wanted = Range(daily(), "2026-02-08", "2026-03-01")
-    asked = wanted.requests(NOW)
-    assert [request.blob for request in asked] == ["20260208T000000", "20260209T000000"]
-    assert wanted.left_open(asked) == "2026-02-10T00:00+00:00"
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_windows_that_are_still_open_are_left_out_and_said_to_be(*, newest_first: bool) -> None:
+    wanted = Wanted(daily(), "2026-02-08", "8000-01-01", newest_first=newest_first)
+    asked = [request.blob for request in wanted.requests(NOW)]
+    assert sorted(asked) == ["20260208T000000", "20260209T000000"]
+    assert asked == sorted(asked, reverse=newest_first)
+    assert left_open(wanted, NOW) == "2026-02-10T00:00+00:00"
 
 
 @pytest.mark.parametrize("until", ["2026-02-10", "2026-02-09T00:00:01"])
-def test_open_windows_after_the_range_are_not_mentioned(until: str) -> None:
-    wanted = Range(daily(), "2026-02-08", until)
-    assert wanted.left_open(wanted.requests(NOW)) is None
+def test_nothing_is_said_of_open_windows_where_the_range_ends_before_them(until: str) -> None:
+    assert left_open(Wanted(daily(), "2026-02-08", until), NOW) is None
 
 
-def test_a_range_before_the_first_day_of_a_job_names_that_day() -> None:
-    wanted = Range(daily(start="2026-02-01"), "2026-01-01", "2026-01-05")
-    with pytest.raises(AskRefused, match="the next one begins at 2026-02-01"):
-        wanted.requests(NOW)
+def test_a_range_before_the_first_day_of_a_job_names_that_day(refused: Refused, jobs_file: Path) -> None:
+    jobs_file.write_text(jobs_file.read_text().replace('every = "1 day"', 'every = "1 day"\nstart = 2026-02-01'))
+    said = refused("backfill", "clicks", "--from", "2026-01-01", "--to", "2026-01-05")
+    assert "the next one begins at 2026-02-01" in said
+
+
+def test_a_kind_of_windows_that_is_not_known_is_refused_with_those_that_are(refused: Refused) -> None:
+    said = refused("backfill", "clicks", "--from", "2026-01-01", "--to", "2026-01-05", "--only", "some")
+    assert "'missing', 'failed' or 'all'" in said

@@ -110,6 +110,21 @@ def test_a_range_has_the_windows_that_begin_in_it_and_are_closed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("window", "since", "until"),
+    [
+        (BERLIN, "2025-03-01", "2026-06-01"),
+        (HOURLY, "2025-10-01T00:30Z", "2026-02-01T10:30Z"),
+        ({**BERLIN, "every": "1 month", "start": "2020-02-05"}, "2019-01-01", "2025-12-15"),
+        (NUMBERS, "-150000", "150001"),
+    ],
+)
+def test_newest_first_is_the_same_windows_the_other_way_round(window: dict[str, Any], since: str, until: str) -> None:
+    forwards = list(requests_between(job(window), since, until, NOW))
+    assert len(forwards) > 50
+    assert list(requests_between(job(window), since, until, NOW, newest_first=True)) == forwards[::-1]
+
+
+@pytest.mark.parametrize(
     ("window", "since", "until", "expected"),
     [
         (BERLIN, "2026-01-31", "2026-01-31", "the range is empty"),

@@ -1,13 +1,16 @@
 """Messages that are settled before any server is needed, and how attempts are counted."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 
 import pytest
 
+from connections.steering import SteeringRecords
 from contracts.message import attempt_of, retry_id
 from contracts.reasons import is_permanent
+from contracts.steering import Steering
 from settings import Settings
 from worker.assemble import open_worker
 from worker.cancellation import Cancellation
@@ -34,8 +37,17 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
         yield opened
 
 
+class NoOrders(SteeringRecords):
+    """Nothing is paused or cancelled, and no container is read for it."""
+
+    @override
+    def recent(self) -> Steering:
+        return Steering()
+
+
 def settled(worker: Worker, body: bytes, attempt: int = 1) -> Settlement:
-    return handle_message(Delivery(body, "id", 1, attempt), worker, Cancellation())
+    quiet = replace(worker, steering=NoOrders(Settings.from_env(NOWHERE)))
+    return handle_message(Delivery(body, "id", 1, attempt), quiet, Cancellation())
 
 
 @pytest.mark.parametrize(

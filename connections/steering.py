@@ -1,0 +1,65 @@
+"""Edge: the pauses and cancels that people have ordered."""
+
+import logging
+import time
+from threading import Lock
+
+from connections.records import Records
+from contracts.errors import SinkUnavailable, TailraceError
+from contracts.steering import Cancel, Pause, Steering
+from settings import Settings
+from telemetry.events import event
+
+_log = logging.getLogger(__name__)
+_FRESH_SECONDS = 30.0
+
+PAUSES, CANCELS = "pauses", "cancels"
+
+
+class SteeringRecords:
+    """The records of one container; safe for threads.
+
+    Each look costs two listings, and one request for each cancel that the process has not read yet.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._pauses = Records(settings, PAUSES, Pause)
+        self._cancels = Records(settings, CANCELS, Cancel)
+        # All below are read and written under the lock. A cancel never changes.
+        self._lock = Lock()
+        self._read: dict[str, Cancel] = {}
+        self._known: Steering | None = None
+        self._read_at = 0.0
+
+    def look(self) -> Steering:
+        """What is ordered now. Raises SinkUnavailable or SinkRejected."""
+        with self._lock:
+            return self._look()
+
+    def recent(self) -> Steering:
+        """What was ordered half a minute ago or later.
+
+        If storage cannot be read, what was known last; SinkUnavailable if nothing was.
+        """
+        with self._lock:
+            if self._known is not None and time.monotonic() - self._read_at < _FRESH_SECONDS:
+                return self._known
+            try:
+                return self._look()
+            except TailraceError as error:
+                if self._known is None:
+                    # Never a dead letter at once: nothing is wrong with the request.
+                    raise SinkUnavailable(f"pauses cannot be read: {error}", advice=error.advice) from error
+                event(_log, logging.WARNING, "pauses not read", error=error.explained)
+                self._read_at = time.monotonic()
+                return self._known
+
+    def _look(self) -> Steering:
+        names = self._cancels.names()
+        for name in names:
+            if name not in self._read and (record := self._cancels.get(name)):
+                self._read[name] = record.value
+        cancels = tuple(self._read[name] for name in names if name in self._read)
+        self._known = Steering(frozenset(self._pauses.names()), cancels)
+        self._read_at = time.monotonic()
+        return self._known
