@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from support.amqp import Client, Receiver, encoded
@@ -123,5 +123,9 @@ class NothingIsLostOverTheWire(RuleBasedStateMachine):
 
 TestNothingIsLostOverTheWire = NothingIsLostOverTheWire.TestCase
 TestNothingIsLostOverTheWire.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, database=None
-)  # fmt: skip
+    max_examples=30,
+    stateful_step_count=30,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],  # shrinking would take minutes
+)
