@@ -1,4 +1,4 @@
-# Run `make` for the list. Everything is installed into this folder: .venv, devstack/node/node_modules, .local.
+# Run `make` for the list. All that is installed is in this folder: .venv, .local, and node_modules of devstack/node and the tests.
 .DEFAULT_GOAL := help
 .PHONY: help setup native demo up test test-containers bench check fuzz format lock clean
 SHELL := /bin/sh
@@ -61,5 +61,5 @@ lock: setup  ## write the lock files anew from pyproject.toml and devstack/node/
 	@sh scripts/lock.sh
 
 clean:  ## remove everything that was installed or generated
-	@rm -rf worker/native/lib .venv .local devstack/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	@rm -rf worker/native/lib .venv .local devstack/node/node_modules tests/support/clients/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

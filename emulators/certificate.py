@@ -21,7 +21,10 @@ class Certificate:
 
 
 def create_certificate(directory: Path) -> Certificate:
-    """For localhost and 127.0.0.1, valid for a day; the authority's key is not kept, the server's is for its owner."""
+    """A certificate for localhost and 127.0.0.1, valid for a day.
+
+    The authority's key is not stored; only the owner can read the server's.
+    """
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer, subject = _name("Tailrace local authority"), _name("localhost")
     # What strict verification, the default from Python 3.13 on, asks of an authority and of a certificate.

@@ -1,7 +1,7 @@
 """Run a function app in Microsoft's Python worker library, on a machine without Azure Functions Core Tools.
 
 It fires timer triggers, feeds Service Bus queue triggers, serves HTTP functions, and settles messages for
-ServiceBusMessageActions. Where Core Tools are installed, use them: `func start` works on the same settings.
+ServiceBusMessageActions. Core Tools (`func start`) read the same settings file; they were not tried with it.
 """
 
 import argparse

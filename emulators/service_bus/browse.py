@@ -10,7 +10,7 @@ SLACK = 100
 
 
 class Browse:
-    """A map kept in order of sequence numbers, which only ever grow; finding a place in it is O(log n)."""
+    """A map in the order of sequence numbers, which only ever grow; finding a place in it is O(log n)."""
 
     __slots__ = ("_messages", "_numbers")
 
@@ -19,7 +19,7 @@ class Browse:
         self._numbers: list[int] = []  # ascending; of removed messages too, until there are too many of those
 
     def add(self, message: Stored) -> None:
-        """Keep a message, whose sequence number is higher than any before."""
+        """Add a message, whose sequence number is higher than any before."""
         self._messages[message.sequence_number] = message
         self._numbers.append(message.sequence_number)
 

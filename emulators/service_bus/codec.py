@@ -1,4 +1,4 @@
-"""AMQP messages ↔ what the broker keeps: the sender's bytes stay, only header and annotations are made anew.
+"""AMQP messages ↔ stored messages: the sender's bytes stay, and only header and annotations are written anew.
 
 Sections (AMQP 1.0, 3.2): header 70, delivery annotations 71, message annotations 72, properties 73,
 application properties 74, body 75 to 77, footer 78.
@@ -140,15 +140,15 @@ def _pairs(raw: bytes, owned: set[str]) -> tuple[Pairs, dict[str, Any]]:
     if raw[0] not in (0xC1, 0xD1):
         raise Malformed("not an AMQP message: a map is something else")
     items = decode.encoded_items(raw)
-    kept: list[bytes] = []
+    others: list[bytes] = []
     own: dict[str, Any] = {}
     for raw_key, raw_value in zip(items[::2], items[1::2], strict=False):
         key = decode.value(raw_key)
         if isinstance(key, str) and key in owned:
             own[key] = decode.value(raw_value)
         else:
-            kept += raw_key, raw_value
-    return Pairs(len(kept), b"".join(kept)), own
+            others += raw_key, raw_value
+    return Pairs(len(others), b"".join(others)), own
 
 
 def transfer(message: Stored, *, received: bool = True, token: bool = False) -> bytes:

@@ -70,7 +70,10 @@ class Queue(Places):
         self._give_back(self._held(token, now), now, failed=True)
 
     def release(self, token: bytes, now: int) -> None:
-        """The message was not looked at: as if it had not been delivered. Raises LockLost."""
+        """The message was not looked at: as if it had not been delivered. Raises LockLost.
+
+        Azure does not count a release either, as its developers say (amqpnetlite, 342).
+        """
         self._give_back(self._held(token, now), now, failed=False)
 
     def defer(self, token: bytes, now: int) -> None:

@@ -104,4 +104,5 @@ async def main():
     await driver.client.close()
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

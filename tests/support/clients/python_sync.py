@@ -101,4 +101,5 @@ def main():
     driver.client.close()
 
 
-main()
+if __name__ == "__main__":
+    main()

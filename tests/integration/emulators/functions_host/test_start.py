@@ -75,10 +75,10 @@ def test_a_disabled_function_does_not_run(hosts: Any) -> None:
     assert host.request("/api/fail").status == 404
 
 
-def test_the_help_says_when_to_use_core_tools(hosts: Any) -> None:
+def test_the_help_says_what_was_tried_with_core_tools(hosts: Any) -> None:
     done = subprocess.run([*hosts.command(), "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "on a machine without Azure Functions Core Tools" in done.stdout
-    assert "`func start` works on the same settings" in done.stdout
+    assert "Core Tools (`func start`) read the same settings file; they were not tried with it." in done.stdout
 
 
 @pytest.mark.parametrize("number", [15, 2])

@@ -81,8 +81,8 @@ def brief_session_queue() -> str:
 
 @pytest.fixture
 def bus() -> Iterator[Emulator]:
-    """An emulator in this process, for what its controls do; links idle out after a second."""
-    with Emulator(idle_links_ms=1000) as bus:
+    """An emulator in this process, for what its controls do."""
+    with Emulator() as bus:
         yield bus
 
 

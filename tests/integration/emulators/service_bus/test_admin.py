@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import os
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -12,7 +14,9 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError, Resour
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from azure.servicebus.management import ServiceBusAdministrationClient
 from support.broker import bodies, receive, send
+from support.clients import HERE, CannotInstallError, node_modules
 
+from devstack.azurite import node
 from emulators.certificate import create_certificate
 from emulators.service_bus.admin.tls import Tls
 from emulators.service_bus.emulator import Emulator
@@ -153,6 +157,20 @@ def test_messages_that_run_in_a_circle_end_as_dead_letters(bus: Emulator, bus_cl
     counts = [bus.counts(name) for name in ("a", "b")]
     assert [found.total for found in counts] == [1, 0]
     assert counts[0].dead_letters == 1
+
+
+def test_the_administration_client_for_javascript_makes_changes_and_deletes_a_queue(bus: Emulator, tmp_path: Path):
+    try:
+        node_modules()
+    except CannotInstallError as error:
+        pytest.skip(str(error))
+    environ = {**os.environ, "NODE_EXTRA_CA_CERTS": str(tmp_path / "ca.pem")}
+    command = [node(), str(HERE / "admin.js"), bus.admin_connection_string]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "made": ["made", 3, "PT30S"], "listed": ["made"], "count": 0, "changed": 5, "exists": False,
+    }  # fmt: skip
 
 
 def test_it_says_that_it_is_healthy(bus: Emulator):

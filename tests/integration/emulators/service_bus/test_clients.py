@@ -156,7 +156,7 @@ def test_an_empty_queue_gives_nothing_within_the_wait(client: Driver):
 
 
 def test_a_message_comes_at_its_time_and_not_before(client: Driver, bus: Emulator):
-    client.send("plain", messages=[{"body": "later", "in_s": 1}, {"body": "now"}])
+    client.send("plain", messages=[{"body": "later", "in_s": 4}, {"body": "now"}])
     assert bus.counts("plain").scheduled == 1
     client.open("plain", delete=True)
     assert texts(received(client, "plain", 2)) == ["now", "later"]

@@ -12,29 +12,31 @@ from support.broker import bodies, receive, send, until
 from emulators.service_bus.amqp.states import Accepted, Rejected
 from emulators.service_bus.emulator import Emulator, Fault
 
+QUEUE = "orders"
+
 
 @pytest.fixture
 def queue(bus: Emulator) -> str:
-    return bus.add_queue("orders", LockDuration="PT30S")
+    return bus.add_queue(QUEUE, LockDuration="PT30S")
 
 
 @pytest.mark.parametrize("sends", [True, False])
-def test_a_link_that_carries_nothing_is_detached(bus: Emulator, queue: str, *, sends: bool):
-    with Client(bus.port) as raw:
+def test_a_link_that_carries_nothing_is_detached(*, sends: bool):
+    with Emulator([QUEUE], idle_links_ms=1000) as bus, Client(bus.port) as raw:
         if sends:
-            raw.sender(queue).send(encoded(b"x"))
+            raw.sender(QUEUE).send(encoded(b"x"))
         else:
-            raw.receiver(queue)
+            raw.receiver(QUEUE)
         started = time.monotonic()
         with pytest.raises(LinkDetachedError, match=r"amqp:link:detach-forced.*idle for 1000 ms"):
             raw.wait(lambda: False, timeout_s=10)
         assert time.monotonic() - started >= 0.9
 
 
-def test_a_link_that_is_used_is_not_idle(bus: Emulator, queue: str):
-    with Client(bus.port) as raw:
-        sender = raw.sender(queue)
-        ends = time.monotonic() + 2
+def test_a_link_that_is_used_is_not_idle():
+    with Emulator([QUEUE], idle_links_ms=2000) as bus, Client(bus.port) as raw:
+        sender = raw.sender(QUEUE)
+        ends = time.monotonic() + 3
         while time.monotonic() < ends:
             sender.send(encoded(b"x"))
 

@@ -128,7 +128,7 @@ def test_a_scheduled_message_comes_at_its_time_and_not_before(client: ServiceBus
 
 
 def test_a_message_may_carry_its_own_scheduled_time(client: ServiceBusClient, queue: str):
-    due = soon(1)
+    due = soon(3)
     with client.get_queue_sender(queue) as sender, client.get_queue_receiver(queue) as receiver:
         sender.send_messages([
             ServiceBusMessage("later", scheduled_enqueue_time_utc=due),

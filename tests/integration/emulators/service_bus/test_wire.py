@@ -69,6 +69,14 @@ def test_an_outcome_is_echoed_and_the_message_comes_again(raw: Client, queue: st
     assert receiver.receive().delivery_count == count
 
 
+def test_a_message_that_is_released_again_and_again_counts_no_delivery(raw: Client, brief_queue: str):
+    raw.sender(brief_queue).send(encoded(b"x"))
+    receiver = raw.receiver(brief_queue, credit=5)
+    for _ in range(5):  # more than the three deliveries that the queue allows
+        assert receiver.receive().delivery_count == 0
+        assert receiver.settle(receiver.deliveries[-1], Released()) == Released()
+
+
 def test_a_rejection_in_plain_amqp_dead_letters(raw: Client, queue: str):
     raw.sender(queue).send(encoded(b"x"))
     receiver = raw.receiver(queue)
