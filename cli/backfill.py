@@ -72,7 +72,7 @@ def backfill(  # noqa: PLR0913  # options of a command
     with ExportQueue(settings) as queue:
         if dry_run:
             ends = _Ends()
-            ends.add(one.request for one in running.chosen(queue.look(None)))
+            ends.add(one.request for one in running.chosen(queue.look_briefly(job)))
             fields_or_json({**_shown(running.counts), "to send": running.counts.chosen}, as_json=as_json)
             if not as_json:
                 say(*ends.lines())
@@ -90,7 +90,7 @@ def _send(running: Backfilling, queue: ExportQueue, *, wait: bool, as_json: bool
     try:
         with at_first_signal(stopping.set):
             with count_bar("sending") as show:
-                running.send(queue, lambda now: show(now.sent, None), stopping)
+                running.send(queue, lambda now: show(now.done, max(now.expected, now.passed)), stopping)
             if wait and counts.sent:
                 with count_bar("exporting") as show:
                     running.wait(lambda now: show(now.sent - now.waiting, now.sent), stopping)

@@ -4,13 +4,13 @@ Windows stream: memory depends neither on their number nor on how long a backfil
 nothing: the same backfill asked for again sends what is neither exported nor on the queue.
 """
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from itertools import batched, islice
 from threading import Event
+from time import monotonic
 from typing import Annotated, Literal
 from uuid import uuid4
 
@@ -19,12 +19,13 @@ from pydantic import Field
 from connections.records import Records
 from connections.steering import SteeringRecords
 from contracts.errors import TailraceError
+from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.model import JobName, Model
 from contracts.request import ExportRequest
 from contracts.window import Instant
 from operations.pauses import operator
-from producer.ask import requests_between
+from producer.ask import bound, requests_between
 from producer.asking import Asked, decide
 from producer.facts import QueueView
 from producer.queue import ExportQueue
@@ -40,6 +41,7 @@ _SAVE_SECONDS = 10.0
 _LOOK_SECONDS = 1.0
 # Of the time between two looks at the queue, at most so much is spent on looking.
 _LOOK_SHARE = 0.2
+_MONTH_DAYS = 30.44
 
 
 class Backfill(Model):
@@ -85,6 +87,20 @@ class Wanted:
         """One for each window closed at `now`."""
         return requests_between(self.job, self.since, self.until, now, newest_first=self.newest_first)
 
+    def expected(self, now: datetime) -> int:
+        """About how many windows these are, without walking through them."""
+        start, end, grid = bound(self.job, self.since), bound(self.job, self.until), self.job.window
+        if isinstance(grid, IntegerGrid):
+            assert isinstance(start, int)
+            assert isinstance(end, int)
+            return max(1, (end - start) // grid.size)
+        assert isinstance(grid, TimeGrid)
+        assert isinstance(start, datetime)
+        assert isinstance(end, datetime)
+        first = datetime.combine(grid.start, time(), UTC) if grid.start else start
+        length = grid.every.shortest * (_MONTH_DAYS / 28 if grid.every.unit == "month" else 1)
+        return max(1, round((min(end, now) - max(start, first)) / length))
+
     def means(self, one: Asked) -> bool:
         """Whether a window in this state is wanted."""
         match self.only:
@@ -98,9 +114,11 @@ class Wanted:
 
 @dataclass(slots=True)
 class Counts:
-    """How far a backfill has come, in windows."""
+    """How far a backfill has come, in windows: `expected` of the range, and `passed` as they were sent or left out."""
 
     states: Counter[str] = field(default_factory=Counter)
+    expected: int = 0
+    passed: int = 0
     chosen: int = 0
     sent: int = 0
     waiting: int = 0
@@ -110,6 +128,11 @@ class Counts:
         """How many were looked at."""
         return self.states.total()
 
+    @property
+    def done(self) -> int:
+        """How many need no more waiting: of those that were passed, all but those on the queue."""
+        return max(0, self.passed - self.waiting)
+
 
 class Backfilling:
     """One backfill being sent, by one thread."""
@@ -117,7 +140,7 @@ class Backfilling:
     def __init__(self, settings: Settings, wanted: Wanted, now: datetime, in_flight: int | None = None) -> None:
         """With `in_flight`, at most so many of its messages are on the queue."""
         self.id = f"b-{uuid4().hex[:8]}"
-        self.counts = Counts()
+        self.counts = Counts(expected=wanted.expected(now))
         self._settings = settings
         self._wanted = wanted
         self._now = now
@@ -135,7 +158,10 @@ class Backfilling:
             present = self._index.present([[request.blob for request in requests]])
             asked = decide(requests, present, view, versions, self._now)
             self.counts.states.update(one.state for one in asked)
-            for one in filter(self._wanted.means, asked):
+            for one in asked:
+                self.counts.passed += 1
+                if not self._wanted.means(one):
+                    continue
                 blob = present.get(one.request.blob)
                 # Over the blob that is there now, and no other.
                 tag = blob.etag if blob and one.state == "there" else None
@@ -148,7 +174,7 @@ class Backfilling:
 
         Calls `progress` after each piece.
         """
-        chosen = self.chosen(queue.look(None))
+        chosen = self.chosen(queue.look_briefly(self._wanted.job.name))
         while room := self._room(progress, stopping):
             some = list(islice(chosen, room))
             if not some:
@@ -165,7 +191,8 @@ class Backfilling:
 
     def dead(self, queue: ExportQueue) -> int:
         """How many of its messages are dead letters."""
-        return sum(letter.lineage.backfill == self.id for letter in queue.look(None).dead.values())
+        letters = queue.look_briefly(self._wanted.job.name).dead.values()
+        return sum(letter.lineage.backfill == self.id for letter in letters)
 
     def _send_some(self, queue: ExportQueue, some: list[Asked], progress: Callable[[Counts], object]) -> None:
         before = self.counts.sent
@@ -183,7 +210,7 @@ class Backfilling:
         try:
             queue.send([one.request for one in some], None, lineages, count)
         finally:
-            if time.monotonic() - self._saved_at > _SAVE_SECONDS:
+            if monotonic() - self._saved_at > _SAVE_SECONDS:
                 self._save(None)
 
     def _not_cancelled(self, some: Iterable[Asked]) -> list[Asked]:
@@ -201,10 +228,10 @@ class Backfilling:
         while not stopping.is_set():
             if self._in_flight is None or not self.counts.sent:
                 return min(self._in_flight or _CHUNK, _CHUNK)
-            began = time.monotonic()
+            began = monotonic()
             if (room := self._in_flight - self._look(progress)) > 0:
                 return min(room, _CHUNK)
-            stopping.wait(max(_LOOK_SECONDS, (time.monotonic() - began) / _LOOK_SHARE))
+            stopping.wait(max(_LOOK_SECONDS, (monotonic() - began) / _LOOK_SHARE))
             self._not_cancelled([])
         return 0
 
@@ -219,7 +246,7 @@ class Backfilling:
         self._save(None)
 
     def _save(self, ended_at: datetime | None) -> None:
-        self._saved_at = time.monotonic()
+        self._saved_at = monotonic()
         if not self.counts.sent and ended_at:
             return
         wanted, counts = self._wanted, self.counts

@@ -13,7 +13,7 @@ from connections.service_bus import queue_sender, service_bus_client, service_bu
 from contracts.message import CONTENT_TYPE, NO_LINEAGE, Lineage, ask_id, backfill_id, properties, unique_id
 from contracts.request import ExportRequest
 from producer.facts import QueueView
-from producer.queue_view import read_queue
+from producer.queue_view import read_briefly, read_queue
 from settings import Settings
 from telemetry.traces import span
 
@@ -46,6 +46,10 @@ class ExportQueue:
     def look(self, limit: int | None) -> QueueView:
         """The live requests and the dead letters; looks at no more than `limit` messages of the queue."""
         return read_queue(self._settings, limit)
+
+    def look_briefly(self, job: str) -> QueueView:
+        """The whole queue and all dead letters, as far as they are a job's and matter for asking."""
+        return read_briefly(self._settings, job)
 
     def send(
         self,
