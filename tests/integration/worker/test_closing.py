@@ -142,6 +142,7 @@ def test_a_retry_that_waits_says_since_when_and_keeps_its_attempt(environ: dict[
     for number, since in enumerate((None, began)):
         retries.schedule(Delivery(b"{}", "id", number, 2, waits_since=since), timedelta(hours=1), attempt=2)
     retries.schedule(Delivery(b"{}", "id", 2, 2, waits_since=began), timedelta(hours=1), attempt=3)
+    retries.close()
     with ServiceBusClient.from_connection_string(environ["ServiceBusConnection"]) as client:
         with client.get_queue_receiver(environ["TAILRACE_QUEUE"]) as receiver:
             found = receiver.peek_messages(10)
