@@ -93,7 +93,7 @@ def _send(running: Backfilling, queue: ExportQueue, *, wait: bool, as_json: bool
                 running.send(queue, lambda now: show(now.done, max(now.expected, now.passed)), stopping)
             if wait and counts.sent:
                 with count_bar("exporting") as show:
-                    running.wait(lambda now: show(now.sent - now.waiting, now.sent), stopping)
+                    running.wait(queue, lambda now: show(now.sent - now.waiting, now.sent), stopping)
     finally:
         dead = running.dead(queue) if wait and counts.sent and not stopping.is_set() else None
         ended = {} if dead is None else {"exported": counts.sent - dead, "dead": dead}

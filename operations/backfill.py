@@ -29,7 +29,6 @@ from producer.ask import bound, requests_between
 from producer.asking import Asked, decide
 from producer.facts import QueueView
 from producer.queue import ExportQueue
-from producer.queue_view import waiting_by_backfill
 from producer.store import BlobIndex
 from settings import Settings
 
@@ -38,7 +37,7 @@ type Only = Literal["missing", "failed", "all"]
 BACKFILLS = "backfills"
 _CHUNK = 2_000  # windows in memory at once, and sent on one link
 _SAVE_SECONDS = 10.0
-_LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 0.5
 # Of the time between two looks at the queue, at most so much is spent on looking.
 _LOOK_SHARE = 0.2
 _MONTH_DAYS = 30.44
@@ -141,7 +140,6 @@ class Backfilling:
         """With `in_flight`, at most so many of its messages are on the queue."""
         self.id = f"b-{uuid4().hex[:8]}"
         self.counts = Counts(expected=wanted.expected(now))
-        self._settings = settings
         self._wanted = wanted
         self._now = now
         self._in_flight = in_flight
@@ -149,6 +147,7 @@ class Backfilling:
         self._records = Records(settings, BACKFILLS, Backfill)
         self._steering = SteeringRecords(settings)
         self._saved_at = 0.0
+        self._pause = _LOOK_SECONDS
 
     def chosen(self, view: QueueView) -> Iterator[Asked]:
         """What is to be sent. Looks blobs up for some windows at a time; `view` is a look at the queue before."""
@@ -175,7 +174,7 @@ class Backfilling:
         Calls `progress` after each piece.
         """
         chosen = self.chosen(queue.look_briefly(self._wanted.job.name))
-        while room := self._room(progress, stopping):
+        while room := self._room(queue, progress, stopping):
             some = list(islice(chosen, room))
             if not some:
                 self._save(datetime.now(UTC))
@@ -184,9 +183,9 @@ class Backfilling:
                 self._save(None)
             self._send_some(queue, self._not_cancelled(some), progress)
 
-    def wait(self, progress: Callable[[Counts], object], stopping: Event) -> None:
+    def wait(self, queue: ExportQueue, progress: Callable[[Counts], object], stopping: Event) -> None:
         """Waits until none of its messages is on the queue, or `stopping` is set."""
-        while self._look(progress) and not stopping.wait(_LOOK_SECONDS):
+        while self._look(queue, progress) and not stopping.wait(self._pause):
             pass
 
     def dead(self, queue: ExportQueue) -> int:
@@ -210,8 +209,7 @@ class Backfilling:
         try:
             queue.send([one.request for one in some], None, lineages, count)
         finally:
-            if monotonic() - self._saved_at > _SAVE_SECONDS:
-                self._save(None)
+            self._save_if_old()
 
     def _not_cancelled(self, some: Iterable[Asked]) -> list[Asked]:
         # Feeding looks at the queue all the time anyway; whoever cancels it need not wait.
@@ -223,23 +221,30 @@ class Backfilling:
             return list(some)
         return [one for one in some if not orders.is_cancelled(job, self.id, self._now, one.request.window)]
 
-    def _room(self, progress: Callable[[Counts], object], stopping: Event) -> int:
+    def _room(self, queue: ExportQueue, progress: Callable[[Counts], object], stopping: Event) -> int:
         """How many may be sent now, once that is any; 0 if `stopping` is set."""
         while not stopping.is_set():
             if self._in_flight is None or not self.counts.sent:
                 return min(self._in_flight or _CHUNK, _CHUNK)
-            began = monotonic()
-            if (room := self._in_flight - self._look(progress)) > 0:
+            if (room := self._in_flight - self._look(queue, progress)) > 0:
                 return min(room, _CHUNK)
-            stopping.wait(max(_LOOK_SECONDS, (monotonic() - began) / _LOOK_SHARE))
+            stopping.wait(self._pause)
             self._not_cancelled([])
+            self._save_if_old()
         return 0
 
-    def _look(self, progress: Callable[[Counts], object]) -> int:
-        """How many of its messages are on the queue."""
-        self.counts.waiting = waiting_by_backfill(self._settings)[self.id]
+    def _look(self, queue: ExportQueue, progress: Callable[[Counts], object]) -> int:
+        """How many of its messages are on the queue. The longer a look takes, the longer the pause after it."""
+        began = monotonic()
+        self.counts.waiting = queue.waiting_by_backfill()[self.id]
+        self._pause = max(_LOOK_SECONDS, (monotonic() - began) / _LOOK_SHARE)
         progress(self.counts)
         return self.counts.waiting
+
+    def _save_if_old(self) -> None:
+        """Shows others that this process lives, and how far it has come."""
+        if monotonic() - self._saved_at > _SAVE_SECONDS:
+            self._save(None)
 
     def save(self) -> None:
         """Writes how far it has come."""

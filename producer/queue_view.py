@@ -98,12 +98,10 @@ def is_cancelled(message: "ServiceBusReceivedMessage", steering: Steering) -> bo
     return steering.is_cancelled(request.job, lineage.backfill, asked_at, request.window)
 
 
-def waiting_by_backfill(settings: Settings) -> Counter[str]:
+def waiting_by_backfill(receiver: "ServiceBusReceiver") -> Counter[str]:
     """How many messages of each backfill are on the queue, those that run or wait for a retry included."""
-    with service_bus_errors("peek", settings.queue), service_bus_client(settings) as client:
-        with client.get_queue_receiver(settings.queue, keep_alive=0) as receiver:
-            found = (lineage_of(message.application_properties).backfill for message in peeked(receiver))
-            return Counter(backfill for backfill in found if backfill)
+    found = (lineage_of(message.application_properties).backfill for message in peeked(receiver))
+    return Counter(backfill for backfill in found if backfill)
 
 
 def count_cancelled(settings: Settings, orders: Steering) -> int:
