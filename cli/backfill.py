@@ -15,7 +15,8 @@ from cli.signals import at_first_signal
 from cli.terminal import fields_or_json, remark, say
 from contracts.jobs_file import load_jobs
 from contracts.request import ExportRequest
-from operations.backfill import Backfilling, Counts, Only, Wanted
+from operations.backfill import Counts, Only, Wanted
+from operations.backfilling import Backfilling
 from operations.backfills import forget
 from operations.pauses import refuse_paused
 from producer.ask import AskRefused, bound, job_named, one_request
