@@ -15,7 +15,8 @@ from cli.signals import at_first_signal
 from cli.terminal import fields_or_json, remark, say
 from contracts.jobs_file import load_jobs
 from contracts.request import ExportRequest
-from operations.backfill import Backfilling, Counts, Only, Wanted
+from operations.backfill import Counts, Only, Wanted
+from operations.backfilling import Backfilling
 from operations.backfills import forget
 from operations.pauses import refuse_paused
 from producer.ask import AskRefused, bound, job_named, one_request
@@ -72,7 +73,7 @@ def backfill(  # noqa: PLR0913  # options of a command
     with ExportQueue(settings) as queue:
         if dry_run:
             ends = _Ends()
-            ends.add(one.request for one in running.chosen(queue.look(None)))
+            ends.add(one.request for one in running.chosen(queue.look_briefly(job)))
             fields_or_json({**_shown(running.counts), "to send": running.counts.chosen}, as_json=as_json)
             if not as_json:
                 say(*ends.lines())
@@ -90,10 +91,10 @@ def _send(running: Backfilling, queue: ExportQueue, *, wait: bool, as_json: bool
     try:
         with at_first_signal(stopping.set):
             with count_bar("sending") as show:
-                running.send(queue, lambda now: show(now.sent, None), stopping)
+                running.send(queue, lambda now: show(now.done, max(now.expected, now.passed)), stopping)
             if wait and counts.sent:
                 with count_bar("exporting") as show:
-                    running.wait(lambda now: show(now.sent - now.waiting, now.sent), stopping)
+                    running.wait(queue, lambda now: show(now.sent - now.waiting, now.sent), stopping)
     finally:
         dead = running.dead(queue) if wait and counts.sent and not stopping.is_set() else None
         ended = {} if dead is None else {"exported": counts.sent - dead, "dead": dead}

@@ -33,7 +33,7 @@ def backfills(
     """
     settings = Settings.from_env(os.environ, postgres=False)
     with ExportQueue(settings) as queue:
-        found = standings(settings, queue.look(None), datetime.now(UTC))
+        found = standings(settings, queue, datetime.now(UTC))
     for one in islice(found, limit):
         _show(one, as_json=as_json)
     if not found and not as_json:

@@ -39,7 +39,8 @@ class SteeringRecords:
     def recent(self) -> Steering:
         """What was ordered half a minute ago or later.
 
-        If storage cannot be read, what was known last; SinkUnavailable if nothing was.
+        If storage cannot be read, what was known last; SinkUnavailable if nothing was. A container that may not be
+        listed has no orders: an export finds out by itself whether it may be written.
         """
         with self._lock:
             if self._known is not None and time.monotonic() - self._read_at < _FRESH_SECONDS:
@@ -47,11 +48,10 @@ class SteeringRecords:
             try:
                 return self._look()
             except TailraceError as error:
-                if self._known is None:
-                    # Never a dead letter at once: nothing is wrong with the request.
-                    raise SinkUnavailable(f"pauses cannot be read: {error}", advice=error.advice) from error
+                if self._known is None and isinstance(error, SinkUnavailable):
+                    raise
                 event(_log, logging.WARNING, "pauses not read", error=error.explained)
-                self._read_at = time.monotonic()
+                self._known, self._read_at = self._known or Steering(), time.monotonic()
                 return self._known
 
     def _look(self) -> Steering:

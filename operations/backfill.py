@@ -1,45 +1,25 @@
-"""Backfills: the requests of a range of windows, sent at once, or fed so that fresh windows overtake them.
+"""What a backfill is: which windows are wanted, how far sending them has come, and the record of both."""
 
-Windows stream: memory depends neither on their number nor on how long a backfill takes. A process that is killed loses
-nothing: the same backfill asked for again sends what is neither exported nor on the queue.
-"""
-
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from itertools import batched, islice
-from threading import Event
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
 from typing import Annotated, Literal
-from uuid import uuid4
 
 from pydantic import Field
 
-from connections.records import Records
-from connections.steering import SteeringRecords
-from contracts.errors import TailraceError
+from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.model import JobName, Model
 from contracts.request import ExportRequest
 from contracts.window import Instant
-from operations.pauses import operator
-from producer.ask import requests_between
-from producer.asking import Asked, decide
-from producer.facts import QueueView
-from producer.queue import ExportQueue
-from producer.queue_view import waiting_by_backfill
-from producer.store import BlobIndex
-from settings import Settings
+from producer.ask import bound, requests_between
+from producer.asking import Asked
 
 type Only = Literal["missing", "failed", "all"]
 
 BACKFILLS = "backfills"
-_CHUNK = 2_000  # windows in memory at once, and sent on one link
-_SAVE_SECONDS = 10.0
-_LOOK_SECONDS = 1.0
-# Of the time between two looks at the queue, at most so much is spent on looking.
-_LOOK_SHARE = 0.2
+_MONTH_DAYS = 30.44
 
 
 class Backfill(Model):
@@ -62,10 +42,6 @@ class Backfill(Model):
     ended_at: Instant | None = None
 
 
-class BackfillCancelled(TailraceError):  # noqa: N818
-    """Somebody cancelled the backfill while it was being sent."""
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which windows a person wants: those of `job` that begin in [since, until), as they wrote it, and are closed.
@@ -85,6 +61,20 @@ class Wanted:
         """One for each window closed at `now`."""
         return requests_between(self.job, self.since, self.until, now, newest_first=self.newest_first)
 
+    def expected(self, now: datetime) -> int:
+        """About how many windows these are, without walking through them."""
+        start, end, grid = bound(self.job, self.since), bound(self.job, self.until), self.job.window
+        if isinstance(grid, IntegerGrid):
+            assert isinstance(start, int)
+            assert isinstance(end, int)
+            return max(1, (end - start) // grid.size)
+        assert isinstance(grid, TimeGrid)
+        assert isinstance(start, datetime)
+        assert isinstance(end, datetime)
+        first = datetime.combine(grid.start, time(), UTC) if grid.start else start
+        length = grid.every.shortest * (_MONTH_DAYS / 28 if grid.every.unit == "month" else 1)
+        return max(1, round((min(end, now) - max(start, first)) / length))
+
     def means(self, one: Asked) -> bool:
         """Whether a window in this state is wanted."""
         match self.only:
@@ -98,9 +88,11 @@ class Wanted:
 
 @dataclass(slots=True)
 class Counts:
-    """How far a backfill has come, in windows."""
+    """How far a backfill has come, in windows: `expected` of the range, and `passed` as they were sent or left out."""
 
     states: Counter[str] = field(default_factory=Counter)
+    expected: int = 0
+    passed: int = 0
     chosen: int = 0
     sent: int = 0
     waiting: int = 0
@@ -110,131 +102,7 @@ class Counts:
         """How many were looked at."""
         return self.states.total()
 
-
-class Backfilling:
-    """One backfill being sent, by one thread."""
-
-    def __init__(self, settings: Settings, wanted: Wanted, now: datetime, in_flight: int | None = None) -> None:
-        """With `in_flight`, at most so many of its messages are on the queue."""
-        self.id = f"b-{uuid4().hex[:8]}"
-        self.counts = Counts()
-        self._settings = settings
-        self._wanted = wanted
-        self._now = now
-        self._in_flight = in_flight
-        self._index = BlobIndex(settings)
-        self._records = Records(settings, BACKFILLS, Backfill)
-        self._steering = SteeringRecords(settings)
-        self._saved_at = 0.0
-
-    def chosen(self, view: QueueView) -> Iterator[Asked]:
-        """What is to be sent. Looks blobs up for some windows at a time; `view` is a look at the queue before."""
-        size = _CHUNK if self._in_flight is None else min(_CHUNK, max(self._in_flight, 100))
-        versions = {self._wanted.job.name: self._wanted.job.version}
-        for requests in batched(self._wanted.requests(self._now), size, strict=False):
-            present = self._index.present([[request.blob for request in requests]])
-            asked = decide(requests, present, view, versions, self._now)
-            self.counts.states.update(one.state for one in asked)
-            for one in filter(self._wanted.means, asked):
-                blob = present.get(one.request.blob)
-                # Over the blob that is there now, and no other.
-                tag = blob.etag if blob and one.state == "there" else None
-                request = one.request.model_copy(update={"replaces": tag}) if tag else one.request
-                self.counts.chosen += 1
-                yield replace(one, request=request)
-
-    def send(self, queue: ExportQueue, progress: Callable[[Counts], object], stopping: Event) -> None:
-        """Sends all that is wanted, unless `stopping` is set. Raises BackfillCancelled, QueueUnavailable.
-
-        Calls `progress` after each piece.
-        """
-        chosen = self.chosen(queue.look(None))
-        while room := self._room(progress, stopping):
-            some = list(islice(chosen, room))
-            if not some:
-                self._save(datetime.now(UTC))
-                return
-            if not self.counts.sent:
-                self._save(None)
-            self._send_some(queue, self._not_cancelled(some), progress)
-
-    def wait(self, progress: Callable[[Counts], object], stopping: Event) -> None:
-        """Waits until none of its messages is on the queue, or `stopping` is set."""
-        while self._look(progress) and not stopping.wait(_LOOK_SECONDS):
-            pass
-
-    def dead(self, queue: ExportQueue) -> int:
-        """How many of its messages are dead letters."""
-        return sum(letter.lineage.backfill == self.id for letter in queue.look(None).dead.values())
-
-    def _send_some(self, queue: ExportQueue, some: list[Asked], progress: Callable[[Counts], object]) -> None:
-        before = self.counts.sent
-
-        def count(so_far: int) -> None:
-            self.counts.sent = before + so_far
-            progress(self.counts)
-
-        lineages = {
-            one.request.request_id: replace(
-                one.lineage, version=self._wanted.job.version, backfill=self.id, asked_at=self._now
-            )
-            for one in some
-        }
-        try:
-            queue.send([one.request for one in some], None, lineages, count)
-        finally:
-            if time.monotonic() - self._saved_at > _SAVE_SECONDS:
-                self._save(None)
-
-    def _not_cancelled(self, some: Iterable[Asked]) -> list[Asked]:
-        # Feeding looks at the queue all the time anyway; whoever cancels it need not wait.
-        orders = self._steering.recent() if self._in_flight is None else self._steering.look()
-        job = self._wanted.job.name
-        if any(cancel.backfill == self.id for cancel in orders.cancels):
-            raise BackfillCancelled(f"backfill {self.id} was cancelled after {self.counts.sent:,} requests were sent")
-        if not orders.may_cancel(job, self.id):
-            return list(some)
-        return [one for one in some if not orders.is_cancelled(job, self.id, self._now, one.request.window)]
-
-    def _room(self, progress: Callable[[Counts], object], stopping: Event) -> int:
-        """How many may be sent now, once that is any; 0 if `stopping` is set."""
-        while not stopping.is_set():
-            if self._in_flight is None or not self.counts.sent:
-                return min(self._in_flight or _CHUNK, _CHUNK)
-            began = time.monotonic()
-            if (room := self._in_flight - self._look(progress)) > 0:
-                return min(room, _CHUNK)
-            stopping.wait(max(_LOOK_SECONDS, (time.monotonic() - began) / _LOOK_SHARE))
-            self._not_cancelled([])
-        return 0
-
-    def _look(self, progress: Callable[[Counts], object]) -> int:
-        """How many of its messages are on the queue."""
-        self.counts.waiting = waiting_by_backfill(self._settings)[self.id]
-        progress(self.counts)
-        return self.counts.waiting
-
-    def save(self) -> None:
-        """Writes how far it has come."""
-        self._save(None)
-
-    def _save(self, ended_at: datetime | None) -> None:
-        self._saved_at = time.monotonic()
-        if not self.counts.sent and ended_at:
-            return
-        wanted, counts = self._wanted, self.counts
-        record = Backfill(
-            by=operator(),
-            at=self._now,
-            job=wanted.job.name,
-            since=wanted.since,
-            until=wanted.until,
-            only=wanted.only,
-            newest_first=wanted.newest_first,
-            in_flight=self._in_flight,
-            windows=counts.windows,
-            sent=counts.sent,
-            updated_at=datetime.now(UTC),
-            ended_at=ended_at,
-        )
-        self._records.put(self.id, record)
+    @property
+    def done(self) -> int:
+        """How many need no more waiting: of those that were passed, all but those on the queue."""
+        return max(0, self.passed - self.waiting)

@@ -15,8 +15,8 @@ from contracts.steering import Cancel, Steering
 from operations.backfill import BACKFILLS, Backfill
 from operations.pauses import operator
 from producer.ask import AskRefused, bound
-from producer.facts import QueueView
-from producer.queue_view import count_cancelled, waiting_by_backfill
+from producer.queue import ExportQueue
+from producer.queue_view import count_cancelled
 from settings import Settings
 
 type State = Literal["sending", "interrupted", "cancelled", "waiting", "done"]
@@ -44,11 +44,11 @@ class Standing:
         return max(0, self.backfill.sent - self.waiting - self.dead)
 
 
-def standings(settings: Settings, view: QueueView, now: datetime) -> list[Standing]:
-    """All remembered backfills, newest first; `view` is a look at the queue."""
+def standings(settings: Settings, queue: ExportQueue, now: datetime) -> list[Standing]:
+    """All remembered backfills, newest first. Raises QueueUnavailable, SinkUnavailable or SinkRejected."""
+    view, waiting = queue.look(None), queue.waiting_by_backfill()
     cancelled = {cancel.backfill for cancel in view.orders.cancels}
     found = Records(settings, BACKFILLS, Backfill).all()
-    waiting = waiting_by_backfill(settings)
     dead = Counter(letter.lineage.backfill for letter in view.dead.values())
     all_ = [
         Standing(

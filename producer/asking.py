@@ -67,7 +67,7 @@ def _decided(
 ) -> Asked:
     if state := blob_state(request, present):
         return Asked(request, state)
-    if request.request_id in queue.live:
+    if queue.is_live(request.request_id):
         return Asked(request, "alive")
     dead = queue.dead.get(request.request_id)
     decided = _of_dead(request, dead, version, now) if dead else _of_nothing(request, version, is_whole=queue.is_whole)

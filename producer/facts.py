@@ -1,6 +1,7 @@
 """Pure: what exists of requests: blobs, live messages, dead letters."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -63,10 +64,16 @@ class Dead:
 class QueueView:
     """A look at the queue and its dead letters; `is_whole` is False if it stopped at the limit.
 
-    Cancelled messages are not live. `orders` are those that counted at the look.
+    Cancelled messages are not live. `orders` are those that counted at the look. A brief look at a long queue leaves
+    `live` empty and has `live_ids`, the request ids as numbers: a quarter of the memory.
     """
 
     live: Mapping[UUID, Live] = field(default_factory=dict)
     dead: Mapping[UUID, Dead] = field(default_factory=dict)
     is_whole: bool = True
     orders: Steering = field(default_factory=Steering)
+    live_ids: AbstractSet[int] = frozenset()
+
+    def is_live(self, request_id: UUID) -> bool:
+        """Whether a request has a message on the queue."""
+        return request_id in self.live or request_id.int in self.live_ids

@@ -1,5 +1,6 @@
 """Edge: puts requests on the Service Bus queue."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,12 +14,12 @@ from connections.service_bus import queue_sender, service_bus_client, service_bu
 from contracts.message import CONTENT_TYPE, NO_LINEAGE, Lineage, ask_id, backfill_id, properties, unique_id
 from contracts.request import ExportRequest
 from producer.facts import QueueView
-from producer.queue_view import read_queue
+from producer.queue_view import read_briefly, read_queue, waiting_by_backfill
 from settings import Settings
 from telemetry.traces import span
 
 if TYPE_CHECKING:
-    from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch, ServiceBusSender
+    from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch, ServiceBusReceiver, ServiceBusSender
 
 
 class ExportQueue:
@@ -33,6 +34,8 @@ class ExportQueue:
         self._client = service_bus_client(settings)
         # Opened by the first `send`: opening a link takes as long as sending 2,000 requests.
         self._sender: ServiceBusSender | None = None
+        # Opened by the first `waiting_by_backfill`, and never receives.
+        self._peeker: ServiceBusReceiver | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -40,12 +43,23 @@ class ExportQueue:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close_sender()
+        self._close_links()
         self._client.close()
 
     def look(self, limit: int | None) -> QueueView:
         """The live requests and the dead letters; looks at no more than `limit` messages of the queue."""
         return read_queue(self._settings, limit)
+
+    def look_briefly(self, job: str) -> QueueView:
+        """The whole queue and all dead letters, as far as they are a job's and matter for asking."""
+        return read_briefly(self._settings, job)
+
+    def waiting_by_backfill(self) -> Counter[str]:
+        """How many messages of each backfill are on the queue. Raises QueueUnavailable."""
+        with service_bus_errors("peek", self._name), self._closing_links_that_failed():
+            if self._peeker is None:
+                self._peeker = self._client.get_queue_receiver(self._name, keep_alive=0)
+            return waiting_by_backfill(self._peeker, self._name)
 
     def send(
         self,
@@ -88,18 +102,24 @@ class ExportQueue:
     @contextmanager
     def _open_sender(self) -> "Iterator[ServiceBusSender]":
         """The sender, which the next call uses again unless this one fails."""
-        if self._sender is None:
-            self._sender = queue_sender(self._client, self._name)
-        try:
+        with self._closing_links_that_failed():
+            if self._sender is None:
+                self._sender = queue_sender(self._client, self._name)
             yield self._sender
+
+    @contextmanager
+    def _closing_links_that_failed(self) -> Iterator[None]:
+        try:
+            yield
         except BaseException:
-            self._close_sender()
+            self._close_links()
             raise
 
-    def _close_sender(self) -> None:
-        if self._sender is not None:
-            self._sender.close()
-            self._sender = None
+    def _close_links(self) -> None:
+        for link in (self._sender, self._peeker):
+            if link is not None:
+                link.close()
+        self._sender = self._peeker = None
 
 
 def _asked(lineage: Lineage, now: datetime) -> Lineage:

@@ -66,6 +66,12 @@ class Slot:
 
     def work(self) -> None:
         """Connects, works, and connects again after a failure, with a growing pause."""
+        try:
+            self._work()
+        finally:
+            self._retries.close()
+
+    def _work(self) -> None:
         pause, last_success = 0.5, time.monotonic()
         while not self._stopping.is_set():
             began = time.monotonic()

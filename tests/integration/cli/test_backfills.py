@@ -1,12 +1,14 @@
 import json
 import re
 import signal
+import sys
 from collections.abc import Callable
 
 import psycopg
 import pytest
 from azure.storage.blob import ContainerClient
 from support.dead_letters import Bus, message, request
+from support.terminal import in_terminal
 from support.waiting import until
 from typer.testing import Result
 
@@ -199,3 +201,15 @@ def test_messages_of_others_are_not_received_by_a_cancel(tailrace: Tailrace, bus
         "1 message of clicks cancelled; workers complete them without an export"
     ]
     assert [queued.delivery_count for queued in bus.queued()] == [0, 0]
+
+
+@pytest.mark.usefixtures("clicks")
+def test_a_terminal_shows_bars_for_sending_and_for_exporting(starting: Starting, configured: dict[str, str]) -> None:
+    starting("work", "--text-logs", ready="worker ready")
+    shown = in_terminal(
+        [sys.executable, "-m", "cli", *TEN, "--in-flight", "5", "--wait"], {**configured, "TERM": "xterm"}
+    )
+    assert "sending" in shown
+    assert "exporting" in shown
+    assert "10/10" in shown
+    assert re.search(r"sent +10\r\n +exported +10\r\n +dead +0\r\n", shown), shown

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 from azure.storage.blob import ContainerClient
+from pydantic import SecretStr
 
 from connections.records import Records
 from connections.steering import CANCELS, PAUSES, SteeringRecords
-from contracts.errors import SinkUnavailable
-from contracts.steering import Cancel, Pause
+from contracts.errors import SinkRejected, SinkUnavailable
+from contracts.steering import Cancel, Pause, Steering
 from settings import Settings
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
@@ -37,7 +38,7 @@ def test_what_is_removed_is_not_honoured_any_more(settings: Settings) -> None:
     assert steering.look().cancels == ()
 
 
-def test_a_container_that_is_away_leaves_what_was_known(
+def test_a_container_that_cannot_be_listed_leaves_what_was_known(
     settings: Settings, container: ContainerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Records(settings, PAUSES, Pause).put("clicks", Pause(by="ann", at=NOW))
@@ -46,6 +47,14 @@ def test_a_container_that_is_away_leaves_what_was_known(
     monkeypatch.setattr("connections.steering._FRESH_SECONDS", 0.0)
     container.delete_container()
     assert steering.recent().paused == {"clicks"}
-    with pytest.raises(SinkUnavailable, match="pauses cannot be read"):
-        other.recent()
+    assert other.recent() == Steering()
+    with pytest.raises(SinkRejected, match="no such container"):
+        other.look()
     container.create_container()
+
+
+def test_an_account_that_is_away_is_no_reason_to_take_nothing_for_paused(settings: Settings) -> None:
+    nowhere = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:9/a;"
+    steering = SteeringRecords(settings.model_copy(update={"storage_connection_string": SecretStr(nowhere)}))
+    with pytest.raises(SinkUnavailable, match="listing of '_tailrace/cancels/' failed"):
+        steering.recent()

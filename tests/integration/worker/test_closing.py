@@ -144,6 +144,7 @@ def test_a_retry_that_waits_carries_since_when_and_the_same_attempt(environ: dic
     for number, since in enumerate((None, began)):
         retries.schedule(Delivery(b"{}", "id", number, 2, waits_since=since), replace(retry, costs_attempt=False))
     retries.schedule(Delivery(b"{}", "id", 2, 2, waits_since=began), retry)
+    retries.close()
     with ServiceBusClient.from_connection_string(environ["ServiceBusConnection"]) as client:
         with client.get_queue_receiver(environ["TAILRACE_QUEUE"]) as receiver:
             found = receiver.peek_messages(10)

@@ -98,6 +98,7 @@ def receivers(environ: dict[str, str], _directory: Path) -> Iterator[None]:
     finally:
         stopping.set()
         thread.join()
+        retries.close()
 
 
 @contextmanager

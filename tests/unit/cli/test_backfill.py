@@ -85,3 +85,18 @@ def test_a_range_before_the_first_day_of_a_job_names_that_day(refused: Refused, 
 def test_a_kind_of_windows_that_is_not_known_is_refused_with_those_that_are(refused: Refused) -> None:
     said = refused("backfill", "clicks", "--from", "2026-01-01", "--to", "2026-01-05", "--only", "some")
     assert "'missing', 'failed' or 'all'" in said
+
+
+@pytest.mark.parametrize(
+    ("window", "since", "until", "expected"),
+    [
+        ({"every": "1 day"}, "2025-01-01", "2026-01-01", 365),
+        ({"every": "1 day", "start": "2026-02-01"}, "2020-01-01", "2030-01-01", 10),
+        ({"every": "1 month"}, "2024-01-01", "2026-01-01", 24),
+        ({"every": "15 minutes"}, "2026-01-01", "2026-01-02", 96),
+    ],
+)
+def test_a_bar_knows_about_how_many_windows_there_are(
+    window: dict[str, str], since: str, until: str, expected: int
+) -> None:
+    assert Wanted(daily(**window), since, until).expected(NOW) == expected

@@ -13,7 +13,7 @@ from cli.terminal import printable
 type Tailrace = Callable[..., Result]
 ROOT = Path(__file__).parents[3]
 COMMANDS = [[], ["jobs"], ["submit"], ["backfill"], ["work"], ["dlq"], ["dlq", "list"], ["dlq", "replay"]]
-COMMANDS += [["grants"], ["doctor"]]
+COMMANDS += [["grants"], ["doctor"], ["init"], ["export"], ["pause"], ["resume"], ["backfills"], ["cancel"], ["tick"]]
 
 
 def test_the_version_is_that_of_the_project(tailrace: Tailrace) -> None:
