@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli import VERSION
+from cli.audit import audit
 from cli.backfill import backfill
 from cli.dlq import dlq
 from cli.doctor import doctor
@@ -69,6 +70,7 @@ app.command()(jobs)
 app.command()(submit)
 app.command()(backfill)
 app.add_typer(dlq, name="dlq")
+app.command()(audit)
 app.command()(verify)
 app.command()(restore)
 app.command()(work)

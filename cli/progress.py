@@ -10,8 +10,19 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 @contextmanager
 def bytes_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """Shows bytes of `total` on a terminal's stderr, and nothing elsewhere. Call it with the bytes that are done."""
+    with later_bar(what) as begun:
+        yield begun(total)
+
+
+@contextmanager
+def later_bar(what: str) -> Iterator[Callable[[int], Callable[[int], None]]]:
+    """As bytes_bar, and appears when it is called with the total, which is 0 if nobody knows."""
     console = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(what, total=total or None)
-        yield lambda count: progress.update(task, advance=count)
+
+        def begun(total: int) -> Callable[[int], None]:
+            task = progress.add_task(what, total=total or None)
+            return lambda count: progress.update(task, advance=count)
+
+        yield begun

@@ -1,9 +1,24 @@
 """What people do with exports. The command, HTTP and pages call it; it stands on producer and worker.
 
 `windows` finds the blobs of a job's windows; `verify` reads blobs again, `restore` and `restoring` put their rows back
-into a table, `drill` proves that it can be done; `dead_letters` reads the dead-letter queue and sends its messages
-again.
+into a table, `drill` proves that it can be done; `auditing` compares exports with their source, and `manifests` lists
+what was exported; `dead_letters` reads the dead-letter queue and sends its messages again.
 """
 
 # What other rooms may import; tests/unit/architecture holds them to it.
-FACE = ("blobs", "dead_choice", "dead_letters", "drill", "restore", "restoring", "verify", "windows")
+FACE = (
+    "audit",
+    "auditing",
+    "blobs",
+    "chain",
+    "dead_choice",
+    "dead_letters",
+    "drill",
+    "functions",
+    "manifests",
+    "restore",
+    "restoring",
+    "verify",
+    "verifying",
+    "windows",
+)

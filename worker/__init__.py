@@ -11,7 +11,11 @@ FACE = (
     "native.csv_rows",
     "native.library",
     "native.targets",
+    "reread",
+    "source.closing",
     "source.copy_out",
+    "source.counts",
+    "source.pool",
     "source.snapshot",
     "source.statement",
 )
