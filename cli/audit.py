@@ -56,7 +56,8 @@ def audit(  # noqa: PLR0913  # options of a command
     """
     settings, now = Settings.from_env(os.environ), datetime.now(UTC)
     if every == (job is not None):
-        raise AskRefused("say which job is to be audited", advice="its name, or --all for all of them; not both")
+        says = "a job and --all exclude each other" if every else "say which job is to be audited"
+        raise AskRefused(says, advice="leave one of them out" if every else "its name, or --all for all jobs")
     wanted = Wanted(since, until, deep, _seconds(budget))
     with Auditing.opened(settings) as auditing:
         if job is None:
@@ -104,7 +105,8 @@ def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as
         show_counts(counts | {"asked for again": sent}, as_json=False)
         if found.unwritten:
             remark(f"the next audit begins where this one did: {found.unwritten}")
-        say(f"job {job.name} is verified through {record.verified_through or 'no window yet'}")
+        through = record.verified_through
+        say(f"verified through {through}" if through else "verified are none: --deep or --budget reads their rows")
         if record.without_window:
             column = job.window.column if job.window else ""
             remark(f"{record.without_window:,} rows have no {column} (it is NULL): no window has them, and no export")

@@ -17,6 +17,7 @@ from operations.blobs import Blobs
 from operations.judge import Finding
 from operations.ledger import Ledger
 from operations.manifests import Manifests
+from producer.ask import AskRefused
 from producer.queue import ExportQueue
 from settings import Settings
 from telemetry.catalogue import AUDIT_DRIFT
@@ -73,6 +74,8 @@ class Auditing:
         `begun` is called with the bytes of rows to be read, 0 if nobody knows, and gives what is called with those that
         were. Raises AskRefused, SourceUnavailable and the other errors of exports.
         """
+        if job.window is None:
+            raise AskRefused(f"job {job.name!r} has no windows, so there is nothing to compare with its source")
         audit = Audit(job, self.jobs, self._blobs, self._exporter.source, self._ledger(job))
         windows = audit.windows(wanted, now)
         self._manifests.add(job.name, [window.blob for window in windows if window.blob and window.is_own], now)
@@ -83,8 +86,9 @@ class Auditing:
             done = begun(total if wanted.deep and wanted.budget is None else 0)
             audit.read(windows, replace(wanted, parallel=self.parallel), now, done)
         finally:
+            # Broken off, it has still found something; what compared nothing says nothing.
             record = audit.ledger.record(datetime.now(UTC))
-            unwritten = self._put(job, record)
+            unwritten = self._put(job, record) if audit.findings or not windows else None
         found = Audited(audit.findings, record, unwritten)
         record_metric(AUDIT_DRIFT, len(found.drift), job=job.name)
         event(_log, logging.INFO, "audited", job=job.name, windows=len(found.findings), **record.drift)
@@ -104,7 +108,6 @@ class Auditing:
             try:
                 yield job, self.audit(job, Wanted(budget=share), now)
             except TailraceError as error:
-                event(_log, logging.ERROR, "audit failed", job=job.name, error=error.explained)
                 yield job, error
 
     def _put(self, job: ExportJob, record: AuditRecord) -> str | None:

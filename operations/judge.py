@@ -106,9 +106,9 @@ def _count_differs(window: WindowBlob, rows: int, by: Means, known: Known) -> Fi
         after = ", after it was verified" if known.was_verified else ", and it was never verified"
         says = f"the source has none of its {exported:,} rows any more{after}"
         return Finding(window, "gone", by, says, rows, is_drift=not known.was_verified)
-    counts = f"{exported:,} were exported, {rows:,} are in the source"
+    says = f"the source has {rows:,} rows, {exported:,} were exported"
     if rows < exported:
-        return Finding(window, "changed", by, f"{exported - rows:,} rows less: {counts}", rows, is_drift=True)
+        return Finding(window, "changed", by, says, rows, is_drift=True)
     left_open = receipt.closed.open if receipt.closed else None
     why = f"; it was exported while open: {left_open}" if left_open else ""
-    return Finding(window, "late", by, f"{rows - exported:,} rows more: {counts}{why}", rows, is_drift=True)
+    return Finding(window, "late", by, f"{says}{why}", rows, is_drift=True)

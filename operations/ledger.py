@@ -34,7 +34,8 @@ class Ledger:
             return tuple((bound(job, span.start), bound(job, span.end)) for span in written)
 
         origin, following = (bound(job, text) if text is not None else None for text in (record.origin, record.next))
-        return cls(job, origin, spans(record.verified), spans(record.counted), following)
+        verified, counted = spans(record.verified), spans(record.counted)
+        return cls(job, origin, verified, counted, following, without_window=record.without_window)
 
     @property
     def verified_through(self) -> Bound | None:

@@ -10,6 +10,7 @@ from azure.storage.blob import ContainerClient
 
 from connections.records import Records
 from contracts.audit import AuditRecord
+from contracts.errors import SourceRejected
 from devstack.stack import Stack
 from operations.audit import Wanted
 from operations.auditing import Audited, Auditing, export_again
@@ -141,8 +142,9 @@ def test_rows_that_came_or_went_are_found_by_their_count(
     says = {one.window.start: one for one in run(job, since=RANGES[job][0], until=RANGES[job][1]).drift}
     late, changed = (starts[0], starts[2]) if job == "ids" else (starts[-4], starts[-3])
     assert {start: one.kind for start, one in says.items()} == {late: "late", changed: "changed"}
-    assert says[late].says.startswith("1 rows more: ")
-    assert says[changed].says.startswith("1 rows less: ")
+    rows = {start: one.window.blob.receipt.rows for start, one in says.items()}  # type: ignore[union-attr]
+    assert says[late].says == f"the source has {rows[late] + 1} rows, {rows[late]} were exported"
+    assert says[changed].says == f"the source has {rows[changed] - 1} rows, {rows[changed]} were exported"
 
 
 @pytest.mark.parametrize("job", RANGES)
@@ -316,6 +318,21 @@ def test_all_jobs_share_a_budget_and_one_failure_is_its_own(
     bounds_found = found["bounds"]
     assert isinstance(bounds_found, Audited)
     assert bounds_found.drift == []
+
+
+def test_an_audit_that_compared_nothing_leaves_the_record_as_it_was(
+    settings: Settings, run: Run, admin: psycopg.Connection
+) -> None:
+    export(settings, "days", *RANGES["days"])
+    admin.execute("insert into events values (2, '2026-03-28 12:00Z', 'late')")
+    record = run(until="2026-04-01").record
+    assert record.drift == {"late": 1}
+    admin.execute("alter table events rename to elsewhere")
+    with pytest.raises(SourceRejected):
+        run(until="2026-04-01")
+    written = Records(settings, "audits", AuditRecord).get("days")
+    assert written is not None
+    assert written.value == record
 
 
 def test_a_job_without_a_blob_has_nothing_to_audit(run: Run) -> None:
