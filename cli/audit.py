@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from settings import Settings
 
 _UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 _SHORT = re.compile(r"(\d{1,6}) ?([smhd])")
+_SHOWN = 5  # windows of each kind that is no difference
 _DEFAULT_SECONDS = 600.0  # of --all
 
 
@@ -91,8 +93,10 @@ def _all(  # options of the command
 
 def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as_json: bool) -> bool:
     """Prints what was found of a job, and asks for exports again; whether nothing differs."""
+    harmless = Counter[str]()
     for one in found.findings:
-        if one.kind != "equal":
+        harmless[one.kind] += not one.is_drift
+        if one.is_drift or (one.kind != "equal" and (as_json or harmless[one.kind] <= _SHOWN)):
             _print({"job": job.name, "window": one.window.start, "found": one.kind, "says": one.says}, as_json=as_json)
     sent = export_again(job, found.drift, settings) if again else 0
     record, kinds = found.record, [str(one.kind) for one in found.findings]

@@ -16,7 +16,7 @@ from contracts.job import ExportJob
 from contracts.jobs_file import Jobs
 from contracts.request import Closing, ExportRequest
 from operations.blobs import Blobs
-from operations.judge import Finding, by_blob, by_count, by_rows, is_due
+from operations.judge import Finding, Known, by_blob, by_count, by_rows, is_due
 from operations.ledger import Ledger
 from operations.picks import picks
 from operations.spans import covers
@@ -60,7 +60,9 @@ class Audit:
         self._cancelled = Cancellation()
         # By request; written by the calling thread only.
         self._findings: dict[object, Finding] = {}
+        # Of all windows, as asked once before they are counted.
         self._is_closed = False
+        self._why_open: str | None = None
 
     @property
     def findings(self) -> list[Finding]:
@@ -91,12 +93,12 @@ class Audit:
         with self._source.connection(subject) as connection:
             proof = prove_closed(connection, _at_once(requests[-1]), subject, None)
             self._is_closed = proof is not None and proof.is_proven
+            self._why_open = proof.open if proof else None
             with self._source.snapshot(connection, sql.SQL("SELECT 1")) as snapshot:
                 counts = count_windows(snapshot.connection, requests, self._job.query)
         self.ledger.without_window = counts.without_window
         for window, rows in zip(windows, counts.rows, strict=True):
-            known = self.ledger.known(window.request, is_closed=self._was_closed(window))
-            self._note(by_blob(window, self._job, now) or by_count(window, rows, known))
+            self._note(by_blob(window, self._job, now) or by_count(window, rows, self._known(window)))
 
     def read(self, windows: Sequence[WindowBlob], wanted: Wanted, now: datetime, done: Callable[[int], object]) -> None:
         """Reads rows again: those of `windows`, or of what the budget reaches. `done` is called with bytes of rows."""
@@ -147,11 +149,12 @@ class Audit:
         assert window.blob.receipt is not None
         with self._source.connection(subject_of(window.request)) as connection:
             found = reread(connection, self._source, window.request, window.blob.receipt, self._jobs, self._cancelled)
-        return by_rows(window, found, self.ledger.known(window.request, is_closed=self._was_closed(window)))
+        return by_rows(window, found, self._known(window))
 
-    def _was_closed(self, window: WindowBlob) -> bool:
+    def _known(self, window: WindowBlob) -> Known:
         receipt = window.blob.receipt if window.blob else None
-        return self._is_closed or (receipt is not None and receipt.closed is not None and receipt.closed.is_proven)
+        is_closed = self._is_closed or (receipt is not None and receipt.closed is not None and receipt.closed.is_proven)
+        return self.ledger.known(window.request, is_closed=is_closed, why_open=self._why_open)
 
     def _note(self, finding: Finding) -> None:
         if self._findings.get(finding.window.request.request_id) is not finding:

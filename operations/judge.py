@@ -35,10 +35,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a window beforehand: whether it was verified, and whether it is proven closed by now."""
+    """What is known of a window beforehand: whether it was verified, and is closed by now, or why not."""
 
     was_verified: bool
     is_closed: bool
+    why_open: str | None = None
+
+    @property
+    def who(self) -> str:
+        """Why it is open, as the end of a message."""
+        return f": {self.why_open}" if self.why_open else ""
 
 
 def by_blob(window: WindowBlob, job: ExportJob, now: datetime) -> Finding | None:
@@ -59,7 +65,7 @@ def by_count(window: WindowBlob, rows: int, known: Known) -> Finding:
     if difference:
         return difference
     if not known.is_closed:
-        return Finding(window, "open", "count", "as many rows, but more can still arrive", rows)
+        return Finding(window, "open", "count", f"as many rows, but more can still arrive{known.who}", rows)
     return Finding(window, "equal", "count", rows=rows)
 
 
@@ -79,7 +85,7 @@ def by_rows(window: WindowBlob, found: Reread, known: Known) -> Finding:
         says = f"as many rows, {found.rows:,}, but not the same: their hash differs{why}"
         return Finding(window, "changed", "rows", says, found.rows, is_drift=True)
     if not known.is_closed:
-        return Finding(window, "open", "rows", "the same rows, but more can still arrive", found.rows)
+        return Finding(window, "open", "rows", f"the same rows, but more can still arrive{known.who}", found.rows)
     return Finding(window, "equal", "rows", rows=found.rows)
 
 

@@ -47,10 +47,10 @@ class Ledger:
         """The end of the run of windows with equal counts that begins with the first window."""
         return None if self.origin is None else end_of(self.counted, self.origin)
 
-    def known(self, request: ExportRequest, *, is_closed: bool) -> Known:
-        """What is known of a window; `is_closed` says whether it is proven otherwise."""
+    def known(self, request: ExportRequest, *, is_closed: bool, why_open: str | None = None) -> Known:
+        """What is known of a window; `is_closed` says whether it is proven otherwise, `why_open` why it is not."""
         start, end = self.bounds(request)
-        return Known(covers(self.verified, start, end), is_closed or covers(self.counted, start, end))
+        return Known(covers(self.verified, start, end), is_closed or covers(self.counted, start, end), why_open)
 
     def bounds(self, request: ExportRequest) -> tuple[Bound, Bound]:
         """Start and end of a request's window, comparable with those of other windows of the job."""

@@ -6,6 +6,7 @@ FACE = (
     "cancellation",
     "container",
     "export",
+    "formats.prefetch",
     "functions",
     "native.build",
     "native.csv_rows",
