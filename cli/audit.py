@@ -104,9 +104,11 @@ def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as
     counts = {"windows": len(kinds), "read again": read, **{kind: kinds.count(kind) for kind in sorted(set(kinds))}}
     if as_json:
         last = {"verified_through": record.verified_through, "rows_without_window": record.without_window}
-        print(json.dumps({"job": job.name, **counts, "sent": sent, **last}))
+        print(json.dumps({"job": job.name, **counts, "sent": sent, "deleted": found.deleted, **last}))
     else:
         show_counts(counts | {"asked for again": sent}, as_json=False)
+        if found.deleted:
+            remark(f"{found.deleted:,} verified windows before all others have no blob any more, and were passed over")
         if found.unwritten:
             remark(f"the next audit begins where this one did: {found.unwritten}")
         through = record.verified_through

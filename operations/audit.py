@@ -19,6 +19,7 @@ from operations.blobs import Blobs
 from operations.judge import Finding, Known, by_blob, by_count, by_rows, is_due
 from operations.ledger import Ledger
 from operations.picks import picks
+from operations.retention import pass_over_deleted
 from operations.spans import covers
 from operations.windows import WindowBlob, windows_of
 from producer.ask import AskRefused
@@ -53,6 +54,8 @@ class Audit:
 
     def __init__(self, job: ExportJob, jobs: Jobs, blobs: Blobs, source: Source, ledger: Ledger) -> None:
         self.ledger = ledger
+        # Verified windows before all others whose blob is gone.
+        self.deleted = 0
         self._job = job
         self._jobs = jobs
         self._blobs = blobs
@@ -72,6 +75,7 @@ class Audit:
     def windows(self, wanted: Wanted, now: datetime) -> list[WindowBlob]:
         """The windows to count. Raises AskRefused if there are none in a range that was asked for."""
         goes_on = wanted.since is None and wanted.until is None
+        self.deleted = pass_over_deleted(self.ledger, self._blobs, now) if goes_on else 0
         through = self.ledger.verified_through if wanted.deep else self.ledger.counted_through
         since = str(through) if goes_on and through is not None else wanted.since
         try:

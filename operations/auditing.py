@@ -31,11 +31,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """What one audit of a job found, and its record; `unwritten` is why that could not be written, if so."""
+    """What one audit of a job found, and its record; `unwritten` is why that could not be written, if so.
+
+    `deleted` counts the verified windows before all others whose blob is gone.
+    """
 
     findings: list[Finding]
     record: AuditRecord
     unwritten: str | None = None
+    deleted: int = 0
 
     @property
     def drift(self) -> list[Finding]:
@@ -89,9 +93,17 @@ class Auditing:
             # Broken off, it has still found something; what compared nothing says nothing.
             record = audit.ledger.record(datetime.now(UTC))
             unwritten = self._put(job, record) if audit.findings or not windows else None
-        found = Audited(audit.findings, record, unwritten)
+        found = Audited(audit.findings, record, unwritten, audit.deleted)
         record_metric(AUDIT_DRIFT, len(found.drift), job=job.name)
-        event(_log, logging.INFO, "audited", job=job.name, windows=len(found.findings), **record.drift)
+        event(
+            _log,
+            logging.INFO,
+            "audited",
+            job=job.name,
+            windows=len(found.findings),
+            deleted=found.deleted,
+            **record.drift,
+        )
         return found
 
     def audit_all(self, budget: float, now: datetime) -> Iterator[tuple[ExportJob, Audited | TailraceError]]:

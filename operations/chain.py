@@ -23,11 +23,17 @@ def latest_of(manifests: Iterable[Manifest]) -> dict[str, Entry]:
     return {entry.blob: entry for manifest in manifests for entry in manifest.entries}
 
 
-def check_chain(chain: Sequence[Record[Manifest]]) -> Iterator[Broken]:
-    """What is wrong with the links of a chain; nothing can be said of files that were removed from its end."""
+def check_chain(chain: Sequence[Record[Manifest]], *, from_first: bool = True) -> Iterator[Broken]:
+    """What is wrong with the links of a chain; nothing can be said of files that were removed from its end.
+
+    Without `from_first` its oldest files may be gone, as by a lifecycle rule.
+    """
     before: Record[Manifest] | None = None
     for record in chain:
         number = before.value.number + 1 if before else 1
+        if before is None and not from_first:
+            before = record
+            continue
         if record.value.number != number:
             says = f"it is number {record.value.number} of the chain, where number {number} belongs"
             yield Broken(record.name, "manifest", f"{says}: a file before it was removed")

@@ -48,6 +48,7 @@ class JobVerification:
     def __init__(self, settings: Settings, wanted: Range, now: datetime) -> None:
         """Lists what is there. Raises AskRefused if the range has no window."""
         self._job = wanted.job
+        self._from_first = wanted.since is None
         self._blobs = Blobs(settings, _PARALLEL)
         self._chain = Manifests(settings).chain(wanted.job.name)
         listed = latest_of(record.value for record in self._chain)
@@ -64,7 +65,11 @@ class JobVerification:
         """Reads the blobs, or compares lengths only if `quick`; `head` is what the manifest's end was at some time."""
         found = self._verified(advance, quick=quick)
         damaged = [Broken(one.blob, "damaged", "; ".join(one.problems)) for one in found if one.problems]
-        by_manifest = [*check_chain(self._chain), *self._against_head(head), *self._against_entries()]
+        by_manifest = [
+            *check_chain(self._chain, from_first=self._from_first),
+            *self._against_head(head),
+            *self._against_entries(),
+        ]
         named = {one.subject for one in by_manifest}
         lacking = [one for window in self._windows if window.request.blob not in named for one in _lacking(window)]
         intact = sum(not one.problems and one.blob not in named for one in found)

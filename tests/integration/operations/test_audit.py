@@ -296,6 +296,25 @@ def test_a_window_that_can_still_grow_is_not_verified_until_it_is_closed(
     assert named(run(deep=True, now=now)) == {"2026-03-27T23:00:00Z": "late"}
 
 
+def test_blobs_that_a_lifecycle_rule_deleted_after_they_were_verified_are_passed_over(
+    settings: Settings, run: Run, container: ContainerClient
+) -> None:
+    export(settings, "days", *RANGES["days"])
+    before = NOW - timedelta(hours=3)
+    run(now=before, deep=True)
+    for day in (28, 29):
+        container.delete_blob(f"days/2026/03/{day}.csv.gz")
+    found = run(now=before, budget=60.0)
+    assert (named(found), found.deleted) == ({}, 2)
+    assert found.record.origin == "2026-03-29T22:00:00+00:00"
+    assert found.record.verified_through == "2026-03-31T22:00:00+00:00"
+    container.delete_blob("days/2026/03/31.csv.gz")
+    assert named(run(now=before, budget=60.0)) == {"2026-03-30T22:00:00Z": "missing"}
+    container.delete_blob("days/2026/03/30.csv.gz")
+    gone = run(now=before, until="2026-04-01", since="2026-03-30")
+    assert named(gone) == {"2026-03-29T22:00:00Z": "missing", "2026-03-30T22:00:00Z": "missing"}
+
+
 def test_the_record_is_beside_the_exports(settings: Settings, run: Run) -> None:
     export(settings, "days", *RANGES["days"])
     found = run(until="2026-04-01")

@@ -160,6 +160,7 @@ def test_each_file_links_to_the_one_before_and_a_change_to_any_but_the_last_show
     assert broken(settings) == {"ids/2026-04": "manifest"}
     edited.delete_blob()
     assert broken(settings) == {"ids/2026-04": "manifest"}
+    assert verified(settings, "30").broken == (), "who asks for newer windows needs no older files"
     put(edited, text)
     container.delete_blob("_tailrace/manifests/ids/2026-05.json")
     assert verified(settings, head=first).broken == (), "who noted no later head cannot know what was removed"
