@@ -93,18 +93,7 @@ class Auditing:
             # Broken off, it has still found something; what compared nothing says nothing.
             record = audit.ledger.record(datetime.now(UTC))
             unwritten = self._put(job, record) if audit.findings or not windows else None
-        found = Audited(audit.findings, record, unwritten, audit.deleted)
-        record_metric(AUDIT_DRIFT, len(found.drift), job=job.name)
-        event(
-            _log,
-            logging.INFO,
-            "audited",
-            job=job.name,
-            windows=len(found.findings),
-            deleted=found.deleted,
-            **record.drift,
-        )
-        return found
+        return _reported(Audited(audit.findings, record, unwritten, audit.deleted))
 
     def audit_all(self, budget: float, now: datetime) -> Iterator[tuple[ExportJob, Audited | TailraceError]]:
         """Audits all jobs that have windows, the one first whose audit is the longest time ago.
@@ -134,6 +123,15 @@ class Auditing:
     def _ledger(self, job: ExportJob) -> Ledger:
         found = self._records.get(job.name)
         return Ledger.of(job, found.value if found else None)
+
+
+def _reported(found: Audited) -> Audited:
+    """Measures and logs what an audit found."""
+    record = found.record
+    record_metric(AUDIT_DRIFT, len(found.drift), job=record.job)
+    windows = len(found.findings)
+    event(_log, logging.INFO, "audited", job=record.job, windows=windows, deleted=found.deleted, **record.drift)
+    return found
 
 
 def export_again(job: ExportJob, drift: Sequence[Finding], settings: Settings) -> int:
