@@ -1,6 +1,6 @@
 # Run `make` for the list. Everything is installed into this folder: .venv, devstack/node/node_modules, .local.
 .DEFAULT_GOAL := help
-.PHONY: help setup native demo up test test-containers bench check format lock clean
+.PHONY: help setup native demo up test test-containers bench check fuzz format lock clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 # Somebody else's Python settings must not reach this project's. All paths are relative: the folder's may hold spaces.
@@ -22,8 +22,8 @@ native: setup  ## compile worker/native for all targets by zig; setup compiles i
 demo: setup  ## the whole way of a request, on this machine, in about a minute
 	@$(PYTHON) -m devstack.demo
 
-up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C
-	@$(PYTHON) -m devstack.up
+up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C (KEEP=1: data and ports are there at the next start)
+	@$(PYTHON) -m devstack.up $(if $(KEEP),--lasting)
 
 test: setup  ## all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
 	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
@@ -35,6 +35,7 @@ test-containers:  ## the integration tests on the vendors' container images; nee
 
 bench: setup  ## speed and memory beside other tools, half an hour (QUICK=1: 3 minutes; GROWTH=1, ROWS=, ROUNDS=, MINUTES=)
 	@sh bench/setup.sh
+	@$(PYTHON) -m bench.tick $(if $(QUICK),--jobs 100 --blobs 100000)
 	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(ROWS),--rows $(ROWS)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
@@ -48,6 +49,9 @@ check: setup  ## lint, formatting, types, layers, generated files, templates, lo
 	@$(PYTHON) -m deploy.capacity --check
 	@$(PYTHON) -m deploy.template
 	@$(PYTHON) scripts/check_locks.py
+
+fuzz: setup  ## run the tests of the C on a library with sanitizers, a minute at most
+	@$(PYTHON) scripts/fuzz_native.py
 
 format: setup  ## format the code and fix what the linter can
 	@$(PYTHON) -m ruff check --fix --quiet || true

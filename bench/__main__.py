@@ -1,4 +1,4 @@
-"""`make bench`: see --help, and docs/explanation/performance.md for how to read what it prints."""
+"""`make bench`: see --help, and docs/explanation/performance.md for how to read its tables."""
 
 import argparse
 import signal
@@ -27,7 +27,7 @@ FULL_ROWS = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The command line; `minutes` have the rounds of the large table, and those of growth."""
+    """The command line; `minutes` limits the rounds of the large table, and those of growth."""
 
     rows: int
     rounds: int
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def say(line: str) -> None:
-    """What goes on, on stderr: stdout is for the tables."""
+    """Prints progress to stderr: stdout is for the tables."""
     print(line, file=sys.stderr, flush=True)
 
 
@@ -106,17 +106,17 @@ def _measured(asked: Asked) -> tuple[list[Entry], dict[str, Any]]:
 
 
 def _chosen(asked: Asked) -> list[Contender]:
-    """B0, then those that are asked for by name, or those of the mode."""
-    everybody = load_contenders()
+    """B0, then the contenders chosen by name, or those of the mode."""
+    contenders = load_contenders()
     if asked.only:
-        named = [one for one in everybody.values() if any(text in one.name for text in asked.only)]
+        named = [one for one in contenders.values() if any(text in one.name for text in asked.only)]
     else:
-        named = [one for one in everybody.values() if (one.quick if asked.mode == "quick" else one.full)]
-    return [everybody[B0], *(one for one in named if one.name != B0)]
+        named = [one for one in contenders.values() if (one.quick if asked.mode == "quick" else one.full)]
+    return [contenders[B0], *(one for one in named if one.name != B0)]
 
 
 def _large_table(asked: Asked, database: Database, contenders: list[Contender], failed: dict[str, str]) -> list[Entry]:
-    """Adds to `failed` what was left out, and why."""
+    """Adds the contenders left out to `failed`, with the reasons."""
     table = events(asked.rows)
     say(f"loading {asked.rows:,} rows")
     load(database.admin, table)
@@ -141,7 +141,7 @@ def _sizes(table: Table, database: Database) -> Iterator[Entry]:
 
 
 def _plot(name: str) -> None:
-    """By the peers' interpreter, which has matplotlib, where that could be installed."""
+    """Draws with the peers' interpreter, which has matplotlib if it could be installed."""
     argv = [str(PEERS_PYTHON), "-m", "bench.plot", name]
     drawn = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     said = drawn.stdout if drawn.returncode == 0 else f"no plot: {drawn.stderr.strip().rpartition(chr(10))[2]}"

@@ -1,4 +1,4 @@
-"""`python -m bench.child NAME` runs one contender and prints what only it can know, as a JSON line.
+"""`python -m bench.child NAME` runs one contender and prints its own measurements as a JSON line.
 
 `python -m bench.child --missing PYTHON` prints which of the contenders of an interpreter it cannot run, and why.
 """
@@ -37,7 +37,7 @@ def _timed(contender: Contender, job: Job) -> dict[str, float]:
 
 
 def _cpu_s() -> float:
-    """Of this process and of those it has waited for, so far."""
+    """CPU seconds so far of this process and the children that it has waited for."""
     usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(chain.from_iterable((usage.ru_utime, usage.ru_stime) for usage in usages))
 

@@ -1,7 +1,7 @@
 """`python -m bench.cold_start`: how long Azure's worker library takes to import and index function_app.
 
-The library itself is loaded before: Azure has it running before it looks at an app. Nothing of the benchmark is
-imported here, since that would import packages before the app does.
+The library itself is loaded before, as in Azure. This file imports nothing of the benchmark, which would import
+packages before the app does.
 """
 
 import json
@@ -40,7 +40,7 @@ def main() -> None:
     sdks = [name for name in SDKS if name in sys.modules and name not in before]
     figures = {"wall_s": wall, "cpu_s": cpu, "sdks": sdks, "modules": len(set(sys.modules) - before)}
     print(json.dumps(figures | {"functions": [function.name for function in loaded.functions]}), flush=True)
-    # The library's threads have nothing left to do.
+    # Ends the library's idle threads.
     os._exit(0)
 
 

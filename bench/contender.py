@@ -1,4 +1,4 @@
-"""What a contender is. Its packages are imported when it runs, since two venvs share the list of contenders."""
+"""The type of a contender. It imports its packages when it runs, since two venvs share the list of contenders."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ B0 = "B0: psql COPY, discarded"
 class Contender:
     """One way to export a table.
 
-    steps: a generator: up to its first yield it gets ready (imports), then it exports, after a second yield, if it has
-    one, it cleans up; the time in between is the export's own. command: a program that is run as it is, instead.
-    python: the interpreter, "app" or "peers". missing: why it cannot run here, or None; asked in that interpreter.
-    share: the part of the rows that it exports, by which its time is scaled. quick, full: the runs it belongs to.
+    steps: a generator that imports before its first yield, then exports, and cleans up after an optional second yield;
+    only the time in between counts. command: a program to run instead. python: the interpreter, "app" or "peers".
+    missing: why it cannot run in that interpreter, or None. share: the part of the rows that it exports, by which its
+    time is scaled. quick, full: the runs it belongs to.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Contender:
 
 
 def needs(*modules: str) -> Callable[[], str | None]:
-    """For `missing`: the first of the modules that cannot be imported, and why."""
+    """A function for `missing`: names the first module that cannot be imported, and the reason."""
 
     def missing() -> str | None:
         for module in modules:

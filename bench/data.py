@@ -57,7 +57,7 @@ SELECT n / 4 + 1 AS order_id, a % 200000 + 1 AS part_id, a >> 20 & 8191 AS suppl
 """
     + _HASHED
 )
-# Some hundred bytes of words, of which few are frequent and many are rare, as in people's texts.
+# Some hundred bytes of words, a few frequent and many rare, as in natural text.
 _PROSE = """
 WITH parts AS (SELECT string_to_array('ba ter con de in ment ly er ing the or pre sta lo ra ti ous al per so mi '
                                       'un able ful gra ch st qu oo ea ni ke po w v an es on do ha', ' ') AS p),
@@ -85,7 +85,7 @@ _FLAGS = "SELECT n AS id, {} FROM generate_series(0, {{rows}}::bigint - 1) AS n"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the benchmark: how it is called, how many rows it has, and the SELECT that makes them."""
+    """One table of the benchmark: its name, its number of rows, and the SELECT that generates them."""
 
     name: str
     rows: int
@@ -131,7 +131,7 @@ def flags(rows: int) -> Table:
 
 
 def load(connection: psycopg.Connection, table: Table) -> None:
-    """Makes the table anew, frozen and analysed: the first reader has nothing to write. Wants autocommit."""
+    """Recreates the table, frozen and analysed, so that the first reader writes nothing. Needs autocommit."""
     name = sql.Identifier(SCHEMA, table.name)
     select = table.select.format(rows=table.rows, width=table.width)
     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(SCHEMA)))
@@ -141,7 +141,7 @@ def load(connection: psycopg.Connection, table: Table) -> None:
 
 
 def index(connection: psycopg.Connection, table: Table, column: str) -> None:
-    """As tables that are exported by windows have one."""
+    """Creates an index, as tables exported by windows have."""
     name = sql.Identifier(SCHEMA, table.name)
     connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(name, sql.Identifier(column)))
 

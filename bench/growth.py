@@ -22,7 +22,7 @@ _AS_IT_DECIDES = "Tailrace, csv.gz, as it decides"
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """rows: of the table that others are measured against (4M in a full run). is_over: whether the time is up."""
+    """rows: of the reference table (4M in a full run). is_over: whether the time is up."""
 
     rows: int
     rounds: int
@@ -30,7 +30,7 @@ class Growth:
     is_over: Callable[[], bool]
 
     def tables(self) -> list[tuple[str, Table]]:
-        """Of about the same size, but for the first ones, which grow."""
+        """Tables of about the same size, except the first ones, which grow."""
         rows = self.rows
         grown = [(f"{count:,} rows", events(count)) for count in (rows // 40, rows // 4, rows, rows * 4)]
         shapes = [

@@ -33,7 +33,7 @@ class Job:
 
     @classmethod
     def without_blob(cls, qualified: str, rows: int) -> Self:
-        """For what is not uploaded."""
+        """A path for local files."""
         schema, table = qualified.split(".")
         return cls(schema, table, rows, container="", blob="", storage="")
 
@@ -43,7 +43,7 @@ class Job:
         return f"COPY {self.schema}.{self.table} TO STDOUT (FORMAT csv, HEADER)"
 
     def blob_client(self) -> "BlobClient":
-        """A client with blocks as large as ours: what a contender is slower by is not to be its upload's settings.
+        """A client with blocks as large as ours, so that no contender is slower by the settings of its upload.
 
         It would also read 64 MiB before it sends the first byte.
         """

@@ -20,12 +20,12 @@ _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
 class ContenderError(RuntimeError):
-    """A process failed or took too long; the message ends with its last words."""
+    """A process failed or took too long; the message ends with its last lines."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one process and its descendants took.
+    """The resources that one process and its descendants used.
 
     wall_s: from start to end, the interpreter's start included. cpu_s: user and system, of all that were waited for.
     rss_mb: the highest sum, over the process tree, of each process's own peak; main_rss_mb: the process alone.
@@ -39,7 +39,7 @@ class Measured:
 
 
 def measured(argv: Sequence[str], env: Mapping[str, str], *, timeout_s: float, is_quiet: bool = False) -> Measured:
-    """Runs a program to its end. is_quiet: its standard output is thrown away unread. Raises ContenderError."""
+    """Runs a program to its end. is_quiet: discards its standard output. Raises ContenderError."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.perf_counter()
         process = _started(argv, env, subprocess.DEVNULL if is_quiet else out, err)
@@ -95,7 +95,7 @@ class PeakMemory:
 
 
 class ServersCpu:
-    """What servers and their children use during a block: `seconds`, afterwards."""
+    """The CPU that servers and their children use during a block; read `seconds` after it."""
 
     def __init__(self, *pids: int) -> None:
         self._pids = pids
@@ -107,7 +107,7 @@ class ServersCpu:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # The backends of the block are counted by their parent once they have ended, which is at about this moment.
+        # The parent counts a backend's time once the backend has ended, which happens at about this moment.
         deadline = time.monotonic() + 1
         while not self._tree() <= self._children and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -127,7 +127,7 @@ def tree(pid: int) -> Iterator[int]:
 
 
 def cpu_seconds(*pids: int) -> float:
-    """Used so far by the processes, their descendants, and those of them that have ended."""
+    """CPU seconds so far of the processes and their descendants, ended ones included."""
     return sum(_cpu_ticks(one) for pid in pids for one in tree(pid)) / _TICKS
 
 
@@ -148,7 +148,7 @@ def _peak_kb(pid: int) -> int:
 
 
 def _is_still_its_parent(pid: int) -> bool:
-    """Whether a fork has not yet become the program that it is to run: until then its memory is its parent's."""
+    """Whether a fork has not yet executed its program; until then its memory is its parent's."""
     with suppress(OSError):
         parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
         return Path(f"/proc/{pid}/cmdline").read_bytes() == Path(f"/proc/{parent}/cmdline").read_bytes()
@@ -163,7 +163,7 @@ def _waited(pid: int, deadline: float) -> tuple[int, resource.struct_rusage]:
         time.sleep(0.002)
     os.killpg(pid, signal.SIGKILL)
     os.wait4(pid, 0)
-    raise ContenderError("it took too long and was ended")
+    raise ContenderError("it took too long and was killed")
 
 
 def _last_lines(file: IO[bytes]) -> str:

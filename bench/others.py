@@ -1,4 +1,4 @@
-"""Beside large tables: many small exports, enqueueing, the start of the app."""
+"""Other measurements than large tables: many small exports, enqueueing, the start of the app."""
 
 import json
 import sys
@@ -37,11 +37,11 @@ def others(database: Database, rounds: int, say: Say) -> Iterator[Entry]:
 
 
 def cold_start_run(database: Database) -> dict[str, Any]:
-    """One start in a process of its own. SDKs imported by the library before the app are not the app's."""
+    """One start in a new process. SDKs that the library imports before the app are not counted for the app."""
     with BlobStore.started(database.directory) as store:
         env = environ(database, events(0), "") | store.environ()
         settings = {"TAILRACE_TICK": "0 * * * * *", "TAILRACE_QUEUE": "exports"}
-        # As the host starts it: the binding for dead-lettering reads its address from the command line.
+        # The host's command line, from which the binding for dead-lettering reads its address.
         argv = [sys.executable, "-m", "bench.cold_start", "--host", "127.0.0.1", "--port", "9"]
         seen = measured([*argv, "--functions-grpc-max-message-length", "4194304"], env | settings, timeout_s=60)
     figures: dict[str, Any] = json.loads(seen.stdout.splitlines()[-1])

@@ -1,4 +1,4 @@
-"""What goes through the queue: many small exports by two workers, large ones by several, and enqueueing itself."""
+"""Work through the queue: many small exports by two workers, large ones by several, and enqueueing itself."""
 
 import json
 import re
@@ -29,13 +29,13 @@ type = "integer"
 size = {size}
 """
 _TIMEOUT_S = 600
-# For each worker before it is measured, so that its imports and connections are not: it runs for weeks.
+# Exports of each worker before the measurement, which excludes its imports and connections: a worker runs for weeks.
 _EMPTY_EXPORTS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """`count` windows of `size` rows on the integer `column` of a table, each an export of its own."""
+    """`count` windows of `size` rows on the integer `column` of a table, each one export."""
 
     table: Table
     column: str
@@ -45,7 +45,7 @@ class Windows:
 
 @contextmanager
 def surroundings(windows: Windows, database: Database) -> Iterator[dict[str, str]]:
-    """The environment of producers and workers, with a queue and a blob store of its own."""
+    """The environment of producers and workers, with a new queue and blob store."""
     jobs = database.directory / "jobs.toml"
     schema, table = windows.table.qualified.split(".")
     jobs.write_text(_JOBS.format(schema=schema, table=table, column=windows.column, size=windows.size))
@@ -59,7 +59,7 @@ def surroundings(windows: Windows, database: Database) -> Iterator[dict[str, str
 
 
 def enqueue(windows: Windows, environment: dict[str, str], first: int = 0) -> dict[str, float]:
-    """Sends the requests from the window `first` on by a process of its own; gives wall_s, sent, began_at.
+    """Sends the requests from the window `first` on in a new process; returns wall_s, sent, began_at.
 
     Windows below 0 have no rows.
     """
@@ -79,7 +79,7 @@ def enqueue_run(windows: Windows, database: Database) -> dict[str, Any]:
 
 
 def work_run(windows: Windows, database: Database, workers: int) -> dict[str, Any]:
-    """From the first request sent until the last export is done, by workers that have done empty ones before."""
+    """Measures from the first request sent to the last export done, with workers that are warmed up."""
     with surroundings(windows, database) as environment, ExitStack() as running:
         processes = [running.enter_context(_worker(environment, database.directory, n)) for n in range(workers)]
         peaks = [PeakMemory(process.pid) for process in processes]
@@ -120,7 +120,7 @@ def _worker(environment: dict[str, str], directory: Path, number: int) -> Proces
 
 
 def _wait_for(processes: list[Process], count: int) -> list[dict[str, Any]]:
-    """The workers' reports of `count` exports. Raises ContenderError where one fails or they take too long."""
+    """The workers' reports of `count` exports. Raises ContenderError if one fails or they take too long."""
     deadline = time.monotonic() + _TIMEOUT_S
     while time.monotonic() < deadline:
         # A line without its end is still being written.

@@ -1,4 +1,4 @@
-"""bench/results/: a list of entries in NAME.json, and what they were measured on in about.NAME.json."""
+"""bench/results/: a list of entries in NAME.json, and the machine and versions in about.NAME.json."""
 
 import json
 import os
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).with_name("results")
 
 
 def about(skipped: Mapping[str, str], **asked: object) -> dict[str, Any]:
-    """The machine, the versions, what was asked for, and what was left out."""
+    """The machine, the versions, the options, and the contenders left out."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": _cpu(),
@@ -41,13 +41,13 @@ def write(name: str, entries: list[Entry], details: Mapping[str, Any]) -> Path:
 
 
 def read(name: str) -> tuple[list[Entry], dict[str, Any]]:
-    """Entries and what they were measured on. Raises FileNotFoundError."""
+    """The entries, and the machine and versions. Raises FileNotFoundError."""
     path = FOLDER / f"{name}.json"
     return json.loads(path.read_text()), json.loads(path.with_name(f"about.{name}.json").read_text())
 
 
 def _rounded(value: Any) -> Any:
-    """Four digits after the point: more than any of it is worth.
+    """Rounds to four digits after the point, more than any measurement is accurate.
 
     >>> _rounded([{"wall_s": 1.234567, "name": "a"}])
     [{'wall_s': 1.2346, 'name': 'a'}]

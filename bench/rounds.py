@@ -1,4 +1,4 @@
-"""Contenders in turns: a round runs B0, then all others once, each with a process and a blob store of its own."""
+"""Contenders in turns: a round runs B0, then all others once, each in a new process with a new blob store."""
 
 import json
 import os
@@ -20,7 +20,7 @@ from bench.verify import rows_in
 ROOT = Path(__file__).parents[1]
 PEERS_PYTHON = ROOT / ".local" / "bench-venv" / "bin" / "python"
 _TIMEOUT_S = 900
-# Nothing of the caller's is passed on that could change what a contender does.
+# Only these variables are passed on, so that the caller's environment changes no contender.
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR")
 
 type Say = Callable[[str], None]
@@ -30,7 +30,7 @@ type Say = Callable[[str], None]
 class Run:
     """One run. wall_s: the export's own; process_s: with start and end of its process. rss_mb: of the whole tree.
 
-    servers_cpu_s: what PostgreSQL and Azurite used meanwhile. ratio_b0: wall_s over that of B0 in the same round.
+    servers_cpu_s: the CPU of PostgreSQL and Azurite meanwhile. ratio_b0: wall_s over that of B0 in the same round.
     """
 
     round: int
@@ -49,7 +49,7 @@ def interpreter(python: str) -> str:
 
 
 def missing() -> dict[str, str]:
-    """Which contenders cannot run here, and why."""
+    """The contenders that cannot run here, with the reasons."""
     found: dict[str, str] = {}
     for python in ("app", "peers"):
         argv = [interpreter(python), "-m", "bench.child", "--missing", python]
@@ -61,7 +61,7 @@ def missing() -> dict[str, str]:
 def run_rounds(
     contenders: Sequence[Contender], table: Table, database: Database, *, rounds: int, deadline: float, say: Say
 ) -> Iterator[tuple[str, Run | Exception]]:
-    """Yields each run, or why there is none, with the contender's name.
+    """Yields each run, or the reason for its failure, with the contender's name.
 
     Begins nothing after `deadline` (of time.monotonic) once a round is done. The order of the contenders moves by one
     from round to round. One that fails is left out from then on.
@@ -87,7 +87,7 @@ def run_rounds(
 
 
 def run_once(contender: Contender, table: Table, database: Database, number: int) -> Run:
-    """Raises ContenderError where it fails or leaves rows out; rows are counted in the first round."""
+    """Raises ContenderError if it fails or leaves rows out; the first round counts the rows."""
     if contender.command is not None:
         return _run_command(contender, table, database, number)
     with BlobStore.started(database.directory) as store:

@@ -1,4 +1,4 @@
-"""What the contenders talk to: one PostgreSQL for all of them, and for each run a blob store of its own."""
+"""The servers: one PostgreSQL for all contenders, and a new blob store for each run."""
 
 import tempfile
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from devstack.postgres import Postgres
 
 CONTAINER = "exports"
 _WARM_UP = bytes(8 << 20)
-# A queue that nothing listens on: the settings want one, and a single export does not use it.
+# No queue listens here: the settings need one, and a single export does not use it.
 _NO_QUEUE = "Endpoint=sb://127.0.0.1:9;SharedAccessKeyName=none;SharedAccessKey=none;UseDevelopmentEmulator=true;"
 
 
 @dataclass(frozen=True)
 class Database:
-    """The server with the tables; `over_socket` says how everybody connects, B0 and ours alike."""
+    """The server with the tables; `over_socket` applies to all contenders, B0 too."""
 
     postgres: Postgres
     admin: psycopg.Connection[Any]
@@ -54,11 +54,11 @@ class BlobStore:
     @classmethod
     @contextmanager
     def started(cls, directory: Path) -> Iterator["BlobStore"]:
-        """Empty, and gone with its blobs after the block: deleted blobs would keep its memory for minutes."""
+        """An empty store, stopped after the block: deleted blobs would occupy its memory for minutes."""
         with Azurite.start(directory) as azurite:
             with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
                 container = service.create_container(CONTAINER)
-                # Node compiles what runs often; the first run is not to pay for it.
+                # Warms up Node's compiler, so that the first run does not pay for it.
                 blob = container.get_blob_client("warm-up")
                 for number in range(8):
                     blob.stage_block(f"{number:04d}", _WARM_UP)

@@ -1,4 +1,4 @@
-"""How large the CSV is, and what zlib level 6, gzip's default, leaves of it."""
+"""The size of the CSV, before and after zlib level 6, gzip's default."""
 
 import subprocess
 import time

@@ -1,4 +1,4 @@
-"""Runs → entries of results: medians, with every run kept beside them."""
+"""Runs → entries of results: medians, with every run."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -12,7 +12,7 @@ MEDIANS = ("wall_s", "ratio_b0", "process_s", "cpu_s", "servers_cpu_s", "rss_mb"
 
 
 def entry(name: str, runs: Iterable[Mapping[str, Any]], **extra: object) -> Entry:
-    """One line of the results; a figure that no run has is None.
+    """One entry of the results; a figure that no run has is None.
 
     >>> found = entry("a", [{"wall_s": 3.0}, {"wall_s": 1.0}, {"wall_s": 1.5}], group="tool")
     >>> found["wall_s"], found["cpu_s"], found["group"], len(found["runs"])

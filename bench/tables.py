@@ -1,4 +1,4 @@
-"""Entries → rows of text, for the terminal and for docs/explanation/performance.md alike."""
+"""Entries → tables of text, for the terminal and for docs/explanation/performance.md."""
 
 # ruff: noqa: RUF001, RUF002 - multiplication signs and dashes are meant
 
@@ -113,7 +113,7 @@ def between(found: Entry, key: str) -> str:
 
 
 def as_text(header: Row, rows: list[Row]) -> str:
-    """Columns side by side, the first one to the left and numbers to the right."""
+    """A table with the first column left-aligned, and numbers right-aligned."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     lines = [_line(row, widths) for row in (header, *rows)]
     return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])

@@ -1,4 +1,4 @@
-"""Did a contender export every row? One that loses some would look fast."""
+"""Checks that a contender exported every row, since losing some would look fast."""
 
 import zlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from isal import isal_zlib
 
 
 def rows_in(container: ContainerClient, name: str) -> int | None:
-    """The rows of data in a blob of CSV with a header, plain or packed; None where its form is not looked into.
+    """The rows of data in a blob of CSV with a header, plain or compressed; None for other forms.
 
     The tables of the benchmark have no line ends in their values.
     """
@@ -27,7 +27,7 @@ def _unpacked(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
 
 
 def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """All members. Raises EOFError where the last one is cut off."""
+    """Decompresses all members. Raises EOFError if the last one is truncated."""
     member = None
     for data in chunks:
         rest = data
@@ -37,7 +37,7 @@ def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
             rest = member.unused_data
             member = None if member.eof else member
     if member is not None:
-        raise EOFError("the gzip file ends in the middle")
+        raise EOFError("the gzip file is truncated")
 
 
 def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,5 +1,5 @@
-"""The `tailrace` command: the worker, requests by hand, dead letters."""
+"""The `tailrace` command: the worker, manual requests, dead letters, checks."""
 
-# As in pyproject.toml; a container image has the files only, and no installed package to ask.
+# As in pyproject.toml. A container image has the files only, so no installed package could say it.
 VERSION = "0.1.0"
 FACE = ()

@@ -21,7 +21,7 @@ from producer.store import BlobIndex
 from settings import Settings
 
 _MOST = 50_000  # requests in memory at once, about 3 KB each
-_ENDS = 3  # windows that a dry run shows of each end of the range
+_ENDS = 3  # windows that a dry run shows at each end of the range
 
 
 def backfill(
@@ -31,14 +31,14 @@ def backfill(
         str, typer.Option("--from", metavar="X", show_default=False, help="Windows that begin at X or later.")
     ],
     until: Annotated[str, typer.Option("--to", metavar="Y", show_default=False, help="Windows that begin before Y.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, and send nothing.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Also windows whose blob is there.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also windows that have a blob.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also what is on the queue or dead.")] = False,
 ) -> None:
     """Send requests for the windows of a range that have no blob and no message on the queue.
 
     X and Y are days (2026-01-31), times (2026-01-31T13:00, in the job's time zone unless they carry one) or, for
-    windows of numbers, numbers. Windows that are still open are left out. After a failure simply run it again.
+    windows of numbers, numbers. Open windows are left out. After a failure, run it again.
     """
     settings, now = Settings.from_env(os.environ, postgres=False), datetime.now(UTC)
     jobs = load_jobs(settings.jobs)
@@ -65,7 +65,7 @@ def backfill(
 
 
 def _shown(asked: Sequence[Asked], *, every: bool) -> dict[str, int]:
-    """Counts of the states, as a person calls them; those that are always of interest, and others if there are any."""
+    """Counts of the states in plain words: the main ones always, the others unless zero."""
     if every:
         return {}
     found = counts_of(asked)
@@ -91,7 +91,7 @@ class Range:
     until: str
 
     def requests(self, now: datetime) -> list[ExportRequest]:
-        """One for each window closed at `now`, at least one. Raises AskRefused that says why there is none."""
+        """One for each window closed at `now`. Raises AskRefused, which says why, if there is none."""
         found = list(islice(requests_between(self.job, self.since, self.until, now), _MOST + 1))
         if len(found) > _MOST:
             raise AskRefused(
@@ -104,14 +104,14 @@ class Range:
         return found
 
     def left_open(self, closed: Sequence[ExportRequest]) -> str | None:
-        """Where the open windows of the range begin, None if all of it is in `closed`."""
+        """The start of the range's first open window, None if all of the range is in `closed`."""
         end, until = closed[-1].run, bound(self.job, self.until)
         is_open = isinstance(until, datetime) and end < until
         return end.isoformat(timespec="minutes") if is_open else None
 
 
 def _send(chosen: Sequence[Asked], queue: ExportQueue, asked_at: datetime | None, version: str) -> int:
-    """Sends; if that is broken off, says how many were sent."""
+    """Sends; if interrupted, says how many were sent."""
     if not chosen:
         return 0
     sent = 0

@@ -45,9 +45,9 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 100,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """List dead letters with their reasons, without taking them.
+    """List dead letters with their reasons, and leave them in place.
 
-    attempt is the number that the message carried; stale means that its blob is there by now. The reasons are listed
+    attempt is the number that the message carried; stale means that its blob exists by now. The reasons are listed
     in docs/reference/message_states.md.
     """
     settings = Settings.from_env(os.environ, postgres=False)
@@ -79,10 +79,10 @@ def replay(
 ) -> None:
     """Send dead letters to the queue again, as first attempts.
 
-    What is sent is what today's jobs.toml asks for.
+    Each request is rebuilt from today's jobs.toml.
 
-    Sequence numbers, --reason and --job narrow each other down. Each is removed from the dead letters once it is
-    on the queue; all others stay. What becomes a dead letter meanwhile is not replayed.
+    Sequence numbers, --reason and --job narrow each other down. A dead letter is removed once its request is on the
+    queue; all others stay. New dead letters that arrive meanwhile are not replayed.
     """
     choice = Choice.of(frozenset(sequence or ()), reason, job, every=every)
     settings = Settings.from_env(os.environ, postgres=False)
@@ -106,7 +106,7 @@ def drop(
     reason: _Reason = None,
     job: _Job = None,
     every: _Every = False,
-    stale: Annotated[bool, typer.Option("--stale", help="Those whose blob is there by now.")] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="Those whose blob exists by now.")] = False,
 ) -> None:
     """Delete dead letters for good. Their windows are asked for again at the next tick if their blobs are missing.
 
@@ -125,7 +125,7 @@ def drop(
 
 
 def _present(settings: Settings, letters: Iterable[DeadMessage]) -> Mapping[str, Present]:
-    """The blobs that are there of those that the letters are about."""
+    """The existing blobs among those of the letters."""
     by_job: dict[str, set[str]] = {}
     for letter in letters:
         if letter.request:
@@ -144,9 +144,9 @@ def _say_none(settings: Settings, job: str | None) -> None:
 
 
 def _carry_out(verb: str, chosen: Collection[int], act: Callable[[Callable[[int], object], Event], object]) -> None:
-    """Acts until done or interrupted, and says how far it came."""
+    """Acts until done or interrupted, and says how many it did."""
     done: list[int] = []
-    # The SDK cannot be interrupted in the middle of a call and go on being used.
+    # The SDK cannot be used after an interrupted call.
     stopping = Event()
     try:
         with at_first_signal(stopping.set):
@@ -165,7 +165,7 @@ def _carry_out(verb: str, chosen: Collection[int], act: Callable[[Callable[[int]
 
 
 def as_fields(letter: DeadMessage) -> dict[str, object]:
-    """What is shown of a dead letter; of a body that is no request, how it begins."""
+    """The fields shown of a dead letter; for an invalid request, the beginning of its body."""
     begins = ascii(letter.body[:_FIRST_BYTES]) + ("…" if len(letter.body) > _FIRST_BYTES else "")
     return {
         "sequence_number": letter.sequence_number,

@@ -1,4 +1,4 @@
-"""`tailrace grants`: the SQL that lets a role export, and what it can do beyond that."""
+"""`tailrace grants`: the SQL that lets a role export, and an audit of the role's other rights."""
 
 import os
 from collections.abc import Iterator
@@ -25,24 +25,24 @@ _JOBS = Path(__file__).parents[1] / "jobs.toml"
 
 def grants(  # noqa: PLR0913  # options of a command
     *,
-    role: Annotated[str, typer.Option(envvar="PGUSER", help="The role; for an identity its name, case kept.")],
+    role: Annotated[str, typer.Option(envvar="PGUSER", help="The role; for an identity its name, case-sensitive.")],
     database: Annotated[str, typer.Option(envvar="PGDATABASE", help="The database that the jobs read.")],
     jobs: Annotated[Path, typer.Option(envvar="TAILRACE_JOBS", help="The jobs.", show_default=False)] = _JOBS,
     login: Annotated[Literal["entra", "password"], typer.Option(help="How the role logs in.")] = "entra",
     object_id: Annotated[
-        str | None, typer.Option(metavar="UUID", help="Of the identity, where the role has another name.")
+        str | None, typer.Option(metavar="UUID", help="Of the identity, if the role has another name.")
     ] = None,
     kind: Annotated[
         Literal["service", "user", "group"], typer.Option(help="What the object id is of; service for identities.")
     ] = "service",
-    future_tables: Annotated[bool, typer.Option("--future-tables", help="Also tables that come later.")] = False,
+    future_tables: Annotated[bool, typer.Option("--future-tables", help="Also tables created later.")] = False,
     prove_closed: Annotated[
         bool, typer.Option("--prove-closed", help="Also to see open transactions, to prove that windows are closed.")
     ] = False,
     owner: Annotated[str | None, typer.Option(metavar="ROLE", help="Who creates later tables.")] = None,
     role_settings: Annotated[bool, typer.Option(help="Also read-only and time-outs as the role's defaults.")] = True,
     resolve_queries: Annotated[
-        bool, typer.Option("--resolve-queries", help="Connect, and ask what the queries of jobs read.")
+        bool, typer.Option("--resolve-queries", help="Connect, and find out what the queries of jobs read.")
     ] = False,
     audit: Annotated[
         bool, typer.Option("--audit", help="Connect, and list what the role can do beyond that; exit 1 if anything.")

@@ -1,4 +1,4 @@
-"""`tailrace jobs`: checks jobs.toml, and says what is due when."""
+"""`tailrace jobs`: checks jobs.toml, and shows when each job is due."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +47,7 @@ def jobs(
 
 
 def next_due(job: ExportJob, now: datetime) -> datetime | None:
-    """When the next export becomes due after `now`, None for a job that waits to be asked.
+    """When the next export becomes due after `now`, None for a job that runs on request only.
 
     >>> from contracts.jobs_file import parse_jobs
     >>> window = {"column": "at", "type": "date", "every": "1 week", "delay": "3 hours"}
@@ -64,7 +64,7 @@ def next_due(job: ExportJob, now: datetime) -> datetime | None:
 
 
 def _next_window_due(grid: TimeGrid, schedule: str | None, now: datetime) -> datetime | None:
-    # What a schedule keeps waiting has been ready since its last time at the earliest.
+    # A window that waits for the schedule became ready after the schedule's last time.
     since = (last_fire_time(schedule, now) if schedule else now) - grid.delay - longest(grid.every)
     for window in windows_between(grid, since, _FAR):
         assert window.closed_at is not None
@@ -99,4 +99,4 @@ def _window_of(job: ExportJob) -> str | None:
 
 
 def _when_asked(job: ExportJob) -> str:
-    return f"when asked for: tailrace {'submit' if job.window is None else 'backfill'} {job.name}"
+    return f"on request: tailrace {'submit' if job.window is None else 'backfill'} {job.name}"

@@ -1,4 +1,4 @@
-"""The `tailrace` command: its subcommands, and what becomes of their errors.
+"""The `tailrace` command: its subcommands, and how their errors are reported.
 
 Exit status: 0 done, 1 failed, 2 wrong settings, jobs.toml or arguments, 130 interrupted.
 """
@@ -14,8 +14,12 @@ from cli.backfill import backfill
 from cli.dlq import dlq
 from cli.doctor import doctor
 from cli.grants import grants
+from cli.history import history
 from cli.jobs import jobs
 from cli.restore import restore
+from cli.running import running, watch
+from cli.show import show
+from cli.status import missing, status
 from cli.submit import submit
 from cli.terminal import complain, say
 from cli.verify import verify
@@ -31,7 +35,7 @@ class Commands(TyperGroup):
 
     @override
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        # Typer cuts a long first line off; this wraps it.
+        # Typer truncates a long first line; this wraps it.
         with formatter.section("Commands"):
             formatter.write_dl([(name, one.get_short_help_str(limit=1000)) for name, one in self.commands.items()])
 
@@ -44,7 +48,7 @@ class Commands(TyperGroup):
             raise typer.Exit(2 if isinstance(error, (ConfigurationError, AskRefused)) else 1) from None
 
 
-# Ordinary tracebacks: prettier ones could show local variables, and with them secrets.
+# Ordinary tracebacks: prettier ones could show local variables, which may hold secrets.
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
@@ -66,6 +70,12 @@ def tailrace(
     quiet_sdks()
 
 
+app.command()(status)
+app.command()(missing)
+app.command()(running)
+app.command()(watch)
+app.command()(history)
+app.command()(show)
 app.command()(jobs)
 app.command()(submit)
 app.command()(backfill)

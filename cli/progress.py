@@ -9,7 +9,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 @contextmanager
 def bytes_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Shows bytes of `total` on a terminal's stderr, and nothing elsewhere. Call it with the bytes that are done."""
+    """Shows progress out of `total` bytes on stderr, if it is a terminal. Call it with the number of bytes done."""
     with later_bar(what) as begun:
         yield begun(total)
 

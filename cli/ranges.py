@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a li
 
 
 def show_counts(counts: Mapping[str, int], *, as_json: bool) -> None:
-    """The last line of a command: what it counted, without zeros."""
+    """The last line of a command: its counts, without zeros."""
     if as_json:
         print(json.dumps(counts))
     else:

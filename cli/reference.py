@@ -1,4 +1,4 @@
-"""Writes docs/reference/cli.md out of the commands' own help.
+"""Writes docs/reference/cli.md from the commands' own help.
 
 python -m cli.reference            writes it
 python -m cli.reference --check    exits 1 if it is stale
@@ -25,7 +25,7 @@ def page() -> str:
 
 
 def _sections() -> Iterator[str]:
-    # Set before anything looks at the width of the terminal.
+    # Set before anything reads the width of the terminal.
     os.environ.update(COLUMNS="80", TERMINAL_WIDTH="80")
     import typer
     from typer.core import TyperGroup

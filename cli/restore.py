@@ -31,11 +31,13 @@ def restore(  # noqa: PLR0913  # options of a command
     into: Annotated[
         str | None, typer.Option(metavar="TABLE", show_default=False, help="The table, as schema.table.")
     ] = None,
-    create: Annotated[bool, typer.Option("--create", help="Make the table from the receipts.")] = False,
-    append: Annotated[bool, typer.Option("--append", help="Add to rows of the windows that are there.")] = False,
-    replace: Annotated[bool, typer.Option("--replace-window", help="Delete such rows first.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Create the table from the receipts.")] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add to existing rows of the windows.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace-window", help="Delete existing rows of the windows first.")
+    ] = False,
     one_transaction: Annotated[bool, typer.Option("--one-transaction", help="All windows, or none.")] = False,
-    parallel: Annotated[int, typer.Option(min=1, max=16, help="Windows that are restored at once.")] = 2,
+    parallel: Annotated[int, typer.Option(min=1, max=16, help="Windows restored at once.")] = 2,
     server: Annotated[
         str | None, typer.Option(metavar="DSN", show_default="PGHOST …", help="The server, as a conninfo string.")
     ] = None,
@@ -45,8 +47,8 @@ def restore(  # noqa: PLR0913  # options of a command
 ) -> None:
     """Put exports back into a table, or prove by a drill that it can be done.
 
-    Windows are restored one by one, each in a transaction: after an interruption run it again, and windows whose rows
-    are all there are passed over. Each blob is compared with its receipt before its transaction commits.
+    Each window is restored in its own transaction: after an interruption, run it again, and windows whose rows are
+    all there are skipped. Each blob is compared with its receipt before its transaction commits.
 
     Example: tailrace restore clicks --from 2026-01-01 --to 2026-02-01 --into public.clicks_again --create
 
@@ -72,12 +74,14 @@ def restore(  # noqa: PLR0913  # options of a command
         restoring = with_(restoring, progress=advance)
         done = restoring.all_or_none(own) if one_transaction else list(restoring.one_by_one(own, parallel))
     rows, there_already = sum(one.rows for one in done if not one.was_there), sum(one.was_there for one in done)
-    show_counts({"rows restored": rows, "windows": len(done), "windows there already": there_already}, as_json=as_json)
+    show_counts(
+        {"rows restored": rows, "windows": len(done), "windows restored before": there_already}, as_json=as_json
+    )
 
 
 def _target(into: str | None) -> sql.Identifier:
     if into is None:
-        raise AskRefused("say which table the rows go into", advice="--into schema.table, or --check for a drill")
+        raise AskRefused("name the table for the rows", advice="--into schema.table, or --check for a drill")
     schema, dot, table = into.partition(".")
     return sql.Identifier(schema, table) if dot else sql.Identifier("public", schema)
 
@@ -89,7 +93,7 @@ def _mode(*, append: bool, replace: bool) -> Mode:
 
 
 def _sample(there: list[WindowBlob], count: int) -> list[WindowBlob]:
-    """The newest window and some of the others, by chance."""
+    """The newest window and a random choice of the others."""
     return [there[-1], *random.sample(there[:-1], min(count, len(there)) - 1)]
 
 

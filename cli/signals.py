@@ -1,4 +1,4 @@
-"""What SIGTERM and SIGINT do while something must not be broken off anywhere."""
+"""Handles SIGTERM and SIGINT while work must not be interrupted."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ _STOP = (signal.SIGTERM, signal.SIGINT)
 
 @contextmanager
 def at_first_signal(act: Callable[[], object]) -> Iterator[None]:
-    """Calls `act` at the first SIGTERM or SIGINT of the block; the next one ends the process there and then."""
+    """Calls `act` at the first SIGTERM or SIGINT of the block; the next one ends the process at once."""
 
     def first(_number: int, _frame: FrameType | None) -> None:
         for stop in _STOP:

@@ -1,4 +1,4 @@
-"""`tailrace submit`: one request by hand."""
+"""`tailrace submit`: sends one request."""
 
 import os
 from datetime import UTC, datetime
@@ -17,9 +17,9 @@ from producer.store import BlobIndex
 from settings import Settings
 
 _NOT_SENT = {
-    "there": "its blob is there already; nothing was sent",
-    "foreign": "a blob of this name that was not written for this window is there already; nothing was sent",
-    "alive": "it is on the queue already; nothing was sent",
+    "there": "its blob exists; nothing was sent",
+    "foreign": "another blob has this name, written for something else; nothing was sent",
+    "alive": "it is on the queue; nothing was sent",
     "dead": "it is a dead letter; nothing was sent: correct its cause, then `tailrace dlq replay`",
     "postponed": "it is a dead letter that a tick asks for again later; nothing was sent",
 }
@@ -30,18 +30,18 @@ def submit(
     *,
     window_start: Annotated[
         str | None,
-        typer.Option(metavar="X", show_default=False, help="The window that begins at X; none for a job without."),
+        typer.Option(
+            metavar="X", show_default=False, help="The window that begins at X; not for a job without windows."
+        ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Send it even if its blob or a message of it is there already.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Send it even if it has a blob or a message.")] = False,
 ) -> None:
-    """Send the request of one export, unless its blob or a message of it is there.
+    """Send the request of one export, unless it has a blob or a message.
 
     X is a day (2026-01-31), a time (2026-01-31T13:00, in the job's time zone unless it carries one) or, for windows
     of numbers, a number.
 
-    --force overwrites nothing: the worker finds the blob and ends the request. To export a window anew, set
+    --force overwrites nothing: the worker finds the blob and ends the request. To export a window again, set
     if_exists = "replace" for the job and raise its revision; to repeat what has failed, use `tailrace dlq replay`.
 
     Example: tailrace submit clicks --window-start 2026-01-31

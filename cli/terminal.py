@@ -1,13 +1,16 @@
-"""What is printed: results on stdout, complaints on stderr; colours and wrapping only on a terminal."""
+"""Prints results to stdout and problems to stderr; colours and wrapping only on a terminal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
+from telemetry.secrets import without_secrets
+
 
 def printable(text: str) -> str:
-    r"""The text with everything escaped that could move a terminal's cursor, or hide.
+    r"""The text with all characters escaped that are invisible or could move a terminal's cursor.
 
     >>> print(printable("a\x1b[2Jb\nc é"))
     a\x1b[2Jb\nc é
@@ -23,7 +26,7 @@ def say(*lines: str) -> None:
 
 
 def record(title: str, fields: Mapping[str, object]) -> None:
-    """Prints a title, and under it each field that is not None; long values are wrapped on a terminal only."""
+    """Prints a title, then each field that is not None; wraps long values on a terminal only."""
     console = Console(highlight=False)
     if title:
         console.print(Text(printable(title), style="bold"), soft_wrap=True)
@@ -38,12 +41,27 @@ def record(title: str, fields: Mapping[str, object]) -> None:
 
 
 def complain(problems: Iterable[str]) -> None:
-    """Prints each problem to stderr as one line `error: …`."""
+    """Prints each problem to stderr as one line `error: …`, without the secrets that it may quote."""
     console = Console(stderr=True, highlight=False)
     for problem in problems:
-        console.print(Text(f"error: {printable(problem)}", style="red"), soft_wrap=True)
+        console.print(Text(f"error: {printable(without_secrets(problem))}", style="red"), soft_wrap=True)
 
 
 def remark(line: str) -> None:
-    """Prints to stderr what is neither a result nor an error."""
+    """Prints a remark, neither a result nor an error, to stderr."""
     Console(stderr=True, highlight=False).print(Text(printable(line)), soft_wrap=True)
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[str] = ()) -> None:
+    """Prints aligned columns; those named in `right` are set right. On a terminal the last column is cut to fit."""
+    console, cells = Console(highlight=False), [[printable(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(headings, *cells, strict=True)]
+    for number, row in enumerate([list(headings), *cells]):
+        padded = [
+            set_cell_size(cell, width) if heading not in right else " " * (width - cell_len(cell)) + cell
+            for heading, cell, width in zip(headings, row, widths, strict=True)
+        ]
+        line = Text("  ".join(padded).rstrip(), style="" if number else "bold")
+        if console.is_terminal:
+            line.truncate(console.width, overflow="ellipsis")
+        console.print(line, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`tailrace verify`: are the blobs of a job as they were exported?"""  # noqa: D400
+"""`tailrace verify`: compares the blobs of a job with their receipts."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def verify(
 ) -> None:
     """Read the blobs of a job again, and compare them with their receipts; exit 1 if anything is wrong.
 
-    Finds blobs that are missing, foreign, cut off or changed; and, by the manifest that audits write, blobs that were
+    Finds blobs that are missing, foreign, truncated or changed; and, by the manifest that audits write, blobs that were
     removed, exchanged, edited or rolled back together with their receipts. Needs the container only, no database.
 
     Example: tailrace verify clicks --from 2026-01-01 --to 2026-02-01

@@ -18,19 +18,17 @@ def work(
     json_logs: Annotated[
         bool | None, typer.Option("--json-logs/--text-logs", help="JSON lines by default, text on a terminal.")
     ] = None,
-    until_empty: Annotated[
-        bool, typer.Option("--until-empty", help="End once the queue is empty, as a job does.")
-    ] = False,
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="End once the queue is empty.")] = False,
 ) -> None:
     """Work the queue until stopped, then finish what is running.
 
-    SIGTERM and Ctrl-C stop it. TAILRACE_CONCURRENCY exports run at once; when it is stopped they have
-    TAILRACE_DRAIN_SECONDS to finish, and what is still running then goes back to the queue. A second
-    signal ends the worker at once. Settings come from the environment, see docs/reference/settings.md.
+    TAILRACE_CONCURRENCY exports run at once. SIGTERM and Ctrl-C stop the worker: running exports have
+    TAILRACE_DRAIN_SECONDS to finish, then they go back to the queue. A second signal ends it at once. Settings come
+    from the environment, see docs/reference/settings.md.
 
     With --until-empty the exit status is 1 if a message was dead-lettered; totals are printed.
     """
-    # A container's first process ignores signals that it has no handler for.
+    # The first process of a container ignores signals without a handler.
     with at_first_signal(lambda: sys.exit(0)):
         settings = Settings.from_env(os.environ)
         log_to_stderr(as_json=not sys.stderr.isatty() if json_logs is None else json_logs)
@@ -47,7 +45,7 @@ def work(
 
 
 def _summary(totals: Counter[str]) -> str:
-    """One line about all messages.
+    """One line with the counts of all messages.
 
     >>> _summary(Counter(completed=3, dead_lettered=1))
     '3 completed, 0 retried later, 1 dead-lettered, 0 given back'

@@ -9,6 +9,7 @@ FACE = (
     "postgres.connector",
     "postgres.roots",
     "postgres.server_errors",
+    "postgres.session_name",
     "postgres.tokens",
     "records",
     "service_bus",

@@ -1,12 +1,16 @@
 """The Service Bus client, and what its errors mean."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from contextvars import copy_context
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from connections.credential import credential_for
 from contracts.errors import ConfigurationError, QueueUnavailable, TailraceError
 from settings import Settings
+from telemetry.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusClient, ServiceBusReceiver, ServiceBusSender
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 _DEADLINES: dict[str, Any] = {"try_timeout": 15, "retry_total": 1}
 # Undocumented: how long a receiver waits for the outcome of a settlement before it asks over another link.
 _OUTCOME: dict[str, Any] = {"timeout": 10}
+_LONGEST_SECONDS = 60.0  # of one call: two attempts with a pause between them
 
 
 def service_bus_client(settings: Settings) -> "ServiceBusClient":
@@ -33,14 +38,51 @@ def service_bus_client(settings: Settings) -> "ServiceBusClient":
     return ServiceBusClient(settings.service_bus_namespace, credential_for(settings), **_DEADLINES)
 
 
-def queue_receiver(client: "ServiceBusClient", queue: str) -> "ServiceBusReceiver":
-    """A receiver whose calls all have a deadline, so that a settlement on a silent link ends within a minute."""
-    return client.get_queue_receiver(queue, **_OUTCOME)
+def queue_receiver(client: "ServiceBusClient", queue: str, **options: Any) -> "ServiceBusReceiver":
+    """A receiver whose calls all have a deadline, so that a settlement on a silent link ends within a minute.
+
+    `options` are the SDK's, such as `sub_queue`.
+    """
+    return client.get_queue_receiver(queue, **_OUTCOME, **options)
 
 
 def queue_sender(client: "ServiceBusClient", queue: str) -> "ServiceBusSender":
     """A sender for one call, without a keep-alive thread: closing it would wait for that thread's sleep."""
     return client.get_queue_sender(queue, keep_alive=0)
+
+
+def answered[T](queue: str, what: str, call: Callable[[], T]) -> T:
+    """Calls the SDK, and says what it waits for once that takes five seconds. Raises QueueUnavailable after a minute.
+
+    The SDK cannot be stopped while it connects to a broker that says nothing; its thread is left behind then.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(call())
+        except BaseException as error:  # noqa: BLE001  # raised again by the caller's thread
+            done.set_exception(error)
+
+    Thread(target=copy_context().run, args=(run,), name="service-bus", daemon=True).start()
+    try:
+        with waiting_for(f"queue {queue}: {what}"):
+            return done.result(_LONGEST_SECONDS)
+    except TimeoutError:
+        if done.done():
+            raise
+        says = f"{what} on queue {queue!r} failed: the broker took the connection and did not answer"
+        raise QueueUnavailable(f"{says} within {_LONGEST_SECONDS:g} s", advice="run it again later") from None
+
+
+@contextmanager
+def open_link[L: ServiceBusSender | ServiceBusReceiver](link: L, queue: str) -> Iterator[L]:
+    """A sender or receiver, connected for the block. Raises QueueUnavailable after a minute."""
+    answered(queue, "connecting", link.__enter__)
+    try:
+        yield link
+    finally:
+        link.close()
 
 
 @contextmanager

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from connections.credential import credential_for
 from contracts.errors import ConfigurationError, SinkRejected, SinkUnavailable
 from settings import Settings
+from telemetry.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
-    from azure.storage.blob import ContainerClient
+    from azure.storage.blob import BlobProperties, ContainerClient
 
 # The service's name of an error → (why, what to do next).
 _REFUSED: dict[str, tuple[str, str | None]] = {
@@ -90,6 +91,21 @@ def error_code(error: Exception) -> str:
     code = getattr(error, "error_code", None)
     # A member of the SDK's enumeration prints its name in Python, CONDITION_NOT_MET.
     return str(getattr(code, "value", code) or type(error).__name__)
+
+
+def listed(container: "ContainerClient", prefix: str) -> "Iterator[BlobProperties]":
+    """All blobs whose names begin with `prefix`, by name, with their metadata; 5,000 a round trip.
+
+    Raises SinkRejected or SinkUnavailable.
+    """
+    with storage_errors("listing", f"{container.container_name}/{prefix}"):
+        pages = container.list_blobs(name_starts_with=prefix, include=["metadata"]).by_page()
+        while True:
+            with waiting_for("storage: listing"):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield from page
 
 
 @contextmanager

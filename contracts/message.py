@@ -19,6 +19,7 @@ type Properties = dict[str | bytes, int | float | bytes | bool | str | UUID]
 
 CONTENT_TYPE = "application/json"
 _ATTEMPT, _JOB, _WAITS_SINCE, _VERSION, _HEALS = "attempt", "job", "waits_since", "job_version", "heals"
+_WHY, _LONGEST_WHY = "why", 500
 # Service Bus takes 128 characters; a suffix needs less than the 48 that this leaves.
 _STEM_CHARACTERS = 80
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -82,10 +83,11 @@ def properties(
     attempt: int = 1,
     waits_since: datetime | None = None,
     lineage: Lineage = NO_LINEAGE,
+    why: str | None = None,
 ) -> Properties:
     """The application properties of a message. A first attempt has no `attempt`.
 
-    `waits_since` is the time of the first retry that cost no attempt.
+    `waits_since` is the time of the first retry that cost no attempt; `why` is why the attempt before failed.
     """
     carried: Properties = {**trace}
     if job is not None:
@@ -98,6 +100,8 @@ def properties(
         carried[_VERSION] = lineage.version
     if lineage.heals:
         carried[_HEALS] = lineage.heals
+    if why is not None:
+        carried[_WHY] = why[:_LONGEST_WHY]
     return carried
 
 
@@ -115,6 +119,12 @@ def job_of(properties: Mapping[Any, object] | None) -> str | None:
     """The job that the properties name, even if the body cannot be read."""
     job = _decoded(properties).get(_JOB)
     return job if isinstance(job, str) else None
+
+
+def why_of(properties: Mapping[Any, object] | None) -> str | None:
+    """Why the attempt before failed, as `reason: description`; None of a first attempt."""
+    why = _decoded(properties).get(_WHY)
+    return why if isinstance(why, str) else None
 
 
 def lineage_of(properties: Mapping[Any, object] | None) -> Lineage:

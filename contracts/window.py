@@ -21,8 +21,7 @@ class _Interval(Model):
 
     def bounds(self) -> tuple[object, object]:
         """Start and end, of the type that the column has."""
-        values = dict(self)
-        return values["start"], values["end"]
+        return self.__dict__["start"], self.__dict__["end"]
 
 
 def _in_utc(value: datetime) -> datetime:

@@ -1,6 +1,6 @@
 """Concurrency, memory and connections: derived from deploy/capacity.json, and checked against each other.
 
-`python -m deploy.capacity --check` says what does not fit; `--write` puts the derived values into host.json and
+`python -m deploy.capacity --check` lists what does not fit; `--write` puts the derived values into host.json and
 deploy/capacity.values.json, which the Bicep templates load. docs/how-to/deploy.md explains each number.
 """
 
@@ -16,12 +16,12 @@ type Json = dict[str, Any]
 
 # The lock must outlive the function, else the same export runs twice.
 LOCK_MARGIN_MINUTES = 5
-# The timer and POST /api/exports must not wait behind running exports where they share a process.
+# The timer and POST /api/exports must not wait for running exports of the same process.
 SPARE_THREADS = 2
 
 
 def bicep_values(capacity: Capacity) -> Json:
-    """What the templates load: the content of deploy/capacity.values.json."""
+    """The content of deploy/capacity.values.json, which the templates load."""
     functions, containers = capacity.functions, capacity.containers
     return {
         "functions": {
@@ -47,7 +47,7 @@ def bicep_values(capacity: Capacity) -> Json:
 
 
 def with_host_values(host: Json, capacity: Capacity) -> Json:
-    """`host` (host.json) with the values that follow from `capacity`; everything else is kept."""
+    """`host` (host.json) with the values derived from `capacity`; everything else stays."""
     timeout = capacity.functions.timeout_minutes
     service_bus = host["extensions"]["serviceBus"] | {
         "maxConcurrentCalls": capacity.functions.exports_at_once,
@@ -67,7 +67,7 @@ def timespan(minutes: int) -> str:
 
 
 def differences(found: Any, wanted: Any, at: str) -> list[str]:
-    """Where two JSON values differ, by path.
+    """The differences of two JSON values, by path.
 
     >>> differences({"a": {"b": 1}}, {"a": {"b": 2}}, "host.json")
     ['host.json a.b is 1, but capacity.json asks for 2']
@@ -101,11 +101,11 @@ def _read(path: Path) -> Json:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; 0 when all fits, 1 when something does not, with a line for each such thing."""
+    """The command line; 0 if all fits, else 1 with a line for each problem."""
     parser = argparse.ArgumentParser(prog="python -m deploy.capacity", description=(__doc__ or "").partition("\n")[0])
     action = parser.add_mutually_exclusive_group(required=True)
-    action.add_argument("--check", action="store_true", help="say what does not fit, and which file is out of date")
-    action.add_argument("--write", action="store_true", help="bring host.json and capacity.values.json up to date")
+    action.add_argument("--check", action="store_true", help="list what does not fit, and files that are out of date")
+    action.add_argument("--write", action="store_true", help="update host.json and capacity.values.json")
     parser.add_argument("--root", type=Path, default=Path(__file__).parent.parent, help="the project's folder")
     options = parser.parse_args(arguments)
     try:

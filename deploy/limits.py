@@ -1,17 +1,17 @@
-"""What a deployment may use at once, as deploy/capacity.json asks for it, and what Azure and PostgreSQL allow. Pure."""
+"""Pure: the capacity that deploy/capacity.json asks for, checked against the limits of Azure and PostgreSQL."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Azure Database for PostgreSQL keeps this many for replication and its own monitoring.
+# Azure Database for PostgreSQL reserves this many for replication and its own monitoring.
 KEPT_BY_AZURE = 15
-# While a new version or another kind of worker takes over, the old ones still finish their exports.
+# While new workers start, the old ones still finish their exports.
 OVERLAP = 2
-# The rest is left to the Functions host, the page cache and what a measurement did not see.
+# The rest is for the Functions host, the page cache and whatever a measurement missed.
 USABLE_MEMORY = 0.75
-# Beyond it the platform may end an instance that it scales in, however long the timeout is.
+# After this time the platform may end an instance that it scales in, whatever the timeout.
 SCALE_IN_GRACE_MINUTES = 60
 FLEX_MEMORY_MB = (512, 2048, 4096)
 CONTAINER_MEMORY_MB = (512, 1024, 1536, 2048, 2560, 3072, 3584, 4096)
@@ -19,7 +19,7 @@ CONTAINER_MEMORY_MB = (512, 1024, 1536, 2048, 2560, 3072, 3584, 4096)
 
 @dataclass(frozen=True)
 class Workers:
-    """One kind of worker: how many processes, and what each is given. Memory in MB (2^20 bytes)."""
+    """One kind of worker: how many processes, and the resources of each. Memory in MB (2^20 bytes)."""
 
     instances: int
     exports_at_once: int
@@ -29,7 +29,7 @@ class Workers:
 
 @dataclass(frozen=True)
 class Capacity:
-    """deploy/capacity.json, read."""
+    """The content of deploy/capacity.json."""
 
     functions: Workers
     containers: Workers
@@ -61,7 +61,7 @@ class Capacity:
             raise ValueError(f"capacity.json: an entry is missing or unknown: {error}") from None
 
     def pool_size(self, workers: Workers) -> int:
-        """Connections that one process may open: enough for all its exports, and not one more."""
+        """Connections that one process may open: exactly enough for all its exports."""
         return workers.exports_at_once * self.connections_per_export
 
     @property
@@ -71,7 +71,7 @@ class Capacity:
 
 
 def problems(capacity: Capacity) -> list[str]:
-    """What does not fit together, each with its remedy; empty when all is well."""
+    """Each misfit with its remedy; empty if all fits."""
     return [
         *_connection_problems(capacity),
         *_memory_problems("functions", capacity.functions, capacity),
@@ -116,7 +116,9 @@ def _time_problems(capacity: Capacity) -> list[str]:
             f"{capacity.functions.timeout_minutes}; run such exports in containers"
         )
     if capacity.containers.timeout_minutes < capacity.functions.timeout_minutes:
-        found.append("containers.timeout_minutes: shorter than functions.timeout_minutes; they are for longer exports")
+        found.append(
+            "containers.timeout_minutes: shorter than functions.timeout_minutes; containers are for longer exports"
+        )
     if capacity.max_attempts > capacity.max_delivery_count:
         found.append(
             f"delivery.max_attempts={capacity.max_attempts}: the queue gives up after "

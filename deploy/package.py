@@ -1,7 +1,7 @@
 """Makes the zip that Azure runs: `python -m deploy.package app.zip [--with-dependencies]`.
 
-Without dependencies it is for a remote build (Flex Consumption); with them it runs as it is (Premium). What is left out
-is in .funcignore, which `azd` and `func` read too.
+Without dependencies it is for a remote build (Flex Consumption); with them it runs as it is (Premium). .funcignore
+lists what is left out, also for `azd` and `func`.
 """
 
 import argparse
@@ -16,17 +16,17 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from worker.native.build import BuildError, build
 from worker.native.targets import AZURE
 
-# What was compiled for this machine stays here.
+# Libraries compiled for this machine are left out.
 COMPILED = Path("worker", "native", "lib")
-# Where the Python worker looks for them in a package that is run as it is.
+# The folder in which the Python worker looks for dependencies.
 DEPENDENCIES = Path(".python_packages", "lib", "site-packages")
-# What the wheels must fit: Python 3.13 on the Linux of Azure Functions, whatever machine this runs on.
+# The platform of the wheels: Python 3.13 on the Linux of Azure Functions, whatever machine this is.
 _TARGET = ("--python-version", "3.13", "--implementation", "cp", "--only-binary", ":all:")
 _PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
 
 
 def ignored(relative: Path, patterns: list[str]) -> bool:
-    """Whether a file or a folder that holds it is named in .funcignore.
+    """Whether .funcignore names a file or a folder above it.
 
     >>> ignored(Path("worker", "__pycache__", "a.pyc"), ["__pycache__"]), ignored(Path("worker", "a.py"), ["*.pyc"])
     (True, False)
@@ -53,7 +53,7 @@ def app_files(root: Path) -> Iterator[Path]:
 
 
 def make_package(root: Path, package: Path, *, with_dependencies: bool) -> None:
-    """Writes the zip, with the compiled library for Azure Functions whatever machine this is.
+    """Writes the zip, with the library compiled for Azure Functions on any machine.
 
     Raises CalledProcessError if pip cannot install a dependency for Azure, BuildError if the library cannot be built.
     """
@@ -78,7 +78,7 @@ def _install(requirements: Path, folder: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command line; 0 when the package was written."""
+    """The command line; 0 if the package was written."""
     parser = argparse.ArgumentParser(prog="python -m deploy.package", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("package", type=Path, help="the zip to write")
     parser.add_argument("--with-dependencies", action="store_true", help="for plans without a remote build")
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
         make_package(Path(__file__).parent.parent, options.package, with_dependencies=options.with_dependencies)
     except subprocess.CalledProcessError:
         sys.stderr.write(
-            f"no package: pip could not install what requirements.txt names; {options.package} is of no use\n"
+            f"no package: pip could not install what requirements.txt names; {options.package} is incomplete\n"
         )
         return 1
     except (BuildError, OSError) as error:

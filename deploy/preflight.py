@@ -1,4 +1,4 @@
-"""Says what an azd environment lacks before anything is made: `python -m deploy.preflight`, run by azure.yaml."""
+"""Checks an azd environment before anything is created: `python -m deploy.preflight`, run by azure.yaml."""
 
 import os
 import re
@@ -12,7 +12,7 @@ _UUID = re.compile(r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")
 
 
 def problems(environ: Mapping[str, str]) -> list[str]:
-    """What the azd environment `environ` lacks or contradicts, each with the command that fixes it.
+    """What is missing or contradictory in the azd environment `environ`, each with the command that fixes it.
 
     >>> problems({"TAILRACE_POSTGRES_HOST": "db.example"})
     []
@@ -59,7 +59,7 @@ def _operator_problems(environ: Mapping[str, str]) -> list[str]:
 
 
 def main() -> int:
-    """0 when all is well; else 1, with a line on stderr for each problem."""
+    """0 if there is no problem; else 1, with a line on stderr for each."""
     found = problems(os.environ)
     sys.stderr.writelines(f"preflight: {problem}\n" for problem in found)
     fits = capacity.main(["--check", "--root", str(Path(__file__).parent.parent)])

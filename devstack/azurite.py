@@ -22,12 +22,14 @@ READY = re.compile(r"successfully listens on http://127\.0\.0\.1:(\d+)")
 class Azurite:
     """A running blob service with one account, whose key is its own."""
 
-    def __init__(self, directory: Path, persistence: Literal["memory", "disk"]) -> None:
-        self._key = base64.b64encode(secrets.token_bytes(64)).decode()
+    def __init__(
+        self, directory: Path, persistence: Literal["memory", "disk"], port: int = 0, key: str | None = None
+    ) -> None:
+        self.key = key or base64.b64encode(secrets.token_bytes(64)).decode()
         self.process = start(
-            [node(), str(PROGRAM), *_options(directory, persistence)],
+            [node(), str(PROGRAM), *_options(directory, persistence, port)],
             ready=READY,
-            env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{self._key}", "NODE_OPTIONS": ""},
+            env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{self.key}", "NODE_OPTIONS": ""},
             timeout_s=60,
             cwd=directory,
             launch=Launch(directory / "azurite.log", name="Azurite"),
@@ -36,16 +38,24 @@ class Azurite:
         self.port = int(self.process.match[1])
 
     @classmethod
-    def start(cls, directory: Path, *, persistence: Literal["memory", "disk"] = "memory") -> Self:
+    def start(
+        cls,
+        directory: Path,
+        *,
+        persistence: Literal["memory", "disk"] = "memory",
+        port: int = 0,
+        key: str | None = None,
+    ) -> Self:
         """A blob service that answers; its log is `directory/azurite.log`.
 
-        persistence: where blobs are kept; "disk" is `directory/blobs`, for more data than half of the memory.
+        persistence: where blobs are; "disk" is `directory/blobs`, for more data than half of the memory, and they stay.
+        port: 0 for a free one. key: the account's, a new one if None.
         Raises RuntimeError when Node or Azurite is not installed, ProcessError when it does not start.
         """
         if not PROGRAM.is_file():
             raise RuntimeError(f"Azurite is not installed in {PROGRAM.parents[5]}; run `make setup`")
         directory.mkdir(parents=True, exist_ok=True)
-        return cls(directory, persistence)
+        return cls(directory, persistence, port, key)
 
     @property
     def service_uri(self) -> str:
@@ -55,7 +65,7 @@ class Azurite:
     @property
     def connection_string(self) -> str:
         """What the storage SDKs take; it holds the account's key."""
-        account = f"AccountName={ACCOUNT};AccountKey={self._key}"
+        account = f"AccountName={ACCOUNT};AccountKey={self.key}"
         return f"DefaultEndpointsProtocol=http;{account};BlobEndpoint={self.service_uri};"
 
     def close(self) -> None:
@@ -82,7 +92,7 @@ def node() -> str:
     raise RuntimeError("Azurite needs Node, and there is none; run `make setup`")
 
 
-def _options(directory: Path, persistence: Literal["memory", "disk"]) -> list[str]:
+def _options(directory: Path, persistence: Literal["memory", "disk"], port: int) -> list[str]:
     place = ["--inMemoryPersistence"] if persistence == "memory" else ["--location", str(directory / "blobs")]
-    address = ["--blobHost", "127.0.0.1", "--blobPort", "0"]
+    address = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
     return [*address, *place, "--skipApiVersionCheck", "--disableTelemetry", "--silent"]

@@ -36,15 +36,17 @@ class Broker:
         self.port = int(self.process.match[1])
 
     @classmethod
-    def start(cls, directory: Path, queues: Iterable[str], properties: Mapping[str, object] | None = None) -> Self:
-        """A broker that listens on a free port; its log is `directory/service-bus.log`.
+    def start(
+        cls, directory: Path, queues: Iterable[str], properties: Mapping[str, object] | None = None, port: int = 0
+    ) -> Self:
+        """A broker that listens on `port`, a free one if that is 0; its log is `directory/service-bus.log`.
 
         properties: on top of QUEUE_PROPERTIES, in the terms of the official emulator's Config.json.
         """
         directory.mkdir(parents=True, exist_ok=True)
         config = directory / "service-bus.json"
         config.write_text(json.dumps(emulator_config(queues, {**QUEUE_PROPERTIES, **(properties or {})}), indent=2))
-        return cls(directory, config, 0)
+        return cls(directory, config, port)
 
     @property
     def connection_string(self) -> str:

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from devstack.certificate import Certificate, create_certificate
 from devstack.postgres_address import DATABASE, EXPORTER, Address
 from devstack.postgres_cluster import Cluster, create_cluster
 from devstack.process import Launch, Process, ProcessError, start
+from emulators.certificate import Certificate, create_certificate
 
 HOST = "127.0.0.1"
 TLS_READY = re.compile(rf"^TLS for PostgreSQL listening on {re.escape(HOST)}:(\d+)$")
@@ -40,26 +40,35 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.starts
 class Postgres:
     """A running server with the roles `postgres` (superuser) and `exporter` (reads) and the database `tailrace`."""
 
-    def __init__(self, cluster: Cluster, settings: Mapping[str, str], log: Path) -> None:
+    def __init__(self, cluster: Cluster, settings: Mapping[str, str], log: Path, port: int = 0) -> None:
         self.host = HOST
         self.log = log
         self.authority: Path | None = None
         self._cluster = cluster
         self._settings = {**SETTINGS, **settings}
-        self._server_port, self.process = self._start_on_a_free_port()
+        self._server_port, self.process = (port, self._serve(port)) if port else self._start_on_a_free_port()
         self._tls: Process | None = None
 
     @classmethod
-    def start(cls, directory: Path, *, tls: bool = False, settings: Mapping[str, str] | None = None) -> Self:
-        """A server that accepts connections; its log is `directory/postgres.log`, its data is in a temporary folder.
+    def start(
+        cls,
+        directory: Path,
+        *,
+        tls: bool = False,
+        settings: Mapping[str, str] | None = None,
+        cluster: Cluster | None = None,
+        port: int = 0,
+    ) -> Self:
+        """A server that accepts connections; its log is `directory/postgres.log`.
 
+        Its data is in `cluster`, by default in one of its own that goes at the end. port: 0 for a free one.
         tls: encrypted connections only, with a certificate of `directory/ca.pem`, which is also `authority`.
         settings: PostgreSQL settings on top of SETTINGS. Raises ProcessError with the last lines of the log.
         """
         directory.mkdir(parents=True, exist_ok=True)
-        cluster = create_cluster()
+        cluster = cluster or create_cluster()
         try:
-            postgres = cls(cluster, settings or {}, directory / "postgres.log")
+            postgres = cls(cluster, settings or {}, directory / "postgres.log", port)
         except BaseException:
             cluster.remove()
             raise
@@ -116,7 +125,7 @@ class Postgres:
         self.process = self._serve(self._server_port)
 
     def close(self) -> None:
-        """End the server and delete its data."""
+        """End the server, and delete its data unless it stays."""
         if self._tls:
             self._tls.close()
         self.process.close()
@@ -149,7 +158,7 @@ class Postgres:
             launch=Launch(
                 log=self.log,
                 account=self._cluster.account,
-                litter=self._cluster.home,
+                litter=None if self._cluster.stays else self._cluster.home,
                 name="PostgreSQL",
                 # Sessions are cut and no checkpoint is written; `resume` recovers what was committed.
                 stop_signal=signal.SIGQUIT,

@@ -13,10 +13,11 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from devstack.postgres_address import ADMIN, DATABASE, EXPORTER
 
@@ -41,12 +42,14 @@ class Cluster:
     """A data folder that is ready to be served, and the programs for it.
 
     account: the system user that must run the server, empty for the present one. passwords: by role.
+    stays: whether it is there for the next start, too.
     """
 
     home: Path
     programs: Path
     account: str
     passwords: dict[str, str] = field(repr=False)
+    stays: bool = False
 
     @property
     def data(self) -> Path:
@@ -54,17 +57,19 @@ class Cluster:
         return self.home / "data"
 
     def remove(self) -> None:
-        """Delete all of it."""
-        shutil.rmtree(self.home, ignore_errors=True)
+        """Delete all of it, unless it stays."""
+        if not self.stays:
+            shutil.rmtree(self.home, ignore_errors=True)
 
 
-def create_cluster() -> Cluster:
+def create_cluster(folder: Path | None = None) -> Cluster:
     """A new, empty cluster with the roles `postgres` and `exporter` and the database `tailrace`.
 
+    It is in `folder`, or where temporary files are.
     Raises RuntimeError, with the program's own words, when initdb fails.
     """
     account = UNPRIVILEGED if os.geteuid() == 0 else ""
-    home = Path(tempfile.mkdtemp(prefix="tailrace-postgres-", dir=_temporary_folder(account)))
+    home = Path(tempfile.mkdtemp(prefix="tailrace-postgres-", dir=folder or _temporary_folder(account)))
     try:
         _give(home, account)
         programs = _programs(home, account)
@@ -79,6 +84,33 @@ def create_cluster() -> Cluster:
     except BaseException:
         shutil.rmtree(home, ignore_errors=True)
         raise
+
+
+def lasting_cluster(folder: Path, memo: Mapping[str, Any] | None) -> Cluster:
+    """The cluster that `memo` is of, if it is still there, else a new one; it stays where it is.
+
+    It is in `folder` unless the server's account cannot enter that. Raises RuntimeError if another version made it.
+    """
+    if memo is None or not Path(memo["home"], "data").is_dir():
+        account = UNPRIVILEGED if os.geteuid() == 0 else ""
+        return replace(create_cluster(None if account and not _is_open(folder) else folder), stays=True)
+    if memo["recipe"] != _template_folder().name:
+        raise RuntimeError(f"{memo['home']} was made by another version of PostgreSQL; remove it to begin anew")
+    home = Path(memo["home"])
+    return Cluster(home, _programs(home, memo["account"]), memo["account"], memo["passwords"], stays=True)
+
+
+def memo_of(cluster: Cluster) -> dict[str, Any]:
+    """What `lasting_cluster` takes; it holds the passwords."""
+    recipe = _template_folder().name
+    return {"home": str(cluster.home), "account": cluster.account, "passwords": cluster.passwords, "recipe": recipe}
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that nobody else can read, not even for a moment."""
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+        file.write(text)
 
 
 def _temporary_folder(account: str) -> Path:
@@ -101,6 +133,8 @@ def _programs(home: Path, account: str) -> Path:
     if not account or _can_run(installed / programs / "initdb", account):
         return installed / programs
     server = home / "server" / installed.name
+    if (server / programs / "initdb").exists():
+        return server / programs
     shutil.copytree(installed / "pginstall", server / "pginstall", ignore=_not_needed)
     libraries = f"{installed.name}.libs"  # beside the package, as some wheels have it
     if installed.with_name(libraries).is_dir():

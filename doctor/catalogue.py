@@ -1,4 +1,4 @@
-"""Edge: what the catalogue says of one table, as far as exports depend on it."""
+"""Edge: the catalogue's facts about one table that exports depend on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +70,7 @@ def table(connection: psycopg.Connection[Any], schema: str, name: str) -> Table 
 
 
 def names_like(connection: psycopg.Connection[Any], schema: str, name: str) -> list[str]:
-    """Tables of nearly this name: in another case, or in another schema."""
+    """Tables of a similar name: in another case, or in another schema."""
     return [str(row[0]) for row in connection.execute(_LIKE.encode(), (name, schema)).fetchall()]
 
 

@@ -1,4 +1,4 @@
-"""Pure: what a token says of whom it is for. The token itself is never shown."""
+"""Pure: the identity that a token names. The token itself is never shown."""
 
 import base64
 import binascii
@@ -11,7 +11,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Who holds a token; an empty text where it does not say. `name` is the identity's or the person's."""
+    """The holder of a token; empty texts if the token lacks a claim. `name` is the identity's or the person's."""
 
     name: str
     app_id: str
@@ -22,14 +22,14 @@ class Claims:
 
     @classmethod
     def of(cls, token: str) -> Self:
-        """The claims of a JSON Web Token, which is not verified; all empty where it is none.
+        """The claims of a JSON Web Token, without verification; all empty if it is invalid.
 
         >>> Claims.of("no token").describe()
         'an identity that the token does not name'
         """
         claims = _payload(token)
         resource = str(claims.get("xms_mirid") or "")
-        # A managed identity's own name is only in its resource's; a system-assigned one has the app's name.
+        # Only the resource id holds a managed identity's name; a system-assigned one has the app's name.
         name = resource.rpartition("/")[2] if resource else _first(claims, "upn", "unique_name", "app_displayname")
         ends = claims.get("exp")
         return cls(

@@ -1,4 +1,4 @@
-"""Pure: the addresses that the settings lead to."""
+"""Pure: the addresses of the servers, from the settings."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where one of the three servers is; `tls` is how its connections are encrypted, None if not at all."""
+    """The address of one server; `tls` says how its connections are encrypted, None if they are not."""
 
     name: str
     host: str
@@ -22,13 +22,13 @@ class Endpoint:
 
 
 def endpoints(settings: Settings) -> list[Endpoint]:
-    """All three; those that a connection string does not name are left out."""
+    """The endpoints of all servers, without those that a connection string does not name."""
     found = [postgres_endpoint(settings), service_bus_endpoint(settings), storage_endpoint(settings)]
     return [endpoint for endpoint in found if endpoint is not None]
 
 
 def postgres_endpoint(settings: Settings) -> Endpoint:
-    """PostgreSQL's; a host that begins with a slash is the folder of a socket."""
+    """PostgreSQL's endpoint; a host that begins with a slash is the folder of a socket."""
     mode = settings.postgres_sslmode
     tls: Literal["postgres"] | None = None if mode in {"disable", "allow", "prefer"} else "postgres"
     return Endpoint(
@@ -37,7 +37,7 @@ def postgres_endpoint(settings: Settings) -> Endpoint:
 
 
 def service_bus_endpoint(settings: Settings) -> Endpoint | None:
-    """The namespace's."""
+    """The endpoint of the Service Bus namespace."""
     if settings.service_bus_namespace is not None:
         return Endpoint("Service Bus", settings.service_bus_namespace, _AMQPS, "direct")
     assert settings.service_bus_connection_string is not None
@@ -51,7 +51,7 @@ def service_bus_endpoint(settings: Settings) -> Endpoint | None:
 
 
 def storage_endpoint(settings: Settings) -> Endpoint | None:
-    """The blob service's."""
+    """The endpoint of the blob service."""
     address = urlsplit(settings.storage_url or _blob_url(settings))
     if not address.hostname or address.scheme not in _PORTS:
         return None

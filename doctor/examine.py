@@ -1,4 +1,4 @@
-"""Runs checks side by side, each when what it needs has passed, and ends in time whatever hangs."""
+"""Runs checks in parallel, each once the checks that it needs have passed, and ends in time whatever hangs."""
 
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -21,14 +21,14 @@ class Result:
 
     @property
     def has_failed(self) -> bool:
-        """Whether what needs this check is of no use."""
+        """Whether the checks that need this one are skipped."""
         return any(finding.verdict in {"failed", "skipped"} for finding in self.findings)
 
 
 def examine(checks: Sequence[Check], site: Site, limit_s: float = LIMIT_S) -> list[Result]:
     """The results, in the order of the checks; none is missing.
 
-    A check whose need failed is skipped; one that is late has failed, and its thread is left behind.
+    A check whose need failed is skipped. A late check has failed; its thread is abandoned.
     """
     end = time.monotonic() + limit_s
     done: dict[str, Result] = {}
@@ -60,7 +60,7 @@ def _skipped(checks: Sequence[Check], done: dict[str, Result]) -> Iterator[Resul
 
 
 def _next(arrived: SimpleQueue[Result], running: dict[str, tuple[Check, float]]) -> list[Result]:
-    """The next result, or the failures of those that are late."""
+    """The next result, or the failures of late checks."""
     wait = min(deadline for _, deadline in running.values()) - time.monotonic()
     try:
         result = arrived.get(timeout=max(0.0, wait))

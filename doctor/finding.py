@@ -1,4 +1,4 @@
-"""What a check found: values only."""
+"""Pure: checks, and what they found."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ type Verdict = Literal["ok", "warning", "failed", "skipped"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: `subject` is what, `says` is how it is, `advice` what to do (a command, SQL)."""
+    """One result of a check: `says` is the state of `subject`, `advice` what to do (a command, SQL)."""
 
     subject: str
     verdict: Verdict
@@ -41,22 +41,22 @@ def ok(subject: str, says: str) -> Finding:
 
 
 def warning(subject: str, says: str, advice: str | None = None) -> Finding:
-    """It works, but not as well or as safely as it could, or part of it cannot be seen."""
+    """It works, but could be better or safer, or part of it cannot be seen."""
     return Finding(subject, "warning", says, advice)
 
 
 def failed(subject: str, says: str, advice: str | None = None) -> Finding:
-    """An export cannot work, or will not one day."""
+    """Exports fail, or will fail one day."""
     return Finding(subject, "failed", says, advice)
 
 
 def skipped(subject: str, says: str) -> Finding:
-    """Nothing was looked at, and why."""
+    """Nothing was checked; `says` is the reason."""
     return Finding(subject, "skipped", says)
 
 
 def failed_by(subject: str, error: TailraceError) -> Finding:
-    """What an error of the project says, with its advice.
+    """The failure that an error of ours describes, with its advice.
 
     >>> failed_by("a", TailraceError("no b", advice="make one"))
     Finding(subject='a', verdict='failed', says='no b', advice='make one')

@@ -1,4 +1,4 @@
-"""Azure Functions: HTTP GET /api/doctor, what the deployed app can reach and do."""
+"""Azure Functions: HTTP GET /api/doctor, the checks from inside the deployed app."""
 
 import json
 import os
@@ -10,8 +10,8 @@ blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
 @blueprint.route("doctor", methods=["GET"], auth_level=func.AuthLevel.FUNCTION)
 def doctor(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001  # the host passes it
-    """The findings as JSON: 200, or 503 where one of them failed."""
-    # Its checks bring every SDK along, and most processes of the app never serve this function.
+    """The findings as JSON: 200, or 503 if one of them failed."""
+    # Imported here: the checks import every SDK, and most processes of the app never serve this function.
     from doctor.report import as_json, diagnose
 
     report = as_json(diagnose(os.environ))

@@ -1,4 +1,4 @@
-"""Pure: the statements, for psql, that let a role export what the jobs name and nothing else."""
+"""Pure: the psql statements that let a role export what the jobs name, and nothing else."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from psycopg.conninfo import make_conninfo
 
 from doctor.reads import TableRead
 
-# (name, value, why) of what a session of the role begins with. An export sets its own limits in its transaction.
+# Defaults of the role's sessions as (name, value, reason). An export sets its own limits in its transaction.
 ROLE_SETTINGS = (
     ("default_transaction_read_only", "on", "no statement writes by mistake"),
     ("statement_timeout", "5min", "for whatever else logs in as this role; an export sets its own"),
@@ -17,15 +17,15 @@ ROLE_SETTINGS = (
     ("idle_session_timeout", "15min", "a worker that was killed leaves its sessions behind"),
 )
 
-# The predefined role that sees the transactions of other sessions.
+# The predefined role that may see the transactions of other sessions.
 STATISTICS_ROLE = "pg_read_all_stats"
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """How the role logs in. object_id: of the service principal, where the role is named otherwise than the identity.
+    """How the role logs in. object_id: of the service principal, if the role and the identity have different names.
 
-    kind: what the object is, in the terms of pgaadauth.
+    kind: the kind of the object, as pgaadauth names it.
     """
 
     method: Literal["entra", "password"] = "entra"
@@ -35,10 +35,10 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a role is to be able to do. queries: names of jobs whose tables are not among `reads`.
+    """The rights that a role is to have. queries: names of jobs whose tables are not among `reads`.
 
     future_tables: also SELECT on tables that `owner`, or whoever runs the statements, creates later.
-    prove_closed: also that it may see when other sessions' transactions began, which proves windows closed.
+    prove_closed: also the right to see when other sessions' transactions began, which proves windows closed.
     """
 
     role: str
@@ -53,7 +53,7 @@ class Wanted:
 
 
 def grant_script(wanted: Wanted) -> str:
-    """A script for psql, each line a statement, a comment or empty; harmless when it is run again."""
+    """A psql script, each line a statement, a comment or empty; safe to run again."""
     sections = (
         _creation(wanted),
         _connection(wanted),
@@ -163,12 +163,12 @@ def _schemas(reads: Iterable[TableRead]) -> list[str]:
 
 
 def statement(template: str, *parts: sql.Composable) -> str:
-    """SQL text with its parts quoted as their classes say."""
+    """SQL text with its parts quoted according to their classes."""
     return sql.SQL(template).format(*parts).as_string()
 
 
 def connect(database: str) -> str:
-    r"""The psql command that goes on in another database of the same server.
+    r"""The psql command that connects to another database of the same server.
 
     >>> print(connect("it's"))
     \connect -reuse-previous=on "dbname=it\'s"
@@ -178,7 +178,7 @@ def connect(database: str) -> str:
 
 
 def comment(text: str) -> str:
-    r"""One line, whatever names are in it.
+    r"""A comment of one line, whatever names it contains.
 
     >>> comment("role a\nDROP TABLE t")
     '-- role a\\nDROP TABLE t'

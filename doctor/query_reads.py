@@ -1,4 +1,4 @@
-"""Edge: which tables and columns a query reads, as PostgreSQL itself sees it."""
+"""Edge: the tables and columns that a query reads, according to PostgreSQL."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from psycopg import sql
 from contracts.job import BOUND, ExportJob
 from doctor.reads import TableRead
 
-# A view records what it depends on, and defining one takes no right to read any of it; EXPLAIN would take SELECT.
+# A view records its dependencies, and defining one needs no right to read them; EXPLAIN would need SELECT.
 _DEPENDS = """
     SELECT n.nspname, c.relname, array_agg(a.attname ORDER BY a.attnum) FILTER (WHERE a.attnum > 0)
     FROM pg_rewrite AS w
@@ -22,14 +22,14 @@ _DEPENDS = """
 
 
 def query_reads(connection: psycopg.Connection[Any], job: ExportJob) -> list[TableRead]:
-    """The tables of a query job, with the columns named in it; nothing stays in the database.
+    """The tables of a query job, with the columns that it names; leaves the database unchanged.
 
     The role needs USAGE on their schemas and TEMP on the database. Raises psycopg.Error.
     """
     assert job.query is not None
     text = BOUND.sub("NULL", job.query.strip().rstrip(";").rstrip())
     view = sql.SQL("CREATE TEMP VIEW tailrace_reads AS SELECT count(*) FROM (\n{}\n) AS query").format(
-        sql.SQL(text)  # the operator's own, out of jobs.toml
+        sql.SQL(text)  # the operator's own text from jobs.toml
     )
     with connection.transaction(force_rollback=True):
         connection.execute("SET TRANSACTION READ WRITE")

@@ -1,4 +1,4 @@
-"""Pure: which tables and columns the jobs of a jobs.toml read."""
+"""Pure: the tables and columns that jobs read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from contracts.jobs_file import Jobs
 
 @dataclass(frozen=True, slots=True)
 class TableRead:
-    """A table and the columns that are read of it, in the jobs' order; None is all, also those that come later."""
+    """A table and the columns that jobs read, in the jobs' order; None is all columns, including later ones."""
 
     schema: str
     table: str
@@ -19,7 +19,7 @@ class TableRead:
 
     @classmethod
     def of(cls, job: ExportJob) -> Self | None:
-        """What a job of a table reads; None for a query, whose tables only PostgreSQL knows.
+        """The read of a job for a table; None for a query, whose tables only PostgreSQL knows.
 
         The column of the window is read too: an export compares it with the window's bounds.
         """
@@ -31,7 +31,7 @@ class TableRead:
         return cls(job.schema_name, job.table, columns, (job.name,))
 
     def merged(self, other: "TableRead") -> "TableRead":
-        """Both reads of one table."""
+        """The union of two reads of one table."""
         columns = None
         if self.columns is not None and other.columns is not None:
             columns = tuple(dict.fromkeys(self.columns + other.columns))

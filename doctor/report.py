@@ -1,4 +1,4 @@
-"""Every check, and what came of them as plain values."""
+"""Runs every check, and reports the results as plain values."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

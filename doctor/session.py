@@ -1,4 +1,4 @@
-"""Edge: one session at the server, as the workers log in, and what a refused login means."""
+"""Edge: logs in to the server as the workers do, and explains refused logins."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ from connections.postgres.connector import Connector
 from connections.postgres.server_errors import Trouble
 from doctor.claims import Claims
 from settings import Settings
+from telemetry.waits import waiting_for
 
 _OTHER_KIND = (
     "drop the role {role}, which is tied to a person, and make it anew for the application by "
@@ -21,7 +22,7 @@ _OTHER_IDENTITY = (
     "then run `tailrace grants`"
 )
 _FULL = "raise max_connections, or lower TAILRACE_POOL_SIZE or the number of instances"
-# What the server or libpq says → what to do; the first match counts. {role}, {database} and {mode} are filled in.
+# Words of the server or libpq → advice; the first match counts. {role}, {database} and {mode} are filled in.
 _ADVICE = (
     ("service principals cannot generate aad_auth_tokentype_app_user", _OTHER_KIND),
     ("is neither an aad_auth_tokentype_app_user", _OTHER_IDENTITY),
@@ -48,13 +49,15 @@ _ADVICE = (
 def session(settings: Settings, password: Callable[[], str | None]) -> Iterator[psycopg.Connection[Any]]:
     """A connection in autocommit, statements of 8 s at most. Raises psycopg.Error, IdentityUnavailable."""
     parameters = Connector(settings, password).parameters() | {"connect_timeout": 6}
-    with psycopg.connect(**parameters, autocommit=True) as connection:
+    with waiting_for("a connection to PostgreSQL"):
+        connection = psycopg.connect(**parameters, autocommit=True)
+    with connection:
         connection.execute("SET statement_timeout = '8s'; SET lock_timeout = '2s'")
         yield connection
 
 
 def said(error: psycopg.Error) -> str:
-    """What went wrong, in the server's words where it has said any; one line.
+    """The problem in one line, in the server's words if there are any.
 
     >>> said(psycopg.OperationalError('connection failed: … FATAL:  database "x" does not exist\\nDETAIL: a'))
     'database "x" does not exist'
@@ -63,7 +66,7 @@ def said(error: psycopg.Error) -> str:
 
 
 def login_advice(words: str, settings: Settings, claims: Claims | None) -> str:
-    """What to do when the server refuses a login with these words; `claims` are those of the token, if it took one."""
+    """Advice for a refused login with these words; `claims` are those of the token, if there was one."""
     advice = next(advice for text, advice in _ADVICE if text in words.lower())
     role, database = (sql.Identifier(name).as_string() for name in (settings.pg_user, settings.pg_database))
     login = _wrong_password(settings, claims)

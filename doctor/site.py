@@ -1,4 +1,4 @@
-"""What the checks look at: one deployment, as it is seen from this process."""
+"""The deployment that the checks examine, as seen from this process."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Site:
-    """environ: the settings. root: the folder of host.json. What is read of them is read once, by many threads."""
+    """environ: the settings. root: the folder of host.json. Each is read once; safe for threads."""
 
     environ: Mapping[str, str] = field(repr=False)  # it holds secrets
     root: Path
@@ -35,7 +35,7 @@ class Site:
 
     @cached_property
     def credential(self) -> "TokenCredential":
-        """The one that is configured. Raises ConfigurationError if there is none."""
+        """The configured credential. Raises ConfigurationError if there is none."""
         return credential_for(self.settings)
 
     @cached_property
@@ -49,7 +49,7 @@ class Site:
 
     @cached_property
     def password(self) -> Callable[[], str | None]:
-        """The password, or token, for PostgreSQL; a token is asked for once."""
+        """The password or token for PostgreSQL; a token is requested once."""
         return password_source(self.settings, self.environ)
 
     @property

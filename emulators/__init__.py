@@ -3,4 +3,4 @@
 Each stands on its own and imports nothing of Tailrace's. `devstack` starts them; tests and the demo run on them.
 """
 
-FACE = ()
+FACE = ("certificate",)

@@ -1,8 +1,10 @@
-"""What people do with exports. The command, HTTP and pages call it; it stands on producer and worker.
+"""What people do with exports. The command, HTTP and pages call it; it uses producer and worker.
 
-`windows` finds the blobs of a job's windows; `verify` reads blobs again, `restore` and `restoring` put their rows back
-into a table, `drill` proves that it can be done; `auditing` compares exports with their source, and `manifests` lists
-what was exported; `dead_letters` reads the dead-letter queue and sends its messages again.
+`looking` sees container, queue and server; `coverage` says by that which state each window is in, and `summary` counts.
+`running` shows the exports that read now. `windows` finds the blobs of a job's windows; `verify` reads blobs again,
+`restore` and `restoring` put their rows back into a table, `drill` proves that it can be done; `auditing` compares
+exports with their source, and `manifests` lists what was exported; `dead_letters` reads the dead-letter queue and sends
+its messages again.
 """
 
 # What other rooms may import; tests/unit/architecture holds them to it.
@@ -11,13 +13,17 @@ FACE = (
     "auditing",
     "blobs",
     "chain",
+    "coverage",
     "dead_choice",
     "dead_letters",
     "drill",
     "functions",
+    "looking",
     "manifests",
     "restore",
     "restoring",
+    "running",
+    "summary",
     "verify",
     "verifying",
     "windows",

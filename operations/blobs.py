@@ -1,14 +1,16 @@
 """Edge: the blobs of a job, and the bytes of one, read in order and decoded."""
 
 import io
-from collections.abc import Buffer, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Buffer, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, cast, override
 
-from connections.storage import container_client, storage_errors
+from connections.storage import container_client, listed, storage_errors
 from contracts.receipt import Receipt
 from producer.prefixes import prefixes_of
 from settings import Settings
+from telemetry.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -18,14 +20,19 @@ _RANGE_BYTES = 1 << 20
 _BUFFER_BYTES = 256 << 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Blob:
-    """A blob that is there; `receipt` is None if Tailrace did not write it."""
+    """A blob as it was listed."""
 
     name: str
     etag: str
     size: int
-    receipt: Receipt | None
+    metadata: Mapping[str, str] = field(hash=False)
+
+    @cached_property
+    def receipt(self) -> Receipt | None:
+        """None if Tailrace did not write the blob. Read when it is first asked for: it costs more than the listing."""
+        return Receipt.from_metadata(self.metadata)
 
 
 class Blobs:
@@ -41,10 +48,8 @@ class Blobs:
 
     def under(self, prefix: str) -> Iterator[Blob]:
         """All blobs whose names begin with `prefix`, by name."""
-        with storage_errors("listing", self._subject(prefix)):
-            for blob in self._container.list_blobs(name_starts_with=prefix, include=["metadata"]):
-                receipt = Receipt.from_metadata(blob.metadata or {})
-                yield Blob(blob.name, str(blob.etag).strip('"'), int(blob.size or 0), receipt)
+        for blob in listed(self._container, prefix):
+            yield Blob(blob.name, str(blob.etag).strip('"'), int(blob.size or 0), blob.metadata or {})
 
     def find(self, name: str) -> Blob | None:
         """The blob of this name, or None."""
@@ -52,7 +57,7 @@ class Blobs:
 
     def blocks(self, name: str) -> list[int]:
         """The sizes of the committed blocks; none of a blob that was put in one piece."""
-        with storage_errors("look-up", self._subject(name)):
+        with storage_errors("look-up", self._subject(name)), waiting_for("storage: look-up"):
             committed, _ = self._container.get_blob_client(name).get_block_list("committed")
         return [int(block.size) for block in committed]
 
@@ -65,7 +70,9 @@ class Blobs:
             for offset in range(0, blob.size, _RANGE_BYTES):
                 length = min(_RANGE_BYTES, blob.size - offset)
                 condition: dict[str, Any] = {"etag": f'"{blob.etag}"', "match_condition": MatchConditions.IfNotModified}
-                yield client.download_blob(offset=offset, length=length, **condition).readall()
+                with waiting_for("storage: download"):
+                    data = client.download_blob(offset=offset, length=length, **condition).readall()
+                yield data
 
     def _subject(self, name: str) -> str:
         return f"{self._container.container_name}/{name}"

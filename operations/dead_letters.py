@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from connections.service_bus import service_bus_client, service_bus_errors
+from connections.service_bus import answered, open_link, queue_receiver, service_bus_client, service_bus_errors
 from contracts.errors import RequestInvalid
 from contracts.message import (
     CONTENT_TYPE,
@@ -65,7 +66,7 @@ class DeadLetters:
 
         self._queue = settings.queue
         self._client = service_bus_client(settings)
-        self._receiver = self._client.get_queue_receiver(settings.queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
+        self._receiver = queue_receiver(self._client, settings.queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER)
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +82,7 @@ class DeadLetters:
         Raises QueueUnavailable, or ConfigurationError if there is no such queue.
         """
         with service_bus_errors("peek at the dead letters", self._queue):
-            yield from map(_dead_message, peeked(self._receiver))
+            yield from map(_dead_message, peeked(self._receiver, self._queue))
 
     def replay(self, chosen: Mapping[int, Replay], done: Callable[[int], object], stopping: Event) -> None:
         """Sends dead letters to the queue again, and completes each here once it is there.
@@ -92,7 +93,7 @@ class DeadLetters:
         """
         with (
             service_bus_errors("replay", self._queue),
-            self._client.get_queue_sender(self._queue) as sender,
+            open_link(self._client.get_queue_sender(self._queue), self._queue) as sender,
         ):
             self._settle(
                 chosen, lambda message, number: sender.send_messages(_again(message, chosen[number])), done, stopping
@@ -113,31 +114,28 @@ class DeadLetters:
         """Completes each chosen one after `before`."""
         waiting = set(chosen)
         with _put_back(self._receiver) as held:
-            for number in _received(self._receiver, waiting, held):
-                before(held[number], number)
-                if _completed(self._receiver, held.pop(number)):
+            for number in self._received(waiting, held):
+                answered(self._queue, "sending", partial(before, held[number], number))
+                if answered(self._queue, "settlement", partial(_completed, self._receiver, held.pop(number))):
                     waiting.discard(number)
                     done(number)
                 if stopping.is_set():
                     return
 
+    def _received(self, waiting: set[int], held: Held) -> Iterator[int]:
+        """The sequence numbers `waiting` as their messages come into `held`, until it is empty or no more come.
 
-def _received(receiver: "ServiceBusReceiver", waiting: set[int], held: Held) -> Iterator[int]:
-    """The sequence numbers `waiting` as their messages come into `held`, until it is empty or no more come.
-
-    A queue gives out its messages in order only: what stands before a wanted one has to be held meanwhile.
-    """
-    while waiting:
-        batch = {
-            message.sequence_number or 0: message
-            for message in receiver.receive_messages(_BATCH, max_wait_time=_PATIENCE_SECONDS)
-        }
-        # One that comes again has outlived its lock: the wanted ones are too far behind what can be held.
-        is_last = not batch or not held.keys().isdisjoint(batch)
-        held.update(batch)
-        yield from (number for number in batch if number in waiting)
-        if is_last:
-            return
+        A queue gives out its messages in order only: what stands before a wanted one has to be held meanwhile.
+        """
+        while waiting:
+            receive = partial(self._receiver.receive_messages, _BATCH, max_wait_time=_PATIENCE_SECONDS)
+            batch = {message.sequence_number or 0: message for message in answered(self._queue, "receiving", receive)}
+            # One that comes again has outlived its lock: the wanted ones are too far behind what can be held.
+            is_last = not batch or not held.keys().isdisjoint(batch)
+            held.update(batch)
+            yield from (number for number in batch if number in waiting)
+            if is_last:
+                return
 
 
 @contextmanager

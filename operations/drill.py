@@ -43,7 +43,7 @@ class Drilled:
 def drill(
     connection: psycopg.Connection[Any], blobs: Blobs, windows: Sequence[WindowBlob], jobs: Jobs
 ) -> Iterator[Drilled]:
-    """Restores each window into a table of its own, compares, and drops it. The role must be able to create schemas."""
+    """Restores each window into a new table, compares, and drops it. The role must be able to create schemas."""
     with _scratch(connection) as schema:
         for number, window in enumerate(windows):
             yield _drill(connection, blobs, window, sql.Identifier(schema, f"w{number}"), jobs)

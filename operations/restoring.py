@@ -17,6 +17,7 @@ from contracts.output import Output
 from operations.blobs import Blob, Blobs
 from operations.restore import Mode, Restored, RestoreRefused, create_table, restore_blob
 from settings import Settings
+from telemetry.waits import waiting_for
 
 
 @contextmanager
@@ -27,8 +28,11 @@ def writing_session(settings: Settings, server: str | None) -> Iterator[psycopg.
     """
     parameters: dict[str, Any] = {} if server else Connector(settings, password_source(settings)).parameters()
     parameters["options"] = "-c default_transaction_read_only=off -c TimeZone=UTC"
+    parameters["connect_timeout"] = max(2, int(settings.connect_timeout_seconds))
     try:
-        with psycopg.connect(server or "", autocommit=True, **parameters) as connection:
+        with waiting_for("a connection to PostgreSQL"):
+            connection = psycopg.connect(server or "", autocommit=True, **parameters)
+        with connection:
             yield connection
     except psycopg.Error as error:
         lacks_right = error.sqlstate == "42501"
@@ -64,7 +68,7 @@ class Restoring:
             return [self._restore(connection, blob) for blob in blobs]
 
     def one_by_one(self, blobs: Sequence[Blob], parallel: int) -> Iterator[Restored]:
-        """Each in a transaction and on a connection of its own, `parallel` at once.
+        """Each on a separate connection and in one transaction, `parallel` at once.
 
         The first failure ends it; what is committed stays, and is passed over when it is run again.
         """

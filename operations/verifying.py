@@ -104,7 +104,7 @@ class JobVerification:
 
 def _lacking(window: WindowBlob) -> Sequence[Broken]:
     if window.blob is None:
-        return (Broken(window.start, "missing", "there is no blob for this window"),)
+        return (Broken(window.start, "missing", "this window has no blob"),)
     if not window.is_own:
         return (Broken(window.start, "foreign", f"{window.request.blob} was not written for this window"),)
     return ()

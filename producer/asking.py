@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+from uuid import UUID
 
+from contracts.job import ExportJob
 from contracts.message import NO_LINEAGE, Lineage
 from contracts.reasons import is_permanent
 from contracts.request import ExportRequest
@@ -15,6 +17,8 @@ from producer.facts import Dead, Present, QueueView
 # letter until something changes. postponed: it is a dead letter that is asked for again later. held: the queue is too
 # long to see all of it. send: it is sent.
 type State = Literal["there", "foreign", "alive", "dead", "postponed", "held", "send"]
+
+type BlobState = Literal["there", "foreign"] | None
 
 # After a dead letter of a transient reason: 15 minutes, then twice as long each time.
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=15), timedelta(days=1)
@@ -30,16 +34,20 @@ class Asked:
     lineage: Lineage = NO_LINEAGE
 
 
-def blob_state(request: ExportRequest, present: Mapping[str, Present]) -> Literal["there", "foreign"] | None:
-    """How an existing blob of the request's name affects it; None if no blob exists, or if the request replaces it."""
-    blob = present.get(request.blob)
+def blob_state(request: ExportRequest, present: Mapping[str, Present]) -> BlobState:
+    """What the blob of a request's name is to it; None if there is none, or if the request replaces it."""
+    return state_by(present.get(request.blob), request.request_id, request, request.run)
+
+
+def state_by(blob: Present | None, request_id: UUID, asked: ExportRequest | ExportJob, run: datetime) -> BlobState:
+    """What a blob is to the request of an id and a run; `asked` says its revision, and whether it replaces blobs."""
     if blob is None:
         return None
-    if blob.request_id == request.request_id:
+    if blob.request_id == request_id:
         return "there"
-    if request.if_exists == "refuse":
+    if asked.if_exists == "refuse":
         return "foreign"
-    is_newer = blob.run is not None and (blob.revision or 0, blob.run) > (request.revision, request.run)
+    is_newer = blob.run is not None and (blob.revision or 0, blob.run) > (asked.revision, run)
     return "there" if is_newer else None
 
 

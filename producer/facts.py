@@ -32,10 +32,14 @@ class Present:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """A request that has a message on the queue; `scheduled_for` is when its retry is due."""
+    """A request that has a message on the queue.
+
+    `scheduled_for` is when its retry is due, `why` is why the attempt before failed.
+    """
 
     attempt: int
     scheduled_for: datetime | None
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
+from connections.service_bus import answered, open_link, queue_sender, service_bus_client, service_bus_errors
 from contracts.message import CONTENT_TYPE, NO_LINEAGE, Lineage, ask_id, properties, unique_id
 from contracts.request import ExportRequest
 from producer.facts import QueueView
@@ -60,7 +61,7 @@ class ExportQueue:
         with (
             span("send", "producer", queue=self._name) as sending,
             service_bus_errors("send", self._name),
-            queue_sender(self._client, self._name) as sender,
+            open_link(queue_sender(self._client, self._name), self._name) as sender,
         ):
             messages = (
                 ServiceBusMessage(
@@ -74,7 +75,7 @@ class ExportQueue:
                 for request in requests
             )
             for batch in _batches(sender, messages):
-                sender.send_messages(batch)
+                answered(self._name, "sending", partial(sender.send_messages, batch))
                 count += len(batch)
                 sending.set(sent=count)
                 sent(count)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from connections.storage import container_client, storage_errors
+from connections.storage import container_client, listed
 from producer.facts import Present
 from producer.prefixes import prefixes_of
 from settings import Settings
@@ -25,12 +25,15 @@ class BlobIndex:
         wanted = [(prefix, set(names)) for group in groups for prefix, names in prefixes_of(group)]
         found: dict[str, Present] = {}
         with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="list") as threads:
-            for part in threads.map(self._listed, wanted):
-                found.update(part)
+            try:
+                for part in threads.map(self._listed, wanted):
+                    found.update(part)
+            finally:
+                # If storage is frozen, each of many prefixes would be waited for.
+                threads.shutdown(cancel_futures=True)
         return found
 
     def _listed(self, wanted: tuple[str, set[str]]) -> dict[str, Present]:
         prefix, names = wanted
-        with storage_errors("listing", f"{self._container.container_name}/{prefix}"):
-            listed = self._container.list_blobs(name_starts_with=prefix, include=["metadata"])
-            return {blob.name: Present.of(blob.metadata or {}) for blob in listed if blob.name in names}
+        blobs = listed(self._container, prefix)
+        return {blob.name: Present.of(blob.metadata or {}) for blob in blobs if blob.name in names}

@@ -1,6 +1,6 @@
-"""Are the lock files what pyproject.toml and devstack/node/package.json ask for? Needs no network.
+"""Compares the lock files with pyproject.toml and with each package.json. Needs no network.
 
-Exit status 1, and a line for each difference, if they are not.
+Exit status 1, with a line for each difference.
 """
 
 import json
@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCKED = re.compile(r"^([\w.-]+)==(\S+)(?: ;.*?)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
-NODE = ROOT / "devstack" / "node"
+NODE = (ROOT / "devstack" / "node", ROOT / "tests" / "support" / "clients")
 
 
 def main(arguments: list[str]) -> int:
@@ -26,16 +26,17 @@ def main(arguments: list[str]) -> int:
             sys.stdout.write("\n".join(project["optional-dependencies"][extra]) + "\n")
             return 0
         case ["--tidy-node"]:
-            tidy_node()
+            for folder in NODE:
+                tidy_node(folder)
             return 0
-    differences = [*python_differences(project), *node_differences()]
+    differences = [*python_differences(project), *(one for folder in NODE for one in node_differences(folder))]
     if differences:
         sys.stderr.write("\n".join([*differences, "The lock files are stale: run `make lock`."]) + "\n")
     return bool(differences)
 
 
 def python_differences(project: dict[str, Any]) -> list[str]:
-    """Requirements that a lock file does not meet, and versions that differ between the lock files."""
+    """Requirements that a lock file does not satisfy, and versions that differ between the lock files."""
     extras = project["optional-dependencies"]
     runtime = [*project["dependencies"], *extras["telemetry"]]
     wanted = {
@@ -53,7 +54,7 @@ def python_differences(project: dict[str, Any]) -> list[str]:
 
 
 def unmet(name: str, text: str, asked: list[str]) -> list[str]:
-    """What one lock file lacks.
+    """Requirements that one lock file does not satisfy.
 
     >>> text = "pydantic==2.1 " + chr(92) + chr(10) + "    --hash=sha256:" + "0" * 64 + chr(10)
     >>> unmet("requirements.txt", text, ["pydantic==2.1"])
@@ -78,26 +79,27 @@ def locked(text: str) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version, _ in LOCKED.findall(text)}
 
 
-def node_differences() -> list[str]:
-    """Where devstack/node's lock file differs from its package.json, or names a host."""
-    asked = json.loads((NODE / "package.json").read_text())["dependencies"]
-    text = (NODE / "package-lock.json").read_text()
+def node_differences(folder: Path) -> list[str]:
+    """Where a folder's Node lock file differs from its package.json, or names a host."""
+    path = folder / "package-lock.json"
+    asked = json.loads((folder / "package.json").read_text())["dependencies"]
+    text = path.read_text()
     packages = json.loads(text)["packages"]
     differences = [
-        f"package-lock.json: {name} {version} is asked for"
+        f"{name} {version} is asked for"
         for name, version in asked.items()
         if packages.get(f"node_modules/{name}", {}).get("version") != version
     ]
     if packages[""].get("dependencies") != asked:
-        differences.append("package-lock.json: its list of dependencies is not package.json's")
+        differences.append("its list of dependencies is not package.json's")
     if "://" in text:
-        differences.append("package-lock.json: it names a host")
-    return differences
+        differences.append("it names a host")
+    return [f"{path.relative_to(ROOT)}: {difference}" for difference in differences]
 
 
-def tidy_node() -> None:
-    """Drop what the installation does not need from the Node lock file: addresses, for donations and of licences."""
-    path = NODE / "package-lock.json"
+def tidy_node(folder: Path) -> None:
+    """Removes addresses that the installation does not need from a Node lock file: of donations and licences."""
+    path = folder / "package-lock.json"
     lock = json.loads(path.read_text())
     for package in lock["packages"].values():
         package.pop("funding", None)

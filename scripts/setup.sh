@@ -73,16 +73,13 @@ find_python() {
 check_python() {
     "$1" -I -c 'import venv, ensurepip' 2>/dev/null ||
         lacking "$1 cannot make virtual environments." "$(hint "python$wanted-venv" "python@$wanted")"
-    "$1" -I -c 'import os, sysconfig as s; os.stat(os.path.join(s.get_path("include"), "Python.h"))' 2>/dev/null ||
-        lacking "$1 has no C headers (Python.h), with which python-qpid-proton is built." \
-            "$(hint "python$wanted-dev" "python@$wanted")"
 }
 
 choose_python() {
     python=$(find_python)
     [ -n "$python" ] ||
         lacking "Python $wanted is needed, and none was found by pyenv, by uv or on PATH." \
-            "pyenv install $wanted, or uv python install $wanted, or: $(hint "python$wanted-dev python$wanted-venv" "python@$wanted")"
+            "pyenv install $wanted, or uv python install $wanted, or: $(hint "python$wanted python$wanted-venv" "python@$wanted")"
     check_python "$python"
 }
 
@@ -98,25 +95,11 @@ make_venv() {
 
 pip_install() { quietly "pip install" .venv/bin/python -I -m pip install --quiet "$@"; }
 
-# Where the system has no C compiler, zig's serves: it comes as a package, too.
-choose_compiler() {
-    if command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null || command -v clang >/dev/null; then return; fi
-    quietly "installing zig" .venv/bin/python -m worker.native.build --install-zig
-    printf '#!/bin/sh\nPYTHONPATH="%s/.local/zig" exec "%s/.venv/bin/python" -m ziglang cc "$@"\n' "$here" "$here" >.local/zig/cc
-    chmod 755 .local/zig/cc
-    PATH=$here/.local/zig:$PATH
-    export CC="cc"
-}
-
 install_packages() {
     locked=$(key requirements-dev.txt)
     if ! is_current .venv/.packages "$locked"; then
-        choose_compiler
         say packages "installing $(grep -c == requirements-dev.txt) packages into .venv, about a minute"
-        # What python-qpid-proton is built with comes from the lock file too, not from a build environment of pip's.
-        awk '/^[^ ]/ { kept = /^(setuptools|cffi|pycparser)==/ } kept' requirements-dev.txt >.local/build.txt
-        pip_install --require-hashes -r .local/build.txt
-        pip_install --require-hashes --no-build-isolation -r requirements-dev.txt
+        pip_install --require-hashes -r requirements-dev.txt
         echo "$locked" >.venv/.packages
     fi
     project=$(key pyproject.toml)

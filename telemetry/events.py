@@ -7,30 +7,38 @@ from datetime import UTC, datetime
 from typing import override
 
 from telemetry.fields import fields as bound_fields
+from telemetry.secrets import without_secrets
 
 _FIELDS = "tailrace"
 
 
 def event(log: logging.Logger, level: int, name: str, **fields: object) -> None:
-    """Logs `name` with `fields` and those of the delivery; never pass a token, a password, or a row's data.
+    """Logs `name` with `fields` and those of the delivery; secrets that texts quote are left out. Pass no row's data.
 
     The text is logfmt, so that hosts which keep only the text (Azure Functions) keep the fields too.
     """
     if log.isEnabledFor(level):
-        all_fields = {**bound_fields(), **fields}
+        all_fields = {key: _without_secrets(value) for key, value in {**bound_fields(), **fields}.items()}
         log.log(level, "%s", logfmt(name, all_fields), extra={_FIELDS: {"event": name, **all_fields}})
 
 
 class NamesDelivery(logging.Filter):
-    """A handler's filter: adds the delivery's fields to records that are no events, such as an SDK's."""
+    """A handler's filter: adds the delivery's fields to records that are no events, such as an SDK's.
+
+    It removes secrets from their text and their trace.
+    """
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
         bound = dict(bound_fields())
-        if bound and not hasattr(record, _FIELDS):
-            text = record.getMessage()
-            setattr(record, _FIELDS, {"event": text, "logger": record.name, **bound})
+        if not hasattr(record, _FIELDS):
+            text = without_secrets(record.getMessage())
+            if bound:
+                setattr(record, _FIELDS, {"event": text, "logger": record.name, **bound})
             record.msg, record.args = logfmt(text, bound), ()
+        if record.exc_info and not record.exc_text:
+            # Formatters print this instead of the trace.
+            record.exc_text = without_secrets(logging.Formatter().formatException(record.exc_info))
         return True
 
 
@@ -42,12 +50,18 @@ def name_deliveries() -> None:
 
 
 def logfmt(name: str, fields: dict[str, object]) -> str:
-    """One line: the event, then key=value, with quotes where a value has spaces.
+    """One line: the event, then key=value, with quotes around values with spaces.
 
     >>> logfmt("export done", {"job": "clicks", "rows": 3, "why": "two words"})
     'export done job=clicks rows=3 why="two words"'
     """
     return " ".join([name, *(f"{key}={_plain(value)}" for key, value in fields.items() if value is not None)])
+
+
+def _without_secrets(value: object) -> object:
+    if value is None or isinstance(value, (int, float)):
+        return value
+    return without_secrets(str(value))
 
 
 def _plain(value: object) -> str:
@@ -68,7 +82,7 @@ class JsonLines(logging.Formatter):
             **(getattr(record, _FIELDS, None) or {"event": record.getMessage(), "logger": record.name}),
         }
         if record.exc_info:
-            line["trace"] = self.formatException(record.exc_info)
+            line["trace"] = record.exc_text or without_secrets(self.formatException(record.exc_info))
         return json.dumps(line, default=str, ensure_ascii=False)
 
 

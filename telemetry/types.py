@@ -56,7 +56,7 @@ class Backend(Protocol):
 
 
 class NoSpan:
-    """A span that nobody records."""
+    """A span that is not recorded."""
 
     trace_id = None
 

@@ -1,19 +1,51 @@
-"""Real servers once a session, and a database, a queue and a container of its own for every test that asks for one."""
+"""Real servers once a session, and a new database, queue and container for every test that asks for one."""
 
 import itertools
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from psycopg import sql
+from typer.testing import CliRunner
 
 from devstack.stack import Stack
 
 sys.path.insert(0, str(Path(__file__).parent))
+from support.leaks import Written, add_secrets, leaks_of_files, text_of
+
 NUMBER = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Written(), "written")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_secret_is_written(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Looks at all that commands print, and in the end at all logs; the plugin looks at what pytest captures."""
+    written = request.config.pluginmanager.get_plugin("written")
+    run, invoke = subprocess.run, CliRunner.invoke
+
+    def looking_run(*args: Any, **options: Any) -> Any:
+        done = run(*args, **options)
+        written.look(text_of(done))
+        return done
+
+    def looking_invoke(*args: Any, **options: Any) -> Any:
+        result = invoke(*args, **options)
+        written.look(result.output)
+        return result
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(subprocess, "run", looking_run)
+        patched.setattr(CliRunner, "invoke", looking_invoke)
+        yield
+    assert leaks_of_files(tmp_path_factory.getbasetemp()) == {}, "a log holds a secret"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +67,8 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     else:
         servers = Stack.start(tmp_path_factory.mktemp("stack"), spare_queues=500)
     with servers as running:
+        add_secrets(running.environ())
+        add_secrets({"admin PASSWORD": running.postgres.parameters("postgres")["password"]})
         yield running
 
 
@@ -66,7 +100,7 @@ def container(stack: Stack) -> Iterator[ContainerClient]:
 
 @pytest.fixture
 def queue(stack: Stack) -> str:
-    """The name of a queue that nobody has used."""
+    """The name of an unused queue."""
     return stack.unused_queue()
 
 

@@ -16,7 +16,7 @@ _LAST_SECONDS = 8.0  # for cancelling a COPY and giving a message back
 
 
 class Consumer:
-    """Works the queue with `settings.concurrency` exports at once, each in a slot of its own."""
+    """Works the queue with `settings.concurrency` exports at once, each in its slot."""
 
     def __init__(self, settings: Settings, worker: Worker, *, until_empty: bool = False) -> None:
         """With `until_empty`, `run` also ends once no slot gets a message any more."""

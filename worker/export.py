@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from psycopg import sql
 
+from connections.postgres.session_name import session_name
 from contracts import row_hash
 from contracts.errors import CompressionWrong, JobDisabled, SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
@@ -95,7 +96,8 @@ def _upload(task: _Task, trust: Trust) -> Receipt:
     with task.exporter.sink.upload(request.blob, task.replacing) as upload:
         with span("read"), source.connection(subject_of(request)) as connection:
             closed = prove_closed(connection, request, subject_of(request), task.waits_since)
-            with source.snapshot(connection, task.selected, relation_of(request)) as snapshot:
+            name = session_name(request.request_id, request.job)
+            with source.snapshot(connection, task.selected, relation_of(request), name) as snapshot:
                 columns = column_types(connection, snapshot.columns)
                 parts = _write(task, snapshot, upload, trust)
         read = Read(parts, snapshot.id, row_hash.combined(part.row_hash for part in parts), columns, closed)

@@ -2,7 +2,7 @@
 
 import os
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
 
@@ -17,6 +17,7 @@ from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, Worker, delivery_context, handle_message
 from worker.message.retry import RetryQueue
 from worker.message.settle import settle
+from worker.message.settlement import RetryLater
 
 # Azure ends a worker by killing it: nothing ever cancels an export here.
 _NEVER = Cancellation()
@@ -50,7 +51,7 @@ def deliver(message: func.ServiceBusMessage, actions: ServiceBusMessageActions, 
     call = context.trace_context
     with delivery_context(delivery, trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state})):
         settlement = handle_message(delivery, worker, _NEVER)
-        settle(HostSettler(message, actions, delivery, retries), settlement, delivery.attempt)
+        settle(HostSettler(message, actions, delivery, retries), settlement)
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
@@ -92,6 +93,6 @@ class HostSettler:
             # Some hosts answer "Service is unimplemented" (dotnet-worker#3332).
             raise LeftToTheHostError(f"{reason}: {description} (could not be dead-lettered at once: {error})") from None
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
-        """A copy that carries `attempt`, `delay` from now."""
-        self._retries.schedule(self._delivery, delay, attempt)
+    def schedule_clone(self, retry: RetryLater) -> None:
+        """A copy for the next attempt, `retry.delay` from now."""
+        self._retries.schedule(self._delivery, retry)

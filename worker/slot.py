@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Event, current_thread
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,13 @@ from contracts.errors import ConfigurationError, TailraceError
 from contracts.message import body_of
 from settings import Settings
 from telemetry.events import event
+from telemetry.waits import waiting_for
 from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, Worker, delivery_context, handle_message
 from worker.message.lock import held_lock
 from worker.message.retry import RetryQueue
 from worker.message.settle import settle
 from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
-from worker.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
@@ -38,9 +38,9 @@ _TOTALS: dict[type[Settlement], str] = {
 
 
 class Slot:
-    """Runs `work` in a thread of its own, the slot's thread.
+    """Runs `work` in a new thread, the slot's thread.
 
-    A slot has a receiver of its own: the SDK loses every lock when several are renewed on one (7.15).
+    Each slot has its own receiver: the SDK loses every lock when several are renewed on one (7.15).
     """
 
     def __init__(self, settings: Settings, worker: Worker, stopping: Event, *, until_empty: bool) -> None:
@@ -97,7 +97,8 @@ class Slot:
             with queue_receiver(client, self._settings.queue) as receiver:
                 self._answered = time.monotonic()
                 while not self._stopping.is_set():
-                    messages = receiver.receive_messages(max_message_count=1, max_wait_time=_POLL_SECONDS)
+                    with waiting_for(f"queue {self._settings.queue}"):
+                        messages = receiver.receive_messages(max_message_count=1, max_wait_time=_POLL_SECONDS)
                     for message in messages:
                         self._take(receiver, message)
                         self._answered = time.monotonic()
@@ -121,7 +122,7 @@ class Slot:
 
     def _take(self, receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
         if self._stopping.is_set():
-            # It came while the worker was stopping: nobody would wait for its export.
+            # It came while the worker was stopping, which would not wait for its export.
             receiver.abandon_message(message)
         else:
             self._handle(receiver, message)
@@ -137,7 +138,7 @@ class Slot:
             self._locked_until = message.locked_until_utc or self._locked_until
             settler = ReceiverSettler(receiver, message, delivery, self._retries)
             with waiting_for(f"queue {self._settings.queue}: settlement"):
-                _settle_unless_lost(settler, settlement, delivery.attempt)
+                _settle_unless_lost(settler, settlement)
         self._locked_until = datetime.now(UTC)
         self.totals[_TOTALS[type(settlement)]] += 1
 
@@ -169,16 +170,16 @@ class ReceiverSettler:
         """The message goes to the dead-letter queue."""
         self._receiver.dead_letter_message(self._message, reason=reason, error_description=description)
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
-        """A copy that carries `attempt`, `delay` from now."""
-        self._retries.schedule(self._delivery, delay, attempt)
+    def schedule_clone(self, retry: RetryLater) -> None:
+        """A copy for the next attempt, `retry.delay` from now."""
+        self._retries.schedule(self._delivery, retry)
 
 
-def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement, attempt: int) -> None:
+def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement) -> None:
     from azure.servicebus.exceptions import MessageLockLostError
 
     try:
-        settle(settler, settlement, attempt)
+        settle(settler, settlement)
     except MessageLockLostError as error:
         # Another worker has the message by now and finds the blob, or makes it.
         event(_log, logging.WARNING, "settlement came too late", error=str(error))

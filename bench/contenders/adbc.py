@@ -27,7 +27,7 @@ def arrow(write: Any) -> Steps:
 
 
 def _select(cursor: Any, table: str) -> str:
-    """What Arrow has no type of its own for (uuid, jsonb, numeric) as text: pyarrow writes no other."""
+    """Types that Arrow lacks (uuid, jsonb, numeric) as text, since pyarrow writes no other."""
     import pyarrow as pa
 
     cursor.execute(f"SELECT * FROM {table} LIMIT 0")

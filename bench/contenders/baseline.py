@@ -1,4 +1,4 @@
-"""B0: what the server and the simplest client need to get the CSV out at all. Nothing is compressed or uploaded."""
+"""B0: the least that server and client need to read the CSV, without compressing or uploading it."""
 
 from bench.contender import B0, Contender
 from bench.job import Job

@@ -1,4 +1,4 @@
-"""DuckDB with its postgres and azure extensions, which come as packages here: nothing is downloaded when it runs."""
+"""DuckDB with its postgres and azure extensions, installed as packages, so that it downloads nothing when it runs."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tailrace by the way a message takes: handle_message, with an exporter opened from the settings."""
+"""Tailrace on the path of a message: handle_message, with an exporter opened from the settings."""
 
 import os
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ def _request(name: str, job: Job, blob: str, streams: int | None, output: dict[s
 
 
 def missing_format(**output: Any) -> str | None:
-    """Why the contract has no such output, if it has none."""
+    """Why the contract cannot express such an output; None if it can."""
     from pydantic import ValidationError
 
     from contracts.output import Output

@@ -27,7 +27,7 @@ def spooled(job: Job) -> Iterator[None]:
 
 
 def piped(job: Job) -> Iterator[None]:
-    """The fastest that is known: copy_expert through ISA-L into a pipe, and the upload reads the pipe's other end."""
+    """The fastest known: copy_expert through ISA-L into a pipe, and the upload reads the pipe's other end."""
     import os
     from concurrent.futures import ThreadPoolExecutor
     from io import BufferedWriter

@@ -1,4 +1,4 @@
-"""sling is named, but not run: its package brings no program, it downloads one from elsewhere at its first use."""
+"""sling is listed, but not run: its package downloads the program at its first use."""
 
 from bench.contender import Contender
 

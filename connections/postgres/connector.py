@@ -7,6 +7,7 @@ import psycopg
 
 from connections.postgres.roots import root_certificates
 from connections.postgres.server_errors import Trouble, translated
+from connections.postgres.session_name import PREFIX
 from contracts.errors import SourceUnavailable, TailraceError
 from settings import Settings
 
@@ -38,7 +39,7 @@ class Connector:
             "dbname": settings.pg_database,
             "user": settings.pg_user,
             "sslmode": settings.postgres_sslmode,
-            "application_name": "tailrace",
+            "application_name": PREFIX,
             "client_encoding": "UTF8",
             "connect_timeout": max(2, int(settings.connect_timeout_seconds)),
             "keepalives_idle": 30,

@@ -9,7 +9,7 @@ from deploy.template.safety import dangers
 
 
 def main() -> int:
-    """0 when the templates in deploy/ keep to every rule; else 1, with a line on stderr for each breach."""
+    """0 if the templates in deploy/ follow every rule; else 1, with a line on stderr for each breach."""
     folder = Path(__file__).resolve().parent.parent
     templates = read_templates(folder)
     parameters = json.loads((folder / "main.parameters.json").read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""What a set of templates must keep to so that it can be deployed at all. Each rule yields one line for each breach."""
+"""The rules that a set of templates must follow to be deployable. Each rule yields one line for each breach."""
 
 import json
 import re
@@ -23,7 +23,7 @@ type Templates = Mapping[Path, Template]
 
 _VERSIONED = re.compile(r"^(Microsoft\.\w+(/\w+)+)@(\d{4}-\d\d-\d\d(-preview)?)$")
 _LOADERS = {"loadJsonContent", "loadTextContent"}
-# Everything the templates call; a name that is not here is a slip, or is added.
+# Every function that the templates call; any other name is a slip, or is added here.
 _FUNCTIONS = _LOADERS | {
     *("cidrSubnet", "description", "empty", "environment", "guid", "items", "json", "map", "replace", "resourceId"),
     *("string", "subscription", "subscriptionResourceId", "tenant", "toLower", "union", "uniqueString"),
@@ -44,14 +44,14 @@ def breaches(templates: Templates) -> list[str]:
 
 
 def syntax_errors(templates: Templates) -> Iterator[str]:
-    """Text that is no Bicep."""
+    """Text that is not Bicep."""
     for template in templates.values():
         for node in unparsed(template):
             yield f"{template.at(node)}: not understood: {text(node)[:60]!r}"
 
 
 def unresolved_names(templates: Templates) -> Iterator[str]:
-    """References to what is not declared, and calls of functions that are not known."""
+    """References to undeclared names, and calls of unknown functions."""
     for template in templates.values():
         for node, names in accesses(template.root):
             if names[0] not in template.names | loop_names(node) | _NAMESPACES:
@@ -62,7 +62,7 @@ def unresolved_names(templates: Templates) -> Iterator[str]:
 
 
 def unused_names(templates: Templates) -> Iterator[str]:
-    """Parameters and variables that nothing refers to."""
+    """Unused parameters and variables."""
     for template in templates.values():
         used = {names[0] for _, names in accesses(template.root)}
         for name in {**template.parameters, **template.variables}:
@@ -71,7 +71,7 @@ def unused_names(templates: Templates) -> Iterator[str]:
 
 
 def module_calls(templates: Templates) -> Iterator[str]:
-    """Modules that do not exist, parameters that a module does not have, and those that it misses."""
+    """Missing modules, and wrong or missing parameters of modules."""
     for template in templates.values():
         for name, module in template.modules.items():
             target = templates.get((template.path.parent / module.target).resolve())
@@ -91,7 +91,7 @@ def _wrong_parameters(at: str, module: Declaration, target: Template) -> Iterato
 
 
 def missing_outputs(templates: Templates) -> Iterator[str]:
-    """Uses of an output that the module does not have, and of a module in any other way."""
+    """Uses of outputs that a module lacks, and uses of a module other than through its outputs."""
     for template in templates.values():
         for node, names in accesses(template.root):
             module = template.modules.get(names[0])
@@ -103,12 +103,12 @@ def missing_outputs(templates: Templates) -> Iterator[str]:
 
 
 def _is_dependency(names: list[str]) -> bool:
-    # A module as a whole is named in dependsOn only.
+    # Only dependsOn names a module as a whole.
     return len(names) == 1
 
 
 def missing_json(templates: Templates) -> Iterator[str]:
-    """Files that are loaded, but do not exist, and entries that they do not have."""
+    """Loaded files that do not exist, and entries that they lack."""
     for template in templates.values():
         for node, function in called(template.root):
             if function in _LOADERS and not _loaded(template, text(node)).is_file():
@@ -146,7 +146,7 @@ def versions(templates: Templates) -> Iterator[str]:
 
 
 def wrong_parameters_file(main: Template, content: Mapping[str, Any]) -> Iterator[str]:
-    """Where main.parameters.json and the parameters of main.bicep are not the same."""
+    """Differences of main.parameters.json and the parameters of main.bicep."""
     given = content["parameters"].keys()
     for name in given - main.parameters.keys():
         yield f"main.parameters.json: {main.path.name} has no parameter {name}"
@@ -161,7 +161,7 @@ def settings_of(template: Template) -> set[str]:
 
 
 def value_of(resource: Declaration, path: str) -> str | int | bool | None:
-    """The plain value at `path`, such as 'properties.lockDuration'; None where it is computed or not given."""
+    """The plain value at `path`, such as 'properties.lockDuration'; None if it is computed or missing."""
     first, *rest = path.split(".")
     node = resource.body.get(first)
     for name in rest:

@@ -11,7 +11,7 @@ _SECRET_CALL = re.compile(r"\.?list[A-Z]\w*$|getSecret$")
 _SECRET_NAME = re.compile(
     r"connectionstring|password|secret|token|sharedkey|accountkey|primarykey|sastoken", re.IGNORECASE
 )
-# Type → what each resource of it must say.
+# Type → properties that each resource of it must set.
 _REQUIRED: dict[str, dict[str, str | bool]] = {
     "Microsoft.Storage/storageAccounts": {
         "properties.allowSharedKeyAccess": False,
@@ -32,13 +32,13 @@ _REQUIRED: dict[str, dict[str, str | bool]] = {
 
 
 def dangers(templates: Templates) -> list[str]:
-    """Everything in `templates` that opens a door or gives a secret away, one line each."""
+    """Everything in `templates` that opens access or exposes a secret, one line each."""
     rules = (open_doors, secrets, roles_elsewhere, broad_assignments)
     return [line for rule in rules for line in rule(templates)]
 
 
 def open_doors(templates: Templates) -> Iterator[str]:
-    """Resources that take keys or passwords, or plain HTTP, or do not say that they do not."""
+    """Resources that accept keys, passwords or plain HTTP, or do not exclude them."""
     for template in templates.values():
         for name, resource in template.resources.items():
             required = {} if resource.existing else _REQUIRED.get(resource.target.partition("@")[0], {})
@@ -48,21 +48,21 @@ def open_doors(templates: Templates) -> Iterator[str]:
 
 
 def secrets(templates: Templates) -> Iterator[str]:
-    """Keys that are read, and outputs and defaults of parameters that hold what should not be seen."""
+    """Keys that are read, and outputs and parameter defaults that hold secrets."""
     for template in templates.values():
         for node, function in called(template.root):
             if _SECRET_CALL.search(function):
                 yield f"{template.at(node)}: {function} reads a secret"
         for name, node in template.outputs.items():
             if _SECRET_NAME.search(name) or _SECRET_NAME.search(text(node)):
-                yield f"{template.at(node)}: the output {name} may hold a secret; deployments keep outputs for ever"
+                yield f"{template.at(node)}: the output {name} may hold a secret; deployments store outputs forever"
         for name, parameter in template.parameters.items():
             if _SECRET_NAME.search(name):
                 yield f"{template.at(parameter.node)}: the parameter {name} looks like a secret; use an identity"
 
 
 def roles_elsewhere(templates: Templates) -> Iterator[str]:
-    """Ids that are written into a template; those of roles stand in roles.json, with their reason."""
+    """Literal ids in a template; those of roles belong in roles.json, with their reason."""
     for template in templates.values():
         for node in walk(template.root):
             value = literal(node) if node.type == "string" else None

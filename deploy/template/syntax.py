@@ -1,4 +1,4 @@
-"""A Bicep file as declarations, by way of tree-sitter's grammar of the language. Pure, but for reading the file."""
+"""A Bicep file as declarations, parsed with tree-sitter's grammar. Pure, except that it reads the file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _PARSER = Parser(Language(tree_sitter_bicep.language()))
 
 @dataclass(frozen=True)
 class Parameter:
-    """One `param`; required where it has no default."""
+    """One `param`; required if it has no default."""
 
     node: Node
     type: str
@@ -21,7 +21,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Declaration:
-    """One `resource` or `module`: its type@version or path, and its body (of the loop, where it is one)."""
+    """One `resource` or `module`: its type@version or path, and its body (the loop's body, if it is a loop)."""
 
     node: Node
     target: str
@@ -43,16 +43,16 @@ class Template:
 
     @property
     def names(self) -> set[str]:
-        """Everything that an expression of this file may refer to."""
+        """Every name that an expression of this file may refer to."""
         return {*self.parameters, *self.variables, *self.resources, *self.modules}
 
     def at(self, node: Node) -> str:
-        """Where `node` is, for a message: file:line."""
+        """The place of `node` for a message, as file:line."""
         return f"{self.path.name}:{node.start_point.row + 1}"
 
 
 def read_template(path: Path) -> Template:
-    """The template at `path`; what could not be parsed is left in its tree (see `unparsed`)."""
+    """The template at `path`; `unparsed` lists what could not be parsed."""
     root = _PARSER.parse(path.read_bytes()).root_node
     return Template(
         path=path,
@@ -66,7 +66,7 @@ def read_template(path: Path) -> Template:
 
 
 def unparsed(template: Template) -> Iterator[Node]:
-    """The places that the grammar does not know."""
+    """The nodes that the grammar could not parse."""
     return (node for node in walk(template.root) if node.type == "ERROR" or node.is_missing)
 
 
@@ -104,7 +104,7 @@ def properties(node: Node) -> dict[str, Node]:
 
 
 def chain(node: Node) -> list[str]:
-    """The names of an access like `m[0].outputs.host`: ['m', 'outputs', 'host']; empty where it starts at a call."""
+    """The names of an access like `m[0].outputs.host`: ['m', 'outputs', 'host']; empty if it starts at a call."""
     if node.type == "identifier":
         return [text(node)]
     inner = node.child_by_field_name("object")
@@ -115,7 +115,7 @@ def chain(node: Node) -> list[str]:
 
 
 def accesses(root: Node) -> Iterator[tuple[Node, list[str]]]:
-    """Every access of a name inside `root`, each as long as it is, with its chain."""
+    """Every access of a name inside `root`, at its full length, with its chain."""
     for node in walk(root):
         if _is_reference(node) and not (node.parent and _continues(node.parent, node)) and (names := chain(node)):
             yield node, names
@@ -130,7 +130,7 @@ def called(root: Node) -> Iterator[tuple[Node, str]]:
 
 
 def loop_names(node: Node) -> set[str]:
-    """The names that the loops and lambdas around `node` give."""
+    """The names that loops and lambdas around `node` define."""
     found: set[str] = set()
     around = node.parent
     while around is not None:
@@ -158,7 +158,7 @@ def _is_reference(node: Node) -> bool:
     return not (around.type.endswith("_declaration") and first == node)
 
 
-# Where an identifier is a name, not a reference to one.
+# Positions in which an identifier is a declaration, not a reference.
 _NAMING = {"type", "nullable_type", "user_defined_function", "parameter", "for_loop_parameters", "decorator"}
 
 

@@ -1,4 +1,4 @@
-"""host.json against what the app does: a lock must outlive the function, and a call must find a thread."""
+"""Checks host.json: a lock must outlive the function, and every call needs a thread."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from worker.native.targets import this_machine
 
 _SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})")
 _WRITE = "python -m deploy.capacity --write"
-# What the host takes where host.json says nothing.
+# The host's defaults.
 _DEFAULT_RENEWAL = "00:05:00"
 
 
 def host_json_fits(site: Site) -> Iterator[Finding]:
-    """What of host.json would lose locks or make calls wait."""
+    """Values of host.json that would lose locks or make calls wait."""
     file = site.root / "host.json"
     try:
         host = json.loads(file.read_text("utf-8"))
@@ -36,7 +36,7 @@ def host_json_fits(site: Site) -> Iterator[Finding]:
 
 
 def rows_are_read_in_c(_: Site) -> Iterator[Finding]:
-    """Whether exports have the compiled library, without which they are right and slower."""
+    """Whether exports have the compiled library; without it they are correct, but slower."""
     if (reason := why_not()) is None:
         yield ok("reading rows", f"by the compiled library for {this_machine()}")
     else:
@@ -82,7 +82,7 @@ def _calls(site: Site, service_bus: dict[str, Any]) -> Iterator[Finding]:
 
 
 def span(value: object) -> timedelta | None:
-    """A time span as host.json writes it, None where it is none.
+    """A time span as host.json writes it, None if it is invalid.
 
     >>> span("1.02:00:00") == timedelta(hours=26), span("30 minutes")
     (True, None)

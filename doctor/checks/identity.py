@@ -1,4 +1,4 @@
-"""The identity: which one it is, and a token of it for everything that it is used for."""
+"""Checks the identity: who it is, and a token for each of its uses."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,12 @@ from doctor.claims import Claims
 from doctor.finding import Check, Finding, failed_by, ok
 from doctor.site import Site
 
-# One name for each in all clouds.
+# The same in all clouds.
 _SERVICE_BUS, _STORAGE = "https://servicebus.azure.net/.default", "https://storage.azure.com/.default"
 
 
 def audiences(site: Site) -> dict[str, str]:
-    """What tokens are needed for, with their scopes; empty where connection strings and a password do."""
+    """The uses of tokens, with their scopes; empty if connection strings and a password suffice."""
     settings = site.settings
     wanted = {
         "Service Bus": (settings.service_bus_namespace, _SERVICE_BUS),
@@ -27,7 +27,7 @@ def audiences(site: Site) -> dict[str, str]:
 
 
 def tokens_can_be_had(site: Site) -> Iterator[Finding]:
-    """A token for each audience, and who it says we are."""
+    """A token for each audience, and the identity that it names."""
     wanted = audiences(site)
     if not wanted:
         yield ok("identity", "none is used: connection strings and a password are set")
@@ -38,7 +38,7 @@ def tokens_can_be_had(site: Site) -> Iterator[Finding]:
             token = site.credential.get_token(scope).token
         except (IdentityUnavailable, ConfigurationError) as error:
             yield failed_by(subject, error)
-            return  # the same would be said of the others
+            return  # the other tokens name the same identity
         yield ok(subject, f"{site.settings.credential}: {Claims.of(token).describe()}")
 
 

@@ -1,4 +1,4 @@
-"""The way to each server: its name, its port, its certificate."""
+"""Checks the way to each server: its name, its port, its certificate."""
 
 import ipaddress
 import socket
@@ -19,7 +19,7 @@ _SSL_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
 def server_answers(name: str, site: Site) -> Iterator[Finding]:
-    """DNS, TCP and TLS of the server called `name`; the first that fails ends it."""
+    """Checks DNS, TCP and TLS of the server called `name`, up to the first failure."""
     endpoint = next((endpoint for endpoint in endpoints(site.settings) if endpoint.name == name), None)
     if endpoint is None:
         yield failed(name, "its connection string names no address", "copy it again from the portal, as a whole")
@@ -33,7 +33,7 @@ def server_answers(name: str, site: Site) -> Iterator[Finding]:
 
 
 def _proxy(site: Site) -> str:
-    """The host of the proxy that HTTP goes through; its user and password are left out."""
+    """The host of the HTTP proxy, without its user and password."""
     return urlsplit(site.environ.get("HTTPS_PROXY") or site.environ.get("https_proxy") or "").hostname or ""
 
 
@@ -87,10 +87,10 @@ def _roots(endpoint: Endpoint, site: Site) -> str:
 
 
 def explained(error: Exception, endpoint: Endpoint) -> tuple[str, str]:
-    """What an error of connecting means, and what to do.
+    """The meaning of a connection error, and advice.
 
     >>> explained(ConnectionRefusedError(), Endpoint("PostgreSQL", "h", 5432, None))[0]
-    'nobody listens on the port'
+    'no server listens on the port'
     """
     roots = "PGSSLROOTCERT" if endpoint.tls == "postgres" else "SSL_CERT_FILE"
     match error:
@@ -104,7 +104,7 @@ def explained(error: Exception, endpoint: Endpoint) -> tuple[str, str]:
             advice = "check the address and the port; for PostgreSQL switch TLS on at the server (ssl = on)"
             return f"TLS failed: {getattr(error, 'reason', None) or error}", advice
         case ConnectionRefusedError():
-            return "nobody listens on the port", "check the port, and that the server is started"
+            return "no server listens on the port", "check the port, and that the server is started"
         case TimeoutError():
             advice = "let the app's address through the server's firewall, or route to its private endpoint"
             return f"no answer within {_PATIENCE_S:g} s", advice

@@ -1,4 +1,4 @@
-"""PostgreSQL: the login, and how many connections there are."""
+"""Checks PostgreSQL: the login, and the number of connections."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -42,7 +42,7 @@ def login_works(site: Site) -> Iterator[Finding]:
 
 
 def connections_suffice(site: Site) -> Iterator[Finding]:
-    """The server's, the role's and the database's limits against what all workers open."""
+    """Compares the limits of server, role and database with the connections that all workers open."""
     with session(site.settings, site.password) as connection:
         server, role, database, others = _row(connection, _LIMITS)
     wanted, how = _wanted(site)
@@ -61,7 +61,7 @@ def connections_suffice(site: Site) -> Iterator[Finding]:
 
 
 def _wanted(site: Site) -> tuple[int, str]:
-    """Connections at most, and how that comes about; instances are known where the deployment's plan is at hand."""
+    """The most connections that workers open, and why; instances count if the deployment's plan is known."""
     each, plan = site.settings.pool_size, site.plan
     if plan is None:
         return each, "TAILRACE_POOL_SIZE, of one process"

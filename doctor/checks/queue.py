@@ -1,6 +1,6 @@
-"""The queue: there, open for sending and receiving, and set up as the workers rely on.
+"""Checks the queue: it exists, allows sending and receiving, and has the properties that workers rely on.
 
-Nothing is put into it or taken out of it: a link that opens proves the right, and peeking locks nothing.
+Sends and takes no message: a link that opens proves the right to send, and peeking locks nothing.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _PAGE, _PAGES = 250, 4
 
 
 def queue_can_be_used(site: Site) -> Iterator[Finding]:
-    """Opens a sender and peeks, which takes the rights to send and to receive."""
+    """Opens a sender and peeks, which needs the rights to send and to receive."""
     name = site.settings.queue
     try:
         with service_bus_client(site.settings) as client:
@@ -60,7 +60,7 @@ def _dead_letters(client: "ServiceBusClient", name: str) -> Finding:
 
 
 def queue_is_set_up(site: Site) -> Iterator[Finding]:
-    """Lock duration, duplicate detection and so on: takes the right to manage the queue, which workers may lack."""
+    """Lock duration, duplicate detection and so on; needs the right to manage the queue, which workers may lack."""
     name, endpoint = site.settings.queue, service_bus_endpoint(site.settings)
     subject = f"properties of {name}"
     if endpoint is None or endpoint.tls is None:
@@ -81,7 +81,7 @@ def queue_is_set_up(site: Site) -> Iterator[Finding]:
 
 
 def unfit(found: "QueueProperties", subject: str) -> Iterator[Finding]:
-    """What of a queue's properties exports could fail by; one `ok` if there is nothing."""
+    """Properties of the queue that could make exports fail; one `ok` if there are none."""
     update = "az servicebus queue update --namespace-name NAME --resource-group GROUP --name " + str(found.name)
     problems = []
     if not found.requires_duplicate_detection:
@@ -117,7 +117,7 @@ def _properties(site: Site) -> "QueueProperties":
 
 
 def create_command(name: str) -> str:
-    """What makes a queue as the deployment does."""
+    """The command that creates a queue as the deployment does."""
     return (
         f"az servicebus queue create --namespace-name NAME --resource-group GROUP --name {name} --lock-duration PT5M "
         "--enable-duplicate-detection true --duplicate-detection-history-time-window P1D "

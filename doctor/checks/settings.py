@@ -1,4 +1,4 @@
-"""Settings and jobs.toml: present, and consistent with each other."""
+"""Checks that settings and jobs.toml are present and consistent."""
 
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ _HOST_READS = ("TAILRACE_TICK", "TAILRACE_QUEUE")
 
 
 def settings_are_complete(site: Site) -> Iterator[Finding]:
-    """Every problem by the name of its variable, then what is doubtful."""
+    """Every problem by the name of its variable, then doubtful values."""
     try:
         settings = site.settings
     except ConfigurationError as error:
@@ -59,7 +59,7 @@ def _postgres(settings: Settings) -> str:
 
 
 def _mixed(site: Site, settings: Settings) -> Iterator[Finding]:
-    """Secrets beside an identity: allowed, but said."""
+    """Warns of secrets that are set beside an identity."""
     if settings.credential is None:
         return
     if settings.pg_password is not None and settings.pg_auth is None:
@@ -75,7 +75,7 @@ def _mixed(site: Site, settings: Settings) -> Iterator[Finding]:
 
 
 def _for_the_host(site: Site, settings: Settings) -> Iterator[Finding]:
-    """What the Functions host itself reads: it has a connection of its own to the queue."""
+    """Checks the settings that the Functions host reads for its own connection to the queue."""
     if not site.on_functions:
         return
     for name in _HOST_READS:
@@ -98,7 +98,7 @@ def _identity(client_id: str | None) -> str:
 
 
 def _misspelt(site: Site) -> Iterator[Finding]:
-    # Every variable of ours is named after its field.
+    # Each variable of ours is named after its field.
     known = {f"TAILRACE_{field.upper()}" for field in Settings.model_fields}
     for name in sorted(site.environ):
         close = get_close_matches(name, known, n=1, cutoff=0.8)

@@ -1,4 +1,4 @@
-"""The container: there, and open for what an export does to a blob, tried on one that is deleted again."""
+"""Checks the container: tries what an export does on one blob, and deletes it."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ _CREATE = "az storage container create --auth-mode login --account-name ACCOUNT 
 
 
 def container_is_there(site: Site) -> Iterator[Finding]:
-    """Its properties, as far as exports depend on them."""
+    """The properties of the container that exports depend on."""
     name = site.settings.container
     subject = f"container {name}"
     with container_client(site.settings, connections=1) as container:
@@ -32,7 +32,7 @@ def container_is_there(site: Site) -> Iterator[Finding]:
         yield ok(subject, "it is there")
         if properties.public_access:
             advice = f"az storage container set-permission --account-name ACCOUNT --name {name} --public-access off"
-            yield warning(subject, "anybody on the internet can read the exports", advice)
+            yield warning(subject, "anyone on the internet can read the exports", advice)
         if is_immutable(properties):
             yield warning(subject, "blobs cannot be changed: jobs with if_exists = 'replace' will be refused", None)
         yield _hierarchy(container)
@@ -51,7 +51,7 @@ def _hierarchy(container: "ContainerClient") -> Finding:
 
 
 def is_immutable(properties: "ContainerProperties") -> bool:
-    """Whether what is written there may have to stay."""
+    """Whether a policy may prevent deleting a blob."""
     return bool(
         properties.has_immutability_policy
         or properties.has_legal_hold
@@ -60,7 +60,7 @@ def is_immutable(properties: "ContainerProperties") -> bool:
 
 
 def blobs_can_be_written(site: Site) -> Iterator[Finding]:
-    """Tries what an export does, on a blob of its own."""
+    """Tries what an export does, on a new blob."""
     with container_client(site.settings, connections=1) as container:
         with storage_errors("a look", site.settings.container):
             may_stay = is_immutable(container.get_container_properties())
@@ -68,10 +68,10 @@ def blobs_can_be_written(site: Site) -> Iterator[Finding]:
 
 
 def probed(blob: "BlobClient", *, leave_no_blob: bool) -> Iterator[Finding]:
-    """Stages a block, commits it twice on the condition that there is no blob, and deletes the blob.
+    """Stages a block, commits it twice on the condition that no blob exists, and deletes the blob.
 
-    leave_no_blob: only the block is staged, which nobody sees and Azure drops after a week, since a blob
-    could not be deleted again.
+    leave_no_blob: only stages the block, which is invisible and dropped by Azure after a week; for containers in
+    which the blob could not be deleted.
     """
     subject = f"blob {blob.blob_name}"
     try:

@@ -1,4 +1,4 @@
-"""What the jobs read: tables, columns and queries are there and may be read."""
+"""Checks what the jobs read: tables, columns and queries exist and may be read."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -55,7 +55,7 @@ def _permitted(subject: str, found: Table, read: TableRead, role: str) -> Findin
 
 
 def _query_runs(connection: psycopg.Connection[Any], job: ExportJob) -> Finding:
-    """Plans a query, or gives no row of it; where a window filters its output, that column's type counts."""
+    """Runs a query for no rows; if a window filters its output, checks the type of that column."""
     assert job.query is not None
     subject, window = f"query {job.name}", job.window
     text = BOUND.sub("NULL", job.query.strip().rstrip(";").rstrip())

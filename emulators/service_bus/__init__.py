@@ -1,7 +1,6 @@
-"""A Service Bus namespace on this machine: queues over AMQP 1.0, in memory, for the real SDK; never deployed.
+"""A Service Bus namespace on this machine: queues over AMQP 1.0, in memory, for Azure's SDKs; never deployed.
 
-Offered: sending, also in batches and at a scheduled time, duplicate detection, peek-lock with renewal and expiry,
-receive and delete, abandoning, deferring, dead-lettering with its queue, time to live, peeking.
-Not offered, and refused with the reason: topics, sessions, transactions, forwarding. Tokens are taken, not checked.
+`emulator.Emulator` is the face for tests, `python -m emulators.service_bus` for everybody else; README.md says what it
+covers. Not offered, and refused with the reason: topics and transactions. Tokens are taken, not checked.
 Messages do not outlive the process.
 """

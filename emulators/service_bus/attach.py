@@ -1,23 +1,39 @@
 """A link that a client attaches → the end that serves it, or the reason why there is none."""
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
-import cproton as pn  # type: ignore[import-untyped]
-
-from emulators.service_bus import cbs, codec, encode, management
-from emulators.service_bus.links import MAX_MESSAGE_BYTES, Clock, Incoming, Link, Outgoing, Subscription, request_link
+from emulators.service_bus import cbs, codec, management
+from emulators.service_bus.amqp import encode
+from emulators.service_bus.amqp.decode import Malformed
+from emulators.service_bus.amqp.link import Link
+from emulators.service_bus.amqp.performatives import Attach
+from emulators.service_bus.amqp.terminus import Coordinator, Source, Terminus, address, terminus
+from emulators.service_bus.faults import Faults
+from emulators.service_bus.links import MAX_MESSAGE_BYTES, End, Incoming, Replies, request_link
 from emulators.service_bus.nodes import CBS, Node, Nodes, UnknownNode, node_path
 from emulators.service_bus.queue import Queue
 from emulators.service_bus.requests import CBS as CBS_DIALECT
-from emulators.service_bus.requests import MANAGEMENT
-from emulators.service_bus.settlement import read_data
+from emulators.service_bus.requests import MANAGEMENT, Refused, Reply, Request
+from emulators.service_bus.rules import NotAllowed
+from emulators.service_bus.session_attach import asks_for_session, subscribe
+from emulators.service_bus.session_queue import SessionQueue
+from emulators.service_bus.subscription import Clock, Subscription
 
-SESSION_FILTER = "com.microsoft:session-filter"
+SETTLED = 1  # snd-settle-mode: messages go out settled
 _PROPERTIES = encode.mapping({
     encode.symbol("com.microsoft:max-message-batch-size"): encode.ulong(MAX_MESSAGE_BYTES),
 })  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """What links lead to. `clock`: ms since 1970, UTC."""
+
+    nodes: Nodes
+    clock: Clock
+    faults: Faults
 
 
 class AttachRefused(Exception):  # noqa: N818
@@ -28,81 +44,107 @@ class AttachRefused(Exception):  # noqa: N818
         self.condition = condition
 
 
-class Replies(Protocol):
-    """Where answers go: the connection."""
+class Answers(Protocol):
+    """Where answers to requests go: the connection."""
 
-    def reply(self, session: Any, address: str, data: bytes) -> None:
-        """Send an answer to whoever listens at an address in a session."""
-
-
-def attach(nodes: Nodes, clock: Clock, replies: Replies, link: Any) -> tuple[Link, str]:
-    """The end for a link, opened, and the path of its node. Raises AttachRefused."""
-    incoming = pn.pn_link_is_receiver(link)
-    terminus = pn.pn_link_remote_target(link) if incoming else pn.pn_link_remote_source(link)
-    if pn.pn_terminus_get_type(terminus) == pn.PN_COORDINATOR:
-        raise AttachRefused("amqp:not-implemented", "This broker does not offer transactions.")
-    address = pn.pn_terminus_get_address(terminus) or ""
-    path = node_path(address)
-    node = None if path == CBS else _find(nodes, address)
-    if node is not None and not incoming:
-        _check_filters(terminus, node)
-    if node is not None and incoming and not node.management and node.queue.dead_letters is None:
-        raise AttachRefused("amqp:not-allowed", f"Nobody sends to {node.queue.name}; messages are moved there.")
-    _open(link, incoming=incoming)
-    return _end(link, node, clock, _answering(replies, link, path)), path
+    def reply(self, channel: int, addresses: tuple[str, ...], data: bytes) -> None:
+        """Send an answer on the link of a session that listens at one of the addresses, the first that has one."""
 
 
-def _find(nodes: Nodes, address: str) -> Node:
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A link's end, the addresses at which the client listens for answers through it, and the queue that it leads to.
+
+    queue: None for a link that carries requests or answers.
+    """
+
+    end: End
+    addresses: tuple[str, ...] = ()
+    queue: Queue | None = None
+
+
+def attach(broker: Broker, answers: Answers, channel: int, link: Link) -> Served:
+    """The end for a link, which is attached by then or once it holds a session. Raises AttachRefused."""
+    assert link.remote is not None
     try:
-        return nodes.find(address)
+        source, target = terminus(link.remote.source), terminus(link.remote.target)
+        where = address(source if link.sends else target)
+        path = node_path(where)
+        node = None if path == CBS else _node(broker.nodes, where, source, target, incoming=not link.sends)
+        listens_at = node_path(address(target)) if link.sends else ""
+    except Malformed as error:
+        raise AttachRefused("amqp:decode-error", str(error)) from error
+    if node is not None and not node.management:
+        return _to_queue(broker, node.queue, link, link.remote, source)
+    _say_hello(link, link.remote)
+    if link.sends:
+        return Served(Replies(link), (listens_at, path))
+    reply = partial(_reply, answers, channel, path)
+    if node is None:
+        return Served(request_link(link, cbs.handle, CBS_DIALECT, reply))
+    handle = partial(_manage, node.queue, broker.clock)
+    return Served(request_link(link, handle, MANAGEMENT, reply))
+
+
+def _to_queue(broker: Broker, queue: Queue, link: Link, remote: Attach, source: Terminus | None) -> Served:
+    take = remote.snd_settle_mode == SETTLED
+    if link.sends and isinstance(queue, SessionQueue) and isinstance(source, Source):
+        end: End = subscribe(link, queue, broker.clock, broker.faults, source, take=take)
+        return Served(end, queue=queue)
+    _say_hello(link, remote)
+    if link.sends:
+        return Served(Subscription(link, queue, broker.clock, broker.faults, take=take), queue=queue)
+    return Served(Incoming(link, partial(_enqueue, queue, broker.clock)), queue=queue)
+
+
+def _node(nodes: Nodes, where: str, source: Terminus | None, target: Terminus | None, *, incoming: bool) -> Node:
+    if isinstance(target, Coordinator):
+        raise AttachRefused("amqp:not-implemented", "This broker does not offer transactions.")
+    try:
+        node = nodes.find(where)
     except UnknownNode as error:
         raise AttachRefused("amqp:not-found", str(error)) from error
+    why = None if node.management else _why_not(node.queue, incoming=incoming, by_session=asks_for_session(source))
+    if why:
+        raise AttachRefused("amqp:not-allowed", why)
+    return node
 
 
-def _check_filters(source: Any, node: Node) -> None:
-    filters = read_data(pn.pn_terminus_filter(source))
-    if isinstance(filters, dict) and SESSION_FILTER in filters:
-        raise AttachRefused(
-            "amqp:not-allowed", f"{node.queue.name} has no sessions, nor has any queue of this broker: receive without."
-        )
-
-
-def _open(link: Any, *, incoming: bool) -> None:
-    pn.pn_terminus_copy(pn.pn_link_source(link), pn.pn_link_remote_source(link))
-    pn.pn_terminus_copy(pn.pn_link_target(link), pn.pn_link_remote_target(link))
-    pn.pn_link_set_snd_settle_mode(link, pn.pn_link_remote_snd_settle_mode(link))
-    pn.pn_link_set_rcv_settle_mode(link, pn.pn_link_remote_rcv_settle_mode(link))
+def _why_not(queue: Queue, *, incoming: bool, by_session: bool) -> str | None:
+    name = queue.name
     if incoming:
-        pn.pn_link_set_max_message_size(link, MAX_MESSAGE_BYTES)
-        pn.pn_data_decode(pn.pn_link_properties(link), _PROPERTIES)
-    pn.pn_link_open(link)
+        return f"Nobody sends to {name}; messages are moved there." if queue.dead_letters is None else None
+    if queue.forward_to is not None:
+        return f"{name} forwards its messages to {queue.forward_to.name}: receive there."
+    if by_session and not isinstance(queue, SessionQueue):
+        return f"{name} has no sessions: receive without."
+    if isinstance(queue, SessionQueue) and not by_session:
+        return f"{name} requires sessions: receive the messages of a session, or of the next one."
+    return None
 
 
-def _end(link: Any, node: Node | None, clock: Clock, reply: Callable[[str, bytes], None]) -> Link:
-    incoming = pn.pn_link_is_receiver(link)
-    if not incoming and (node is None or node.management):
-        return Outgoing(link)
-    if node is None:
-        return request_link(link, cbs.handle, CBS_DIALECT, reply)
-    queue = node.queue
-    if node.management:
-        return request_link(link, lambda request: management.handle(request, queue, clock()), MANAGEMENT, reply)
-    if incoming:
-        return Incoming(link, partial(_enqueue, queue, clock))
-    return Subscription(link, queue, clock, take=pn.pn_link_remote_snd_settle_mode(link) == pn.PN_SND_SETTLED)
+def _say_hello(link: Link, remote: Attach) -> None:
+    modes = remote.snd_settle_mode, remote.rcv_settle_mode
+    if link.sends:
+        link.attach(remote.source, remote.target, settle_modes=modes)
+    else:
+        size = MAX_MESSAGE_BYTES
+        link.attach(remote.source, remote.target, settle_modes=modes, max_message_size=size, properties=_PROPERTIES)
 
 
-def _enqueue(queue: Queue, clock: Clock, data: bytes) -> None:
+def _enqueue(queue: Queue, clock: Clock, data: bytes, message_format: int) -> None:
     now = clock()
-    for message in codec.messages(data):
-        queue.enqueue(message, now)
+    try:
+        for message in codec.messages(data, message_format):
+            queue.enqueue(message, now)
+    except NotAllowed as error:
+        raise Refused(400, "amqp:not-allowed", str(error)) from error
 
 
-def _answering(replies: Replies, link: Any, path: str) -> Callable[[str, bytes], None]:
-    session = pn.pn_link_session(link)
+def _manage(queue: Queue, clock: Clock, request: Request) -> Reply:
+    return management.handle(request, queue, clock())
 
-    def reply(reply_to: str, data: bytes) -> None:
-        # The SDK gives no reply-to for tokens: the answer goes to the same node's other link.
-        replies.reply(session, node_path(reply_to) or path, data)
 
-    return reply
+def _reply(answers: Answers, channel: int, path: str, reply_to: str, data: bytes) -> None:
+    # Some clients give no reply-to for tokens: the answer goes to the same node's other link.
+    answers.reply(channel, (node_path(reply_to), path), data)

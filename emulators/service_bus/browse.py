@@ -5,6 +5,9 @@ from collections.abc import Iterator
 
 from emulators.service_bus.stored import Stored
 
+# How many numbers of removed messages may stay beside as many as there are messages.
+SLACK = 100
+
 
 class Browse:
     """A map kept in order of sequence numbers, which only ever grow; finding a place in it is O(log n)."""
@@ -31,7 +34,7 @@ class Browse:
     def remove(self, number: int) -> Stored:
         """Forget a message that is there, and return it."""
         message = self._messages.pop(number)
-        if len(self._numbers) > 2 * len(self._messages) + 1000:
+        if len(self._numbers) > 2 * len(self._messages) + SLACK:
             self._numbers = list(self._messages)
         return message
 

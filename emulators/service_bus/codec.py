@@ -7,14 +7,17 @@ application properties 74, body 75 to 77, footer 78.
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID, uuid4
 
-from emulators.service_bus import decode, encode
-from emulators.service_bus.decode import Malformed
-from emulators.service_bus.stored import DeadLetter, Stored
+from emulators.service_bus.amqp import decode, encode
+from emulators.service_bus.amqp.decode import Malformed
+from emulators.service_bus.stored import State, Stored
 
 HEADER, DELIVERY_ANNOTATIONS, ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES, DATA, FOOTER = (
     0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x78,
 )  # fmt: skip
+GROUP_ID = 10  # of the properties: the session
+BATCH_FORMAT = 0x80013700
 SCHEDULED = "x-opt-scheduled-enqueue-time"
 # The broker speaks for these; what a sender says in them is dropped.
 _OWN = {
@@ -44,21 +47,17 @@ class Content:
     body: bytes
 
 
-def messages(data: bytes) -> list[Stored]:
-    """The messages in one transfer: several if it is a batch, else one. Raises Malformed.
+def messages(data: bytes, message_format: int = 0) -> list[Stored]:
+    """The messages in one transfer: several if its format is that of a batch, else one. Raises Malformed.
 
-    A batch's own message format (0x80013700) does not come through proton, so a batch is known by its shape: data
-    sections only, beside the envelope's properties and annotations, and each of them a whole message in itself.
+    Each data section of a batch is a whole message; what else is in its envelope repeats facts of the first one.
     """
-    cut = list(sections(data))
-    if batched := _batched(data, cut):
-        return [message(item) for item in batched]
-    return [_message(data, cut)]
-
-
-def message(data: bytes) -> Stored:
-    """The one message in `data`. Raises Malformed."""
-    return _message(data, list(sections(data)))
+    if message_format != BATCH_FORMAT:
+        return [message(data)]
+    items = [decode.value(data[at:end]) for code, _, at, end in sections(data) if code == DATA]
+    if not items or not all(isinstance(item, bytes) for item in items):
+        raise Malformed("not an AMQP message: a batch without messages")
+    return [message(item) for item in items]
 
 
 type Section = tuple[int, int, int, int]  # code, start, offset of the value, end
@@ -82,30 +81,14 @@ def sections(data: bytes) -> Iterator[Section]:
         at = end
 
 
-def _batched(data: bytes, cut: list[Section]) -> list[bytes] | None:
-    items = []
-    for code, _, at, end in cut:
-        if code in (PROPERTIES, ANNOTATIONS):
-            continue
-        if code != DATA or data[at] not in (0xA0, 0xB0):
-            return None
-        item = data[at + (2 if data[at] == 0xA0 else 5) : end]
-        if item[:2] != b"\x00\x53":
-            return None
-        items.append(item)
-    try:
-        return items if all(len(list(sections(item))) for item in items) else None
-    except Malformed:
-        return None
-
-
-def _message(data: bytes, cut: list[Section]) -> Stored:
+def message(data: bytes) -> Stored:
+    """The one message in `data`. Raises Malformed."""
     durable, priority, ttl = encode.NULL, encode.NULL, None
-    annotations, scheduled, message_id = Pairs(), 0, None
+    annotations, scheduled = Pairs(), 0
     properties, application_properties, body = b"", b"", []
-    for code, start, at, end in cut:
+    for code, start, at, end in sections(data):
         if code == PROPERTIES:
-            properties, message_id = data[start:end], _message_id(data[at:end])
+            properties = data[at:end]
         elif code == APPLICATION_PROPERTIES:
             application_properties = data[at:end]
             _pairs(application_properties, set())
@@ -118,14 +101,28 @@ def _message(data: bytes, cut: list[Section]) -> Stored:
             body.append(data[start:end])
     if not isinstance(scheduled, int):
         raise Malformed(f"not an AMQP message: {SCHEDULED} is no timestamp")
+    fields = decode.encoded_items(properties) if properties else []
+    properties, message_id = _identified(properties, fields)
     content = Content(durable, priority, annotations, properties, application_properties, b"".join(body))
-    return Stored(content, message_id=message_id, ttl_ms=ttl, scheduled_ms=scheduled)
+    return Stored(content, message_id, _session_id(fields), ttl_ms=ttl, scheduled_ms=scheduled, size=len(data))
 
 
-def _message_id(raw: bytes) -> Hashable | None:
-    fields = decode.encoded_items(raw, 1)
+def _identified(raw: bytes, fields: list[bytes]) -> tuple[bytes, Hashable]:
+    """The properties section and its message id, which is made up if the sender gave none."""
     message_id = decode.value(fields[0]) if fields else None
-    return message_id if isinstance(message_id, Hashable) else None
+    if message_id is None:
+        message_id = uuid4().hex
+        raw = encode.sequence([encode.string(message_id), *fields[1:]])
+    if not isinstance(message_id, str | int | bytes | UUID):
+        raise Malformed("not an AMQP message: its message id is no string, number, binary or uuid")
+    return encode.section(PROPERTIES, raw), message_id
+
+
+def _session_id(fields: list[bytes]) -> str | None:
+    found = decode.value(fields[GROUP_ID]) if len(fields) > GROUP_ID else None
+    if not isinstance(found, str | None):
+        raise Malformed("not an AMQP message: its group id is no string")
+    return found
 
 
 def _header(raw: bytes) -> tuple[bytes, bytes, int | None]:
@@ -154,10 +151,15 @@ def _pairs(raw: bytes, owned: set[str]) -> tuple[Pairs, dict[str, Any]]:
     return Pairs(len(kept), b"".join(kept)), own
 
 
-def transfer(message: Stored, *, locked: bool = True) -> bytes:
-    """The message as a receiver or a peek gets it: header and annotations of this moment around the sender's bytes."""
+def transfer(message: Stored, *, received: bool = True, token: bool = False) -> bytes:
+    """The message as a receiver or a peek gets it: header and annotations of this moment around the sender's bytes.
+
+    received: else it is peeked. token: with the lock token, for a message in a reply, which has no delivery tag.
+    One that waited for its schedule says so when it is received: Azure was seen to do so (azure-sdk-for-js, 19357).
+    """
     content: Content = message.content
-    return b"".join((_header_of(message), _annotations_of(message, locked=locked), content.properties,
+    annotations = _lock_token_of(message) if token else b""
+    return b"".join((_header_of(message), annotations, _annotations_of(message, received=received), content.properties,
                      _application_properties_of(message), content.body))  # fmt: skip
 
 
@@ -168,43 +170,53 @@ def _header_of(message: Stored) -> bytes:
     return encode.section(HEADER, encode.compound(0xC0, 5, fields))
 
 
-_SEQUENCE_NUMBER, _ENQUEUED_TIME, _LOCKED_UNTIL, _STATE, _SCHEDULED, _SOURCE, _ENQUEUED_SEQUENCE = (
+def _lock_token_of(message: Stored) -> bytes:
+    if message.lock is None:
+        return b""
+    pairs = {encode.symbol("x-opt-lock-token"): encode.uuid(UUID(bytes_le=message.lock))}
+    return encode.section(DELIVERY_ANNOTATIONS, encode.mapping(pairs))
+
+
+_SEQUENCE_NUMBER, _ENQUEUED_TIME, _LOCKED_UNTIL, _STATE, _SCHEDULED, _ENQUEUED_SEQUENCE, _SOURCE = (
     encode.symbol(name)
     for name in (
         "x-opt-sequence-number", "x-opt-enqueued-time", "x-opt-locked-until", "x-opt-message-state",
-        SCHEDULED, "x-opt-deadletter-source", "x-opt-enqueue-sequence-number",
+        SCHEDULED, "x-opt-enqueue-sequence-number", "x-opt-deadletter-source",
     )
 )  # fmt: skip
 
 
-def _annotations_of(message: Stored, *, locked: bool) -> bytes:
+def _annotations_of(message: Stored, *, received: bool) -> bytes:
     raw = [
         message.content.annotations.raw,
         _SEQUENCE_NUMBER, encode.long(message.sequence_number),
         _ENQUEUED_SEQUENCE, encode.long(message.enqueued_sequence),
         _ENQUEUED_TIME, encode.timestamp(message.enqueued_ms),
-        _STATE, encode.int32(message.state),
+        _STATE, encode.int32(State.SCHEDULED if received and message.waited else message.state),
     ]  # fmt: skip
-    if locked and message.lock is not None:
+    if received and message.lock is not None:
         raw += _LOCKED_UNTIL, encode.timestamp(message.locked_until_ms)
+    if message.source is not None:
+        raw += _SOURCE, encode.string(message.source)
     if message.scheduled_ms:
         raw += _SCHEDULED, encode.timestamp(message.scheduled_ms)
-    if message.dead_letter is not None:
-        raw += _SOURCE, encode.string(message.dead_letter.source)
     count = message.content.annotations.count + len(raw) - 1
     return encode.section(ANNOTATIONS, encode.compound(0xC1, count, b"".join(raw)))
 
 
 def _application_properties_of(message: Stored) -> bytes:
     raw: bytes = message.content.application_properties
-    if message.dead_letter:
-        raw = _with_dead_letter(raw, message.dead_letter)
+    if message.dead_letter or message.changes:
+        raw = _changed(raw, message)
     return encode.section(APPLICATION_PROPERTIES, raw) if raw else b""
 
 
-def _with_dead_letter(raw: bytes, dead: DeadLetter) -> bytes:
-    added = {_DEAD_LETTER_REASON: dead.reason, _DEAD_LETTER_DESCRIPTION: dead.description}
-    texts = {name: text for name, text in added.items() if text is not None}
-    pairs = _pairs(raw, set(texts))[0] if raw else Pairs()
-    tail = b"".join(encode.string(name) + encode.string(text) for name, text in texts.items())
-    return encode.compound(0xC1, pairs.count + 2 * len(texts), pairs.raw + tail)
+def _changed(raw: bytes, message: Stored) -> bytes:
+    changes, dead = dict(message.changes), message.dead_letter
+    if dead is not None and dead.reason is not None:
+        changes[_DEAD_LETTER_REASON] = encode.string(dead.reason)
+    if dead is not None and dead.description is not None:
+        changes[_DEAD_LETTER_DESCRIPTION] = encode.string(dead.description)
+    pairs = _pairs(raw, set(changes))[0] if raw else Pairs()
+    tail = b"".join(encode.string(name) + item for name, item in changes.items())
+    return encode.compound(0xC1, pairs.count + 2 * len(changes), pairs.raw + tail)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
@@ -30,9 +30,9 @@ class QueueProperties(_Model):
     )
     DeadLetteringOnMessageExpiration: bool = False
     DefaultMessageTimeToLive: timedelta = Field(default=timedelta(days=14), gt=timedelta(0))
-    ForwardTo: Literal[""] | None = ""
-    ForwardDeadLetteredMessagesTo: Literal[""] | None = ""
-    RequiresSession: Literal[False] = False
+    ForwardTo: str | None = ""
+    ForwardDeadLetteredMessagesTo: str | None = ""
+    RequiresSession: bool = False
 
 
 class QueueConfig(_Model):
@@ -54,6 +54,10 @@ class Namespace(_Model):
         names = [queue.Name.lower() for queue in self.Queues]
         if twice := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"the queue {min(twice)!r} is given twice")
+        for queue in self.Queues:
+            for target in (queue.Properties.ForwardTo, queue.Properties.ForwardDeadLetteredMessagesTo):
+                if target and target.lower() not in names:
+                    raise ValueError(f"the queue {queue.Name!r} forwards to {target!r}, which is none")
         return self
 
 
@@ -100,12 +104,7 @@ def parse(text: bytes, name: str) -> Config:
         raise ConfigError(f"{name}: {_first_problem(error)}") from error
 
 
-_NOT_OFFERED = {
-    "Topics": "topics are not offered by this broker, the list must be empty",
-    "RequiresSession": "sessions are not offered by this broker, it must be false",
-    "ForwardTo": "forwarding is not offered by this broker, it must be empty",
-    "ForwardDeadLetteredMessagesTo": "forwarding is not offered by this broker, it must be empty",
-}
+_NOT_OFFERED = {"Topics": "topics are not offered by this broker, the list must be empty"}
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
-from emulators.service_bus import codec, encode
-from emulators.service_bus.decode import Malformed
+from emulators.service_bus import codec, session_management
+from emulators.service_bus.amqp import encode
+from emulators.service_bus.amqp.decode import Malformed
 from emulators.service_bus.queue import Queue
-from emulators.service_bus.requests import Refused, Reply, Request
-from emulators.service_bus.rules import LockLost, NotAllowed, NotFound
+from emulators.service_bus.requests import Refused, Reply, Request, ok
+from emulators.service_bus.rules import LockLost, NotAllowed, NotFound, SessionLost
+from emulators.service_bus.settlement import changes
 from emulators.service_bus.stored import Stored
 
 # One reply to a peek holds this much at most; whoever wants more asks again from the next sequence number.
@@ -24,6 +26,8 @@ def handle(request: Request, queue: Queue, now: int) -> Reply:
         return carry_out(request, queue, now)
     except LockLost as error:
         raise Refused(410, "com.microsoft:message-lock-lost", str(error)) from error
+    except SessionLost as error:
+        raise Refused(410, "com.microsoft:session-lock-lost", str(error)) from error
     except NotFound as error:
         raise Refused(404, "com.microsoft:message-not-found", str(error)) from error
     except (NotAllowed, Malformed) as error:
@@ -32,22 +36,25 @@ def handle(request: Request, queue: Queue, now: int) -> Reply:
 
 def _renew_lock(request: Request, queue: Queue, now: int) -> Reply:
     until = [encode.timestamp(queue.renew(token, now)) for token in _lock_tokens(request)]
-    return _ok({"expirations": encode.array(until)})
+    return ok({"expirations": encode.array(until)})
 
 
 def _peek(request: Request, queue: Queue, now: int) -> Reply:
     count = min(request.field("message-count", int), PEEK_MESSAGES)
     items: list[bytes] = []
     size = 0
+    session = request.body.get("session-id")
     for message in queue.peek(request.field("from-sequence-number", int), now):
-        raw = codec.transfer(message, locked=False)
+        if session is not None and message.session_id != session:
+            continue
+        raw = codec.transfer(message, received=False)
         size += len(raw)
         if len(items) >= count or (items and size > PEEK_BYTES):
             break
         items.append(encode.mapping({encode.string("message"): encode.binary(raw)}))
     if not items:
         return Reply(204, "there is no message from that sequence number on", condition="com.microsoft:no-message")
-    return _ok({"messages": encode.sequence(items)})
+    return ok({"messages": encode.sequence(items)})
 
 
 def _schedule(request: Request, queue: Queue, now: int) -> Reply:
@@ -55,7 +62,7 @@ def _schedule(request: Request, queue: Queue, now: int) -> Reply:
     numbers = [queue.enqueue(message, now) for message in messages]
     if not numbers:
         raise Refused(400, "com.microsoft:argument-error", "the request schedules no message")
-    return _ok({"sequence-numbers": encode.array(map(encode.long, numbers))})
+    return ok({"sequence-numbers": encode.array(map(encode.long, numbers))})
 
 
 def _scheduled_message(item: object) -> Stored:
@@ -70,17 +77,17 @@ def _scheduled_message(item: object) -> Stored:
 
 def _cancel(request: Request, queue: Queue, now: int) -> Reply:
     queue.cancel(_numbers(request), now)
-    return _ok({})
+    return ok({})
 
 
 def _receive_deferred(request: Request, queue: Queue, now: int) -> Reply:
     take = request.body.get("receiver-settle-mode") == 0 if isinstance(request.body, dict) else False
     messages = queue.receive_deferred(_numbers(request), now, take=take)
-    return _ok({"messages": encode.sequence(map(_deferred_item, messages))})
+    return ok({"messages": encode.sequence(map(_deferred_item, messages))})
 
 
 def _deferred_item(message: Stored) -> bytes:
-    pairs = {encode.string("message"): encode.binary(codec.transfer(message))}
+    pairs = {encode.string("message"): encode.binary(codec.transfer(message, token=True))}
     if message.lock is not None:
         pairs[encode.string("lock-token")] = encode.uuid(UUID(bytes_le=message.lock))
     return encode.mapping(pairs)
@@ -89,9 +96,11 @@ def _deferred_item(message: Stored) -> bytes:
 def _update_disposition(request: Request, queue: Queue, now: int) -> Reply:
     status = request.field("disposition-status", str)
     settle = _settlement(status, request, queue)
+    properties = changes(request.encoded_field("properties-to-modify"))
     for token in _lock_tokens(request):
+        queue.change(token, properties, now)
         settle(token, now)
-    return _ok({})
+    return ok({})
 
 
 def _settlement(status: str, request: Request, queue: Queue) -> Callable[[bytes, int], None]:
@@ -128,10 +137,6 @@ def _lock_tokens(request: Request) -> list[bytes]:
     return [token.bytes_le for token in tokens]
 
 
-def _ok(body: dict[str, bytes]) -> Reply:
-    return Reply(200, "OK", encode.mapping({encode.string(name): item for name, item in body.items()}))
-
-
 _OPERATIONS: dict[str, Callable[[Request, Queue, int], Reply]] = {
     "com.microsoft:renew-lock": _renew_lock,
     "com.microsoft:peek-message": _peek,
@@ -139,4 +144,5 @@ _OPERATIONS: dict[str, Callable[[Request, Queue, int], Reply]] = {
     "com.microsoft:cancel-scheduled-message": _cancel,
     "com.microsoft:receive-by-sequence-number": _receive_deferred,
     "com.microsoft:update-disposition": _update_disposition,
+    **session_management.OPERATIONS,
 }

@@ -1,46 +1,58 @@
-"""One client's connection: bytes in and out of proton, its events to the links, its endpoints opened and freed."""
+"""One client's connection: bytes between its socket and AMQP, and AMQP's events to the links."""
 
 import socket
 from collections.abc import Callable
-from typing import Any, ClassVar
 
-import cproton as pn  # type: ignore[import-untyped]
-
-from emulators.service_bus.attach import AttachRefused, Replies
-from emulators.service_bus.links import Link, Outgoing, Subscription, close_link
-from emulators.service_bus.settlement import set_condition
+from emulators.service_bus.amqp.connection import Connection
+from emulators.service_bus.amqp.errors import FORCED
+from emulators.service_bus.amqp.events import Arrived, Attached, Closed, Detached, Event, Flowed, Updated
+from emulators.service_bus.amqp.handshake import ServerHandshake
+from emulators.service_bus.amqp.link import Link
+from emulators.service_bus.amqp.performatives import Open
+from emulators.service_bus.attach import Answers, AttachRefused, Served
+from emulators.service_bus.idle_links import IdleLinks
+from emulators.service_bus.links import Replies
+from emulators.service_bus.queue import Queue
+from emulators.service_bus.subscription import BACKLOG_BYTES, Subscription
 from emulators.service_bus.turns import Turns
 
-type Attach = Callable[[Replies, Any], tuple[Link, str]]
+type Attach = Callable[[Answers, int, Link], Served]
 
-CHUNK = 64 * 1024
+CHUNK = 256 * 1024
 MAX_FRAME = 64 * 1024
-# Proton announces half of it to the client, so that a late heartbeat is no reason to hang up: 4 minutes, as Azure does.
-IDLE_MS = 480_000
+# The client is to be heard every 4 minutes, as in Azure; it is hung up on after twice that.
+IDLE_MS = 240_000
+# What Azure offers. .NET insists on the first; others take PLAIN or ANONYMOUS, and authenticate by $cbs.
+MECHANISMS = "MSSBCBS", "PLAIN", "ANONYMOUS", "EXTERNAL"
+_HELLO = Open("service-bus", max_frame_size=MAX_FRAME, channel_max=4999, idle_time_out=IDLE_MS)
 
 
 class Peer:
     """A connection from its accepted socket to its end. Nothing here blocks, and no error of the client gets out."""
 
-    def __init__(self, connected: socket.socket, attach: Attach, turns: "Turns[Peer]") -> None:
+    def __init__(self, connected: socket.socket, attach: Attach, turns: "Turns[Peer]", idle_links: IdleLinks) -> None:
         self.socket = connected
         self.closed = False
-        self.opened = False
+        self.restless = False  # `tick` is to be called, though its time has not come
         self._ended = False
+        self._heard = True
+        self._check_at = self._beat_at = 0
         self._attach = attach
         self._turns = turns
-        self._links: dict[Any, Link] = {}
-        self._replies: dict[tuple[Any, str], Outgoing] = {}
-        self._transport = pn.pn_transport()
-        pn.pn_transport_set_server(self._transport)
-        pn.pn_transport_set_max_frame(self._transport, MAX_FRAME)
-        pn.pn_transport_set_idle_timeout(self._transport, IDLE_MS)
-        pn.pn_sasl_allowed_mechs(pn.pn_sasl(self._transport), "ANONYMOUS")
-        self._connection = pn.pn_connection()
-        self._collector = pn.pn_collector()
-        pn.pn_connection_collect(self._connection, self._collector)
-        pn.pn_connection_set_container(self._connection, "service-bus")
-        pn.pn_transport_bind(self._transport, self._connection)
+        self._idle_links = idle_links
+        self._served: dict[Link, Served] = {}
+        self._listeners: dict[tuple[int, str], Replies] = {}
+        self._amqp = Connection(_HELLO, ServerHandshake(MECHANISMS))
+
+    @property
+    def opened(self) -> bool:
+        """Whether the client has opened its connection."""
+        return self._amqp.opened
+
+    @property
+    def full(self) -> bool:
+        """Whether so much waits for the client that it gets no more messages for now."""
+        return self._amqp.backlog >= BACKLOG_BYTES
 
     def read(self) -> None:
         """Take what the socket has, and act on it."""
@@ -50,140 +62,118 @@ class Peer:
             return
         except OSError:
             data = b""
-        if not data:
-            pn.pn_transport_close_tail(self._transport)
-            self._ended = True
-        while data:
-            taken = pn.pn_transport_push(self._transport, data)
-            if taken <= 0:
-                self._ended = True
-                break
-            data = data[taken:]
-        self._dispatch()
+        self._heard = True
+        self._ended = not data
+        for event in self._amqp.receive(data):
+            self._on(event)
 
     def write(self) -> bool:
         """Send what waits, as far as the socket takes it. True if some of it still waits."""
-        while not self.closed and (pending := pn.pn_transport_pending(self._transport)) > 0:
-            self._dispatch()
+        output = self._amqp.output
+        while output:
             try:
-                sent = self.socket.send(pn.pn_transport_peek(self._transport, pending)[1])
+                sent = self.socket.send(output)
             except BlockingIOError:
                 self.closed = self._ended
                 return True
             except OSError:
                 self.closed = True
                 return False
-            pn.pn_transport_pop(self._transport, sent)
-        self._dispatch()
-        # Less than 0: proton has said its last word.
-        if self._ended or pn.pn_transport_pending(self._transport) < 0:
-            self.closed = True
+            del output[:sent]
+        self.closed = self.closed or self._ended or self._amqp.closed
         return False
 
     def tick(self, now_ms: int) -> int:
-        """Let proton send a heartbeat or give up on a silent client; when to come again, 0 for never."""
-        return int(pn.pn_transport_tick(self._transport, now_ms))
+        """Send a heartbeat or give up on a silent client, if it is time to; when to come again, in ms."""
+        if now_ms >= self._check_at:
+            if not self._heard:
+                self._amqp.close("amqp:resource-limit-exceeded", f"nothing was heard of the client for {IDLE_MS} ms")
+                self._ended = True
+            self._heard = False
+            self._check_at = now_ms + IDLE_MS
+        for link in self._idle_links.due(now_ms):
+            self.detach(link, "amqp:link:detach-forced", self._idle_links.reason)
+        times = [self._check_at, *([] if (due := self._idle_links.next_due) is None else [due])]
+        if self._amqp.remote_idle_ms is None:
+            return min(times)
+        if now_ms >= self._beat_at:
+            self._amqp.heartbeat()
+            self._beat_at = now_ms + max(1, self._amqp.remote_idle_ms // 2)
+        return min(self._beat_at, *times)
+
+    def links(self, queue: Queue | None = None) -> list[Link]:
+        """The links that lead to a queue, or to any."""
+        of_queues = ((link, served.queue) for link, served in self._served.items() if served.queue is not None)
+        return [link for link, its in of_queues if queue in (None, its)]
+
+    def detach(self, link: Link, condition: str, description: str) -> None:
+        """End a link with an error. What the client has locked through it stays locked."""
+        link.detach(condition, description)
+        self._forget(link)
 
     def hang_up(self) -> None:
         """Close with an error that says why, if the client still listens."""
-        condition = pn.pn_connection_condition(self._connection)
-        set_condition(condition, "amqp:connection:forced", "The broker is shutting down.")
-        pn.pn_connection_close(self._connection)
+        self._amqp.close(FORCED, "The broker is shutting down.")
 
     def free(self) -> None:
         """Give everything back. What the client had locked stays so until its lock ends, as a killed client's would."""
         self.closed = True
         self.socket.close()
-        for link in list(self._links):
+        for event in self._amqp.drop():
+            self._on(event)
+        for link in list(self._served):
             self._forget(link)
-        pn.pn_transport_unbind(self._transport)
-        pn.pn_connection_release(self._connection)  # ends its sessions and links, but keeps our reference
-        pn.pn_decref(self._connection)
-        pn.pn_collector_free(self._collector)
-        pn.pn_decref(self._transport)
 
-    def reply(self, session: Any, address: str, data: bytes) -> None:
-        """Send an answer on the link that the same session attached for answers from that address."""
-        outgoing = self._replies.get((session, address))
-        if outgoing is not None:
-            outgoing.send(data)
+    def reply(self, channel: int, addresses: tuple[str, ...], data: bytes) -> None:
+        """Send an answer on the link of a session that listens at one of the addresses, the first that has one."""
+        for address in addresses:
+            if replies := self._listeners.get((channel, address)):
+                replies.send(data)
+                return
 
-    def _dispatch(self) -> None:
-        while not pn.isnull(event := pn.pn_collector_peek(self._collector)):
-            if act := self._ACTIONS.get(pn.pn_event_type(event)):
-                act(self, event)
-            pn.pn_collector_pop(self._collector)
+    def _on(self, event: Event) -> None:
+        match event:
+            case Arrived(link, delivery):
+                if served := self._served.get(link):
+                    self._idle_links.used(link)
+                    served.end.on_arrived(delivery)
+            case Updated(link, delivery):
+                if served := self._served.get(link):
+                    self._idle_links.used(link)
+                    served.end.on_updated(delivery)
+            case Flowed(link):
+                self._idle_links.used(link)
+            case Attached(channel, link):
+                self._on_attached(channel, link)
+            case Detached(link):
+                self._forget(link)
+            case Closed():
+                self._ended = True
+            case _:
+                pass
 
-    def _on_delivery(self, event: Any) -> None:
-        delivery = pn.pn_event_delivery(event)
-        if link := self._links.get(pn.pn_delivery_link(delivery)):
-            link.on_delivery(delivery)
-
-    def _on_flow(self, event: Any) -> None:
-        if link := self._links.get(pn.pn_event_link(event)):
-            link.on_flow()
-
-    def _on_connection_open(self, _: Any) -> None:
-        self.opened = True
-        pn.pn_connection_open(self._connection)
-
-    def _on_connection_close(self, _: Any) -> None:
-        pn.pn_connection_close(self._connection)
-
-    def _on_session_open(self, event: Any) -> None:
-        pn.pn_session_open(pn.pn_event_session(event))
-
-    def _on_session_close(self, event: Any) -> None:
-        session = pn.pn_event_session(event)
-        for link in [link for link in self._links if pn.pn_link_session(link) == session]:
-            self._forget(link)
-        pn.pn_session_close(session)
-        pn.pn_session_free(session)
-
-    def _on_link_open(self, event: Any) -> None:
-        link = pn.pn_event_link(event)
+    def _on_attached(self, channel: int, link: Link) -> None:
         try:
-            end, address = self._attach(self, link)
+            served = self._attach(self, channel, link)
         except AttachRefused as error:
-            # Without source and target in the answer, the client knows that it is about to be detached.
-            pn.pn_terminus_set_type(pn.pn_link_source(link), pn.PN_UNSPECIFIED)
-            pn.pn_terminus_set_type(pn.pn_link_target(link), pn.PN_UNSPECIFIED)
-            pn.pn_link_open(link)
-            close_link(link, error.condition, str(error))
+            link.refuse(error.condition, str(error))
             return
-        self._links[link] = end
-        if isinstance(end, Subscription):
-            self._turns.join(end, self)
-        if isinstance(end, Outgoing):
-            self._replies[pn.pn_link_session(link), address] = end
+        self._served[link] = served
+        if served.queue is not None:
+            self._idle_links.watch(link, served.end)
+            self.restless = True
+        if isinstance(served.end, Subscription):
+            self._turns.join(served.end, self)
+        if isinstance(served.end, Replies):
+            self._listeners |= {(channel, address): served.end for address in served.addresses if address}
 
-    def _on_link_close(self, event: Any) -> None:
-        link = pn.pn_event_link(event)
-        self._forget(link)
-        pn.pn_link_close(link)
-        pn.pn_link_free(link)
-
-    def _on_link_detach(self, event: Any) -> None:
-        link = pn.pn_event_link(event)
-        self._forget(link)
-        pn.pn_link_detach(link)
-        pn.pn_link_free(link)
-
-    def _forget(self, link: Any) -> None:
-        end = self._links.pop(link, None)
-        if isinstance(end, Subscription):
-            self._turns.leave(end)
-        for key in [key for key, outgoing in self._replies.items() if outgoing is end]:
-            del self._replies[key]
-
-    _ACTIONS: ClassVar[dict[int, Callable[["Peer", Any], None]]] = {
-        pn.PN_DELIVERY: _on_delivery,
-        pn.PN_LINK_FLOW: _on_flow,
-        pn.PN_CONNECTION_REMOTE_OPEN: _on_connection_open,
-        pn.PN_CONNECTION_REMOTE_CLOSE: _on_connection_close,
-        pn.PN_SESSION_REMOTE_OPEN: _on_session_open,
-        pn.PN_SESSION_REMOTE_CLOSE: _on_session_close,
-        pn.PN_LINK_REMOTE_OPEN: _on_link_open,
-        pn.PN_LINK_REMOTE_CLOSE: _on_link_close,
-        pn.PN_LINK_REMOTE_DETACH: _on_link_detach,
-    }
+    def _forget(self, link: Link) -> None:
+        served = self._served.pop(link, None)
+        if served is None:
+            return
+        self._idle_links.forget(link)
+        served.end.on_gone()
+        if isinstance(served.end, Subscription):
+            self._turns.leave(served.end)
+        for key in [key for key, replies in self._listeners.items() if replies is served.end]:
+            del self._listeners[key]

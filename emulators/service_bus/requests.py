@@ -4,18 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from emulators.service_bus import codec, decode, encode
-from emulators.service_bus.decode import Malformed
+from emulators.service_bus import codec
+from emulators.service_bus.amqp import decode, encode
+from emulators.service_bus.amqp.decode import Malformed
 
 VALUE = 0x77
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """properties: the application properties. message_id: still encoded, to be echoed as it came. reply_to: or ''."""
+    """A request, decoded but for its message id, which is echoed as it came.
+
+    properties: the application properties. raw_body: the body, encoded, b"" if there is none. reply_to: '' if absent.
+    """
 
     properties: dict[str, Any]
     body: Any
+    raw_body: bytes
     message_id: bytes
     reply_to: str
 
@@ -26,6 +31,12 @@ class Request:
             raise Refused(400, "com.microsoft:argument-error", f"the request has no usable {name!r}")
         return item
 
+    def encoded_field(self, name: str) -> bytes:
+        """An entry of the body, encoded; null if it is missing. Raises Malformed."""
+        items = decode.encoded_items(self.raw_body)
+        pairs = zip(items[::2], items[1::2], strict=False)
+        return next((item for key, item in pairs if decode.value(key) == name), encode.NULL)
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -35,6 +46,11 @@ class Reply:
     description: str
     body: bytes = encode.NULL
     condition: str = ""
+
+
+def ok(body: dict[str, bytes]) -> Reply:
+    """The reply of success, with encoded values by their names."""
+    return Reply(200, "OK", encode.mapping({encode.string(name): item for name, item in body.items()}))
 
 
 class Refused(Exception):  # noqa: N818
@@ -52,6 +68,7 @@ def parse(data: bytes) -> Request:
     """The request in a transfer. Raises Malformed."""
     application_properties: Any = {}
     body: Any = None
+    raw_body = b""
     fields: list[bytes] = []
     for code, _, at, end in codec.sections(data):
         if code == codec.PROPERTIES:
@@ -59,11 +76,12 @@ def parse(data: bytes) -> Request:
         elif code == codec.APPLICATION_PROPERTIES:
             application_properties = decode.value(data[at:end])
         elif code == VALUE:
-            body = decode.value(data[at:end])
+            raw_body = data[at:end]
+            body = decode.value(raw_body)
     if not isinstance(application_properties, dict):
         raise Malformed("not a request: its application properties are no map")
     reply_to = decode.value(fields[4]) if len(fields) > 4 else None
-    return Request(application_properties, body, fields[0] if fields else encode.NULL, str(reply_to or ""))
+    return Request(application_properties, body, raw_body, fields[0] if fields else encode.NULL, str(reply_to or ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from emulators.service_bus.config import QueueProperties
 
+# How often a message may be forwarded.
+MAX_HOPS = 4
+
 
 class LockLost(LookupError):  # noqa: N818
     """The lock has lapsed, was given back, or never was."""
@@ -15,6 +18,14 @@ class NotFound(LookupError):  # noqa: N818
 
 class NotAllowed(ValueError):  # noqa: N818
     """The operation makes no sense on this queue."""
+
+
+class SessionHeld(LookupError):  # noqa: N818
+    """Another receiver holds the session."""
+
+
+class SessionLost(LookupError):  # noqa: N818
+    """Nobody holds the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +49,7 @@ class Rules:
             max_deliveries=properties.MaxDeliveryCount,
             duplicate_window_ms=round(window.total_seconds() * 1000) if window else 0,
         )
+
+    def of_dead_letters(self) -> "Rules":
+        """The rules of the dead-letter queue beside a queue with these: nothing expires there, or fails too often."""
+        return Rules(self.lock_ms, max_deliveries=None)

@@ -5,11 +5,16 @@ import selectors
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
 
-from emulators.service_bus.attach import attach
+from emulators.service_bus.attach import Broker, attach
 from emulators.service_bus.config import QueueConfig
+from emulators.service_bus.faults import Faults
+from emulators.service_bus.idle_links import IdleLinks
+from emulators.service_bus.monotonic import now_ms
 from emulators.service_bus.nodes import Nodes
 from emulators.service_bus.peer import Peer
 from emulators.service_bus.timers import Timers
@@ -18,6 +23,8 @@ from emulators.service_bus.turns import Turns
 # A client that has not opened its connection by then never will.
 HANDSHAKE_MS = 10_000
 LONGEST_SLEEP_S = 3600.0
+# As in Azure.
+IDLE_LINKS_MS = 600_000
 
 
 def wall_clock() -> int:
@@ -26,12 +33,21 @@ def wall_clock() -> int:
 
 
 class Server:
-    """Listens on 127.0.0.1, serves until `stop` is called, and leaves nothing behind when it is closed."""
+    """Listens, serves until `stop` is called, and leaves nothing behind when it is closed.
 
-    def __init__(self, queues: tuple[QueueConfig, ...], port: int = 0) -> None:
-        self._nodes = Nodes(queues)
-        self._attach = partial(attach, self._nodes, wall_clock)
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=256)
+    Everything but `stop`, `call` and `port` belongs to the thread that serves. idle_links_ms: how long a link may carry
+    nothing before it is detached; 0 for ever. Raises OSError if it cannot listen.
+    """
+
+    def __init__(
+        self, queues: tuple[QueueConfig, ...] = (), port: int = 0, *, host: str = "127.0.0.1",
+        idle_links_ms: int = IDLE_LINKS_MS,
+    ) -> None:  # fmt: skip
+        self.nodes = Nodes(queues, now=wall_clock())
+        self.faults = Faults(self._run_later)
+        self._attach = partial(attach, Broker(self.nodes, wall_clock, self.faults))
+        self._idle_links_ms = idle_links_ms
+        self._listener = socket.create_server((host, port), backlog=256)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._waker, self._wake = socket.socketpair()
@@ -41,13 +57,40 @@ class Server:
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._masks: dict[Peer, int] = {}
         self._ticks = Timers[Peer]()
-        self._turns = Turns[Peer](self._nodes.queues)
+        self._turns = Turns[Peer](self.nodes.queues)
+        self.nodes.on_new = self._turns.watch
+        self._calls: deque[Callable[[], None]] = deque()  # any thread appends, the one that serves pops
+        self._later = Timers[Callable[[], None]]()
         self._stopping = self._deaf = False
+        self._hurried = False  # a client can take messages that it was too full for when they were handed out
+
+    @property
+    def peers(self) -> list[Peer]:
+        """The clients that are connected."""
+        return list(self._masks)
 
     def stop(self) -> None:
-        """Let `serve` return. Safe in a signal handler."""
-        with contextlib.suppress(OSError):
-            self._waker.send(b"x")
+        """Let `serve` return. Safe in a signal handler and in any thread."""
+        self._stopping = True
+        self._nudge()
+
+    def call[Result](self, action: Callable[[], Result], timeout_s: float = 10) -> Result:
+        """What an action returns, which the thread that serves runs between two events. Raises what it raises.
+
+        Raises TimeoutError if nobody serves in time. For any other thread.
+        """
+        result: Future[Result] = Future()
+
+        def run() -> None:
+            if result.set_running_or_notify_cancel():
+                try:
+                    result.set_result(action())
+                except Exception as error:  # noqa: BLE001  it belongs to whoever called
+                    result.set_exception(error)
+
+        self._calls.append(run)
+        self._nudge()
+        return result.result(timeout_s)
 
     def serve(self) -> None:
         """Serve clients until `stop`."""
@@ -57,17 +100,20 @@ class Server:
                 if key.fileobj is self._listener:
                     self._accept()
                 elif key.fileobj is self._wake:
-                    self._stopping = True
+                    self._wake.recv(4096)
                 else:
-                    self._guard(key.data, key.data.read)
+                    self._read(key.data)
                     touched.add(key.data)
+            if self._run():
+                touched |= set(self._masks)
             touched |= self._turns.feed(wall_clock())
             touched |= self._tick()
+            self._hurried = False
             for peer in touched:
                 self._flush(peer)
 
     def close(self) -> None:
-        """Tell every client, and close everything."""
+        """Say goodbye to every client, and close everything."""
         for peer in list(self._masks):
             self._guard(peer, peer.hang_up)
             self._guard(peer, peer.write)
@@ -75,8 +121,26 @@ class Server:
         for end in (self._selector, self._listener, self._waker, self._wake):
             end.close()
 
+    def _nudge(self) -> None:
+        with contextlib.suppress(OSError):
+            self._waker.send(b"x")
+
+    def _run_later(self, delay_ms: int, action: Callable[[], None]) -> None:
+        self._later.set(action, now_ms() + delay_ms)
+
+    def _run(self) -> bool:
+        """Run what other threads asked for and what is due; whether there was any."""
+        actions = [self._calls.popleft() for _ in range(len(self._calls))] + list(self._later.due(now_ms()))
+        for action in actions:
+            action()
+        return bool(actions)
+
     def _timeout_s(self) -> float:
-        clocks = ((self._turns.next_due, wall_clock), (self._ticks.next_due, _monotonic_ms))
+        if self._hurried:
+            return 0
+        clocks = (
+            (self._turns.next_due, wall_clock), (self._ticks.next_due, now_ms), (self._later.next_due, now_ms),
+        )  # fmt: skip
         # An end to every sleep: epoll cannot sleep as long as a message may live.
         return max(0, min([LONGEST_SLEEP_S, *((due - clock()) / 1000 for due, clock in clocks if due is not None)]))
 
@@ -92,26 +156,35 @@ class Server:
             return
         connected.setblocking(False)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        peer = Peer(connected, self._attach, self._turns)
+        peer = Peer(connected, self._attach, self._turns, IdleLinks(self._idle_links_ms))
         self._masks[peer] = selectors.EVENT_READ
         self._selector.register(connected, selectors.EVENT_READ, peer)
-        self._ticks.set(peer, _monotonic_ms() + HANDSHAKE_MS)
+        self._ticks.set(peer, now_ms() + HANDSHAKE_MS)
+
+    def _read(self, peer: Peer) -> None:
+        opened = peer.opened
+        self._guard(peer, peer.read)
+        if peer.restless or (peer.opened and not opened):
+            peer.restless = False
+            self._ticks.set(peer, now_ms())
 
     def _tick(self) -> set[Peer]:
-        now = _monotonic_ms()
+        now = now_ms()
         due = set(self._ticks.due(now))
         for peer in due:
-            if not peer.opened:
+            if peer.opened:
+                self._ticks.set(peer, peer.tick(now))
+            else:
                 peer.closed = True
-            elif again := peer.tick(now):
-                self._ticks.set(peer, again)
         return due
 
     def _flush(self, peer: Peer) -> None:
+        full = peer.full
         blocked = self._guard(peer, peer.write)
         if peer.closed:
             self._drop(peer)
             return
+        self._hurried = self._hurried or (full and not blocked)
         mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if blocked else 0)
         if mask != self._masks[peer]:
             self._masks[peer] = mask
@@ -133,7 +206,3 @@ class Server:
         if self._deaf:
             self._selector.register(self._listener, selectors.EVENT_READ)
             self._deaf = False
-
-
-def _monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000

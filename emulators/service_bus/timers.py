@@ -3,6 +3,9 @@
 import heapq
 from collections.abc import Iterator
 
+# How many stale entries a heap may hold beside as many as it has live ones; rebuilding it costs its length.
+SLACK = 100
+
 
 class Timers[Key]:
     """Keys, each with at most one deadline in ms. Setting, moving and dropping are O(log n); no scan ever.
@@ -25,7 +28,7 @@ class Timers[Key]:
         self._serial += 1
         self._deadlines[key] = (deadline_ms, self._serial)
         heapq.heappush(self._heap, (deadline_ms, self._serial, key))
-        if len(self._heap) > 2 * len(self._deadlines) + 1000:
+        if len(self._heap) > 2 * len(self._deadlines) + SLACK:
             self._heap = [(at, serial, key) for key, (at, serial) in self._deadlines.items()]
             heapq.heapify(self._heap)
 

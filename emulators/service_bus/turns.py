@@ -3,8 +3,8 @@
 from collections import deque
 from collections.abc import Iterable
 
-from emulators.service_bus.links import Subscription
 from emulators.service_bus.queue import Queue
+from emulators.service_bus.subscription import Subscription
 from emulators.service_bus.timers import Timers
 
 
@@ -19,7 +19,11 @@ class Turns[Owner]:
         self._owners: dict[Subscription, Owner] = {}
         self._alarms = Timers[Queue]()
         for queue in queues:
-            queue.on_wake = self._alarms.set
+            self.watch(queue)
+
+    def watch(self, queue: Queue) -> None:
+        """Come when time changes something in a queue."""
+        queue.on_wake = self._alarms.set
 
     def join(self, subscription: Subscription, owner: Owner) -> None:
         """Take part from now on."""
@@ -46,7 +50,7 @@ class Turns[Owner]:
         owners: set[Owner] = set()
         for queue, waiting in self._waiting.items():
             fed = _serve(queue, waiting, now)
-            fed.update(subscription for subscription in waiting if subscription.drain())
+            fed.update(subscription for subscription in waiting if subscription.tend(now))
             owners.update(self._owners[subscription] for subscription in fed)
         return owners
 

@@ -40,7 +40,7 @@ schedule = "0 0 0 * * *"
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, Iterator[str]]]:
-    """A broker with short locks, and the names of queues that nobody has used."""
+    """A broker with short locks, and the names of unused queues."""
     names = [f"short-{number}" for number in range(60)]
     properties = {"LockDuration": f"PT{LOCK_S}S", "MaxDeliveryCount": 4}
     with Broker.start(tmp_path_factory.mktemp("broker"), names, properties) as running:
@@ -90,5 +90,5 @@ def hosts(configured: dict[str, str], tmp_path: Path) -> Iterator[Hosts]:
 
 @pytest.fixture(params=["container", "functions"])
 def begin(request: pytest.FixtureRequest, hosts: Hosts) -> Begin:
-    """Starts a worker of the kind, with settings of its own."""
+    """Starts a worker of the kind, with these settings."""
     return hosts.container if request.param == "container" else hosts.functions

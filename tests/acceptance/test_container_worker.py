@@ -21,7 +21,7 @@ def small(admin: psycopg.Connection) -> None:
     admin.execute("create table small as select n as id from generate_series(1, 100) as n")
 
 
-def test_a_worker_told_to_stop_finishes_a_short_export_and_takes_no_other(
+def test_a_stopping_worker_finishes_a_short_export_and_takes_no_other(
     hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
 ) -> None:
     gate = Gate(admin, 10)
@@ -41,7 +41,7 @@ def test_a_worker_told_to_stop_finishes_a_short_export_and_takes_no_other(
     assert blobs.names() == ["1", "2"]
 
 
-def test_a_worker_told_to_stop_gives_a_long_export_back_for_another_to_finish(
+def test_a_stopping_worker_gives_a_long_export_back_for_another_to_finish(
     hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
 ) -> None:
     gate = Gate(admin, 60_000)
@@ -65,7 +65,7 @@ def test_a_worker_told_to_stop_gives_a_long_export_back_for_another_to_finish(
 
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[Broker]:
-    """A broker of the test's own, to be ended and begun again."""
+    """A broker of this test only, which it stops and restarts."""
     with Broker.start(tmp_path / "broker", ["exports"]) as broker:
         yield broker
 
@@ -73,7 +73,7 @@ def own_broker(tmp_path: Path) -> Iterator[Broker]:
 def test_a_worker_outlives_its_broker_and_an_export_under_way_is_not_lost(
     hosts: Hosts, blobs: Blobs, admin: psycopg.Connection, own_broker: Broker, tmp_path: Path
 ) -> None:
-    """The broker forgets its messages, so the second one is sent what the first one had."""
+    """A broker forgets its messages, so the second one gets those of the first one again."""
     gate, request = Gate(admin, 10), ask("gated", blob="gated")
     address = {"ServiceBusConnection": own_broker.connection_string, "TAILRACE_QUEUE": "exports"}
     worker = hosts.container(TAILRACE_CONCURRENCY="2", **address)

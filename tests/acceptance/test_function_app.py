@@ -89,7 +89,7 @@ def test_the_audit_timer_names_what_differs_and_an_app_without_its_setting_has_n
     until(lambda: "_tailrace/audits/clicks.json" in set(container.list_blob_names()), "the audit's record")
 
 
-def test_on_a_host_without_settlement_the_delivery_count_ends_what_cannot_succeed(
+def test_on_a_host_without_settlement_the_delivery_count_ends_failing_requests(
     hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
 ) -> None:
     admin.execute("create table small as select 1 as id")
@@ -105,7 +105,7 @@ def test_on_a_host_without_settlement_the_delivery_count_ends_what_cannot_succee
     assert "could not be dead-lettered at once" in host.output()
 
 
-def test_an_app_with_wrong_settings_takes_no_message_and_says_what_to_mend(hosts: Hosts, bus: Bus) -> None:
+def test_an_app_with_wrong_settings_takes_no_message_and_names_what_to_fix(hosts: Hosts, bus: Bus) -> None:
     bus.send(ask("small"))
     with pytest.raises(RuntimeError) as raised:
         hosts.functions(PGHOST="", TAILRACE_MAX_ATTEMPTS="many")

@@ -1,4 +1,4 @@
-"""Whatever is missing is there again within two ticks, without a person; and nothing is asked for twice."""
+"""Missing exports come back within two ticks, without a person, and nothing is asked for twice."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

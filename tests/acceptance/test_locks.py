@@ -1,4 +1,4 @@
-"""Workers that die, stand still or take long: a message belongs to one of them at a time, and is never lost."""
+"""Workers that die, stall or take long: a message belongs to one of them at a time, and is never lost."""
 
 import signal
 import time
@@ -40,7 +40,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_leaves_nothing_half_written(
 def test_an_export_that_takes_longer_than_a_lock_keeps_it(
     hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
 ) -> None:
-    """Seen by a second worker, who would get the message at the end of its lock."""
+    """A second worker would get the message when its lock ends."""
     gate = Gate(admin, 10)
     with gate.closed():
         workers = [hosts.container(TAILRACE_LOCK_TIMEOUT_SECONDS="60") for _ in range(2)]

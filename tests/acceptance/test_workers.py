@@ -1,4 +1,4 @@
-"""What both kinds of worker promise: a request ends as a whole blob, as a later attempt, or as a dead letter."""
+"""Both kinds of worker: a request ends as a whole blob, as a later attempt, or as a dead letter."""
 
 import json
 from typing import Any

@@ -10,7 +10,7 @@ RUN = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 def ask(table: str = "t", *, schema: str = "public", **more: Any) -> ExportRequest:
-    """A request of its own id for a table; `query` asks for the query of that job."""
+    """A request with a new id for a table; `query` asks for the query of that job."""
     source: dict[str, Any] = {"kind": "table", "schema": schema, "table": table, "columns": more.pop("columns", None)}
     query = more.pop("query", None)
     if query:

@@ -1,4 +1,4 @@
-"""What the tests of the broker say often."""
+"""Helpers of the broker's tests."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -43,7 +43,7 @@ def receive(receiver: ServiceBusReceiver, count: int, timeout_s: float = 20) -> 
 
 
 def until(holds: Callable[[], bool], timeout_s: float = 20) -> None:
-    """Return once a condition holds."""
+    """Returns once a condition holds."""
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, "it did not come to be"

@@ -19,7 +19,7 @@ from contracts.request import ExportRequest
 
 
 class Bus:
-    """One queue and its dead-letter queue; looking at them takes nothing out and locks nothing."""
+    """One queue and its dead-letter queue; looking at them removes and locks nothing."""
 
     def __init__(self, connection_string: str, queue: str) -> None:
         self.connection_string = connection_string
@@ -40,7 +40,7 @@ class Bus:
             self._sender.send_messages(one)
 
     def messages(self) -> list[ServiceBusReceivedMessage]:
-        """Whatever is in the queue: waiting, under a lock, or scheduled."""
+        """All messages of the queue: waiting, locked or scheduled."""
         return self._peek(None)
 
     def dead_letters(self) -> list[ServiceBusReceivedMessage]:
@@ -50,7 +50,7 @@ class Bus:
         until(lambda: not self.messages(), f"{self.queue} to be empty", timeout_s)
 
     def wait_for_dead_letters(self, count: int = 1, timeout_s: float = 30) -> dict[str, tuple[str, str]]:
-        """Reason and description of at least so many, by message id."""
+        """Reason and description by message id, once there are at least `count`."""
         found = until(
             lambda: there if len(there := self.dead_letters()) >= count else [], f"{count} dead letters", timeout_s
         )

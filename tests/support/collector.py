@@ -56,7 +56,7 @@ class Collector:
         self._server.server_close()
 
     def take(self, path: str, body: bytes) -> bytes:
-        """Keeps a request, and gives the answer to it."""
+        """Stores a request, and returns the answer to it."""
         self.received += body
         match path:
             case "/v1/traces":

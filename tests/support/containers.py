@@ -34,14 +34,14 @@ EMULATOR_PROPERTIES = {"DuplicateDetectionHistoryTimeWindow": "PT5M", "DefaultMe
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a server is, as its SDK takes it."""
+    """The address of a server, as its SDK takes it."""
 
     connection_string: str = field(repr=False)
 
 
 @dataclass
 class ContainerStack:
-    """What tests use of devstack.stack.Stack."""
+    """The interface of devstack.stack.Stack that tests use."""
 
     postgres: Address
     azurite: Connection
@@ -66,7 +66,7 @@ class ContainerStack:
         }
 
     def unused_queue(self) -> str:
-        """An empty queue: a fresh one, or, when there are no more, the one used longest ago, emptied."""
+        """An empty queue: a new one, or else the least recently used one, emptied."""
         name = next(self._queues)
         if name in self._used:
             self._empty(name)
@@ -107,7 +107,7 @@ def azurite() -> Iterator[Connection]:
 
 @contextmanager
 def service_bus() -> Iterator[Connection]:
-    password = f"Aa1!{secrets.token_urlsafe(18)}"  # SQL Server wants all kinds of characters
+    password = f"Aa1!{secrets.token_urlsafe(18)}"  # SQL Server requires all kinds of characters
     with Network() as network:
         database = SqlServerContainer(SQL_SERVER, password=password)
         with database.with_network(network).with_network_aliases("mssql"), emulator(network, password) as container:

@@ -1,4 +1,4 @@
-"""The queue and its dead letters, as the tests look at them."""
+"""The queue and its dead letters, for the tests to look at."""
 
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from producer.ask import one_request
 
 
 class Bus:
-    """Keeps its links open: the SDK takes a second to close one."""
+    """Leaves its links open, since the SDK takes a second to close one."""
 
     def __init__(self, client: ServiceBusClient, queue: str) -> None:
         self.queue = queue

@@ -1,4 +1,4 @@
-"""Exports against real servers, without a queue: `Exports` does what a message asks for."""
+"""Exports against real servers, without a queue: `Exports` handles messages."""
 
 import gzip
 from collections.abc import Callable
@@ -20,7 +20,7 @@ NO_JOBS = "".join(
 
 @dataclass(frozen=True)
 class Exports:
-    """Does what a message asks for, and looks at what came of it."""
+    """Handles messages, and looks at the results."""
 
     worker: Worker
     container: ContainerClient
@@ -39,7 +39,7 @@ class Exports:
         return receipt
 
     def names(self) -> list[str]:
-        """All blobs, those of which only blocks are there included."""
+        """All blobs, including those that only have staged blocks."""
         return [blob.name for blob in self.container.list_blobs(include=["uncommittedblobs"])]
 
 

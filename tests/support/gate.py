@@ -1,4 +1,4 @@
-"""Holds exports in the middle of a table for as long as a test wants."""
+"""Holds exports in the middle of a table until a test lets them go."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,11 +33,11 @@ class Gate:
             self.open()
 
     def open(self) -> None:
-        """Lets everybody through."""
+        """Lets all exports through."""
         self._admin.execute("select pg_advisory_unlock_all()")
 
     def wait_for(self, count: int = 1, timeout_s: float = 30) -> list[int]:
-        """The backends of at least so many exports that wait at the gate."""
+        """The backends of the waiting exports, once there are at least `count`."""
         return until(lambda: found if len(found := self.waiting()) >= count else [], "exports at the gate", timeout_s)
 
     def waiting(self) -> list[int]:

@@ -1,4 +1,4 @@
-"""Workers of both kinds as whole processes, and the container as those see it who read exports."""
+"""Workers of both kinds as whole processes, and the container as readers of exports see it."""
 
 import gzip
 import json
@@ -17,12 +17,12 @@ from contracts.receipt import Receipt
 from devstack.process import Launch, Process, start
 
 ROOT = Path(__file__).parents[2]
-LOCK_S = 5  # renewed at half of it, which a busy machine may be late for
+LOCK_S = 5  # renewed at half of it, so that a busy machine may be late
 
 
 @dataclass(frozen=True)
 class Blobs:
-    """The container, as those see it who read exports."""
+    """The container, as readers of exports see it."""
 
     container: ContainerClient
 

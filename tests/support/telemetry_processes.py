@@ -49,7 +49,7 @@ def create_clicks(admin: psycopg.Connection) -> None:
 
 
 def submit(environ: dict[str, str], directory: Path) -> str:
-    """Sends one request from a process of its own; gives its id."""
+    """Sends one request from a new process; returns its id."""
     request = one_request(
         load_jobs(Settings.from_env(environ).jobs)["clicks"], "2026-01-03", datetime(2026, 2, 1, tzinfo=UTC)
     )
@@ -62,7 +62,7 @@ def submit(environ: dict[str, str], directory: Path) -> str:
 
 @contextmanager
 def working(environ: dict[str, str], directory: Path) -> Iterator[Process]:
-    """`tailrace work` on the queue, for the block; then it is stopped, and has to drain."""
+    """`tailrace work` on the queue, for the block; then it is stopped, and must drain."""
     argv = [sys.executable, "-m", "cli", "work", "--json-logs"]
     launch = Launch(log=directory / "work.log", name="tailrace work")
     with start(argv, env=environ, ready=re.compile("worker ready"), cwd=ROOT, launch=launch) as worker:

@@ -1,4 +1,4 @@
-"""How each compression is undone by a library of its own, from runs that are joined end to end, too."""
+"""Decompresses each format with an independent library, also runs that are joined end to end."""
 
 import gzip
 import io

@@ -1,11 +1,11 @@
-"""Waiting for what must come to pass, with an end to it."""
+"""Waits for conditions, with a time-out."""
 
 import time
 from collections.abc import Callable
 
 
 def until[T](look: Callable[[], T], what: str, timeout_s: float = 30) -> T:
-    """The first true thing that `look` gives. Fails with `what`, and what it gave last, after `timeout_s`."""
+    """The first true result of `look`. Fails with `what` and the last result after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not (seen := look()):
         if time.monotonic() > deadline:

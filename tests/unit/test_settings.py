@@ -1,4 +1,4 @@
-"""What the environment may say, and the lines that name every variable to fix."""
+"""Settings from the environment; problems name every variable to fix."""
 
 import pytest
 
@@ -100,7 +100,7 @@ def test_a_variable_that_is_set_to_nothing_is_not_set() -> None:
         ("ExportStorage__serviceUri", "ftp://x", "ExportStorage__serviceUri: String should match"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_told_by_the_name_of_its_variable(name: str, value: str, expected: str) -> None:
+def test_an_invalid_value_is_reported_by_the_name_of_its_variable(name: str, value: str, expected: str) -> None:
     environ = {**BY_PASSWORD, name: value}
     if name == "ExportStorage__serviceUri":
         environ = {**BY_IDENTITY, name: value}
@@ -114,7 +114,7 @@ def test_two_ways_to_connect_contradict_each_other() -> None:
     assert "ExportStorage and ExportStorage__serviceUri contradict each other" in problems
 
 
-def test_an_identity_needs_to_be_told_which_one() -> None:
+def test_an_identity_needs_the_name_of_its_credential() -> None:
     problems = "\n".join(
         problems_of({key: value for key, value in BY_IDENTITY.items() if key != "TAILRACE_CREDENTIAL"})
     )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from connections.storage import storage_errors
 from contracts.errors import SinkRejected
 from contracts.receipt import Part
+from telemetry.waits import waiting_for
 from worker.blob.buffers import BLOCK_BYTES, DOUBLE_AFTER, MAX_BLOCKS, STAGERS
-from worker.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient

@@ -10,9 +10,9 @@ from uuid import uuid4
 from connections.storage import container_client, error_code, storage_errors
 from contracts.receipt import Receipt
 from settings import Settings
+from telemetry.waits import waiting_for
 from worker.blob.blocks import PartUpload, Staging
 from worker.blob.buffers import MAX_BLOCKS, STAGERS
-from worker.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient

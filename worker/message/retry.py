@@ -1,12 +1,13 @@
 """Edge: schedules the clone of a message for its next attempt."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from threading import Lock
 
-from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
+from connections.service_bus import answered, open_link, queue_sender, service_bus_client, service_bus_errors
 from contracts.message import CONTENT_TYPE, properties, retry_id
 from settings import Settings
 from worker.message.delivery import Delivery
+from worker.message.settlement import RetryLater
 
 
 class RetryQueue:
@@ -17,25 +18,28 @@ class RetryQueue:
         self._settings = settings
         self._lock = Lock()
 
-    def schedule(self, delivery: Delivery, delay: timedelta, attempt: int) -> None:
-        """Enqueues a copy that carries `attempt`, `delay` from now. Raises QueueUnavailable.
+    def schedule(self, delivery: Delivery, retry: RetryLater) -> None:
+        """Enqueues a copy for the next attempt, `retry.delay` from now. Raises QueueUnavailable.
 
         Each call connects anew: retries are rare, and the service closes an idle connection anyway.
         """
         from azure.servicebus import ServiceBusMessage
 
-        waits = attempt == delivery.attempt
-        waits_since = (delivery.waits_since or datetime.now(UTC)) if waits else None
+        attempt = delivery.attempt + retry.costs_attempt
+        waits_since = None if retry.costs_attempt else delivery.waits_since or datetime.now(UTC)
+        why = f"{retry.reason}: {retry.description}"
+        carried = properties(delivery.job, delivery.trace, attempt, waits_since, delivery.lineage, why)
         clone = ServiceBusMessage(
             delivery.body,
             message_id=retry_id(delivery.message_id, attempt, delivery.sequence_number),
             content_type=CONTENT_TYPE,
-            application_properties=properties(delivery.job, delivery.trace, attempt, waits_since, delivery.lineage),
+            application_properties=carried,
         )
         with (
             self._lock,
             service_bus_errors("schedule a retry", self._name),
             service_bus_client(self._settings) as client,
         ):
-            with queue_sender(client, self._name) as sender:
-                sender.schedule_messages(clone, datetime.now(UTC) + delay)
+            with open_link(queue_sender(client, self._name), self._name) as sender:
+                due = datetime.now(UTC) + retry.delay
+                answered(self._name, "scheduling", lambda: sender.schedule_messages(clone, due))

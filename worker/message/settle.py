@@ -1,6 +1,5 @@
 """Carries a settlement out in the only order that loses no request."""
 
-from datetime import timedelta
 from typing import Protocol, assert_never
 
 from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
@@ -18,20 +17,20 @@ class Settler(Protocol):
     def dead_letter(self, reason: str, description: str) -> None:
         """The message goes to the dead-letter queue."""
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
-        """A copy that carries `attempt` is enqueued `delay` from now."""
+    def schedule_clone(self, retry: RetryLater) -> None:
+        """A copy for the next attempt is enqueued `retry.delay` from now."""
 
 
-def settle(settler: Settler, settlement: Settlement, attempt: int) -> None:
-    """Settles the message whose delivery was `attempt`.
+def settle(settler: Settler, settlement: Settlement) -> None:
+    """Settles the message of the settler.
 
     The clone is scheduled before the message is completed: a crash in between repeats a request and never loses one.
     """
     match settlement:
         case Complete():
             settler.complete()
-        case RetryLater(delay, costs_attempt=costs_attempt):
-            settler.schedule_clone(delay, attempt + costs_attempt)
+        case RetryLater():
+            settler.schedule_clone(settlement)
             settler.complete()
         case Abandon():
             settler.abandon()

@@ -51,5 +51,5 @@ def settlement_for(error: Exception, attempt: int, policy: RetryPolicy, spread: 
 
 def _described(error: Exception) -> tuple[str, str]:
     if isinstance(error, TailraceError):
-        return error.reason, error.explained
+        return error.reason, without_secrets(error.explained)
     return "UnexpectedError", without_secrets(f"{type(error).__name__}: {error}")

@@ -36,7 +36,7 @@ def build(target: str, folder: Path = LIBRARIES, *, portable: bool = True) -> Pa
     compiler = _compiler(target, portable=portable)
     by = "zig" if "ziglang" in compiler else "cc"
     folder.mkdir(parents=True, exist_ok=True)
-    # To a file of its own first: a worker that runs may have the old one open.
+    # To a new file first: a running worker may have the old one open.
     fresh = library.with_suffix(f".{os.getpid()}")
     files = [str(file) for file in sources() if file.suffix == ".c"]
     command = [*compiler, *_FLAGS, f'-DTAILRACE_BUILD="{stamp}:{by}"', "-o", str(fresh), *files]
@@ -60,7 +60,7 @@ def is_current(library: Path, stamp: str, *, portable: bool) -> bool:
 def _compiler(target: str, *, portable: bool) -> list[str]:
     if not portable and (found := system_compiler()):
         return [found]
-    install_zig()
+    _install_zig()
     if target not in TARGETS:
         raise BuildError(f"worker/native cannot be compiled for {target}; known are {', '.join(TARGETS)}")
     return [sys.executable, "-m", "ziglang", "cc", "-target", TARGETS[target]]
@@ -71,7 +71,7 @@ def system_compiler() -> str | None:
     return next(filter(None, map(shutil.which, (os.environ.get("CC") or "cc", "gcc", "clang"))), None)
 
 
-def install_zig() -> None:
+def _install_zig() -> None:
     """Installs the package ziglang, 100 MB, into .local/zig, unless it is there. Raises BuildError."""
     if (ZIG / "ziglang").is_dir():
         return
@@ -90,16 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("targets", nargs="*", metavar="TARGET", choices=[*TARGETS, []], help=", ".join(TARGETS))
     parser.add_argument("--all", action="store_true", help="for all targets")
     parser.add_argument("--list", action="store_true", help="print the targets that libraries are there for")
-    parser.add_argument("--install-zig", action="store_true", help="install zig into .local/zig, and no more")
     options = parser.parse_args(arguments)
     if options.list:
         sys.stdout.write("".join(f"{target}\n" for target in built()))
         return 0
     named = list(TARGETS) if options.all else options.targets
     try:
-        if options.install_zig:
-            install_zig()
-            return 0
         for target in named or [this_machine()]:
             build(target, portable=bool(named))
     except BuildError as error:

@@ -13,6 +13,7 @@
 enum {
     WINDOW = 32768,
     MARGIN = 34,     /* no search so near to the end: it reads ahead */
+    STEP_MAX = 8,    /* bytes passed over at most: what follows digits at random may match again */
     MATCH_COST = 36, /* codes of a length and a distance, less a bit; quarter bits */
     /* One long match becomes so many sequences at most. */
     PIECES_MAX = BLOCK_MAX / LENGTH_MAX + 2,
@@ -75,7 +76,8 @@ INLINE const uint8_t *scan(Block *block, const uint8_t *at, const uint8_t *ancho
             *match = (Match){match_length(at, distance, block->stop), distance};
             break;
         }
-        at += 1 + ((at - anchor) >> 3); /* grows where nothing matches: random digits are passed over */
+        uint32_t step = (uint32_t)((at - anchor) >> 3); /* grows where nothing matches */
+        at += 1 + (step < STEP_MAX ? step : STEP_MAX);
     }
     return at;
 }

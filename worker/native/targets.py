@@ -35,7 +35,7 @@ def this_machine() -> str:
 
 
 def library_of(target: str, folder: Path = LIBRARIES) -> Path:
-    """Where the library of a target is, if it was built."""
+    """The path of a target's library; it exists only once it is built."""
     return folder / f"{target}.so"
 
 

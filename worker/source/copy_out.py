@@ -71,7 +71,7 @@ class CopyOut:
         self.row_hash: int | None = None
 
     def chunks(self) -> Iterator[memoryview]:
-        """Chunks of CHUNK_BYTES, but for the last; each is valid until the next one is taken.
+        """Chunks of CHUNK_BYTES, the last one shorter; each is valid until the next one is taken.
 
         The same rows give the same chunks however they arrived: a compressor's output depends on them.
         Raises ExportIncomplete if the rows are not as many as the command tag says, and ExportInterrupted once the

@@ -11,11 +11,12 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from connections.postgres.connector import Connector
 from connections.postgres.server_errors import Trouble, translated
+from connections.postgres.session_name import PREFIX
 from contracts.errors import SourceBusy
 from settings import Settings
+from telemetry.waits import waiting_for
 from worker.source.large_rows import release
 from worker.source.snapshot import Snapshot, begin_statement, open_snapshot
-from worker.waits import waiting_for
 
 # A further connection is worth a short wait only: meanwhile the snapshot of its export stays open.
 _SPARE_SECONDS = 5.0
@@ -60,7 +61,8 @@ class Source:
     def check(self) -> None:
         """Connects once, without waiting as an export would. Raises SourceUnavailable or IdentityUnavailable."""
         try:
-            self._connector.connection_class.connect(**self._connector.parameters()).close()
+            with waiting_for(f"a connection to {self._connector.target}"):
+                self._connector.connection_class.connect(**self._connector.parameters()).close()
         except psycopg.Error as error:
             raise self._connector.failure("a first connection", error) from None
 
@@ -84,30 +86,37 @@ class Source:
 
     @contextmanager
     def snapshot(
-        self, connection: psycopg.Connection[Any], selected: sql.Composable, relation: sql.Identifier | None = None
+        self,
+        connection: psycopg.Connection[Any],
+        selected: sql.Composable,
+        relation: sql.Identifier | None = None,
+        name: str = PREFIX,
     ) -> Iterator[Snapshot]:
-        """A snapshot on a connection, for the block; `relation` is the table behind `selected`, if it is one."""
-        with open_snapshot(connection, self._begin(), selected, relation) as snapshot:
+        """A snapshot on a connection, for the block; `relation` is the table behind `selected`, if it is one.
+
+        `name` is the application_name that pg_stat_activity shows meanwhile.
+        """
+        with open_snapshot(connection, self._begin(None, name), selected, relation, name) as snapshot:
             yield snapshot
 
     @contextmanager
-    def sharing(self, shared: str, subject: str) -> Iterator[psycopg.Connection[Any] | None]:
+    def sharing(self, shared: str, name: str, subject: str) -> Iterator[psycopg.Connection[Any] | None]:
         """A further connection on the exported snapshot `shared`; None if the pool has no place for one."""
         if not self._spare.acquire(blocking=False):
             yield None
             return
         try:
             with self._connection(subject, min(_SPARE_SECONDS, self._settings.connect_timeout_seconds)) as connection:
-                connection.execute(self._begin(shared))
+                connection.execute(self._begin(shared, name))
                 yield connection
                 connection.execute("COMMIT")
         finally:
             self._spare.release()
 
-    def _begin(self, shared: str | None = None) -> sql.Composed:
+    def _begin(self, shared: str | None, name: str) -> sql.Composed:
         settings = self._settings
         return begin_statement(
-            int(settings.statement_timeout_seconds * 1000), int(settings.lock_timeout_seconds * 1000), shared
+            int(settings.statement_timeout_seconds * 1000), int(settings.lock_timeout_seconds * 1000), shared, name
         )
 
     @contextmanager

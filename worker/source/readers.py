@@ -48,7 +48,7 @@ def open_readers(source: Source, snapshot: Snapshot, wanted: int, subject: str) 
         try:
             for _ in range(wanted - 1):
                 opened = unused.enter_context(ExitStack())
-                connection = opened.enter_context(source.sharing(shared, subject))
+                connection = opened.enter_context(source.sharing(shared, snapshot.name, subject))
                 if connection is None:
                     break
                 readers.append(Reader(connection, opened))

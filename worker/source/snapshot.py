@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
+from connections.postgres.session_name import PREFIX
+
 # Sets what the bytes of an export depend on, in the round trip that begins the transaction: row_security=off makes
 # a policy an error instead of leaving rows out in silence; synchronize_seqscans=off makes the same data give the
 # same bytes.
 _BEGIN = sql.SQL("""\
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-{shared}SET LOCAL statement_timeout = {statement_ms};
+{shared}SET LOCAL application_name = {name};
+SET LOCAL statement_timeout = {statement_ms};
 SET LOCAL lock_timeout = {lock_ms};
 SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL row_security = off;
@@ -41,13 +44,20 @@ class Described(NamedTuple):
 class Snapshot:
     """One read-only repeatable-read transaction, and what it knows of a SELECT.
 
-    `id` is its pg_current_snapshot(); `estimated_bytes` is the planner's estimate; `columns` are those of the SELECT.
+    `name` is its session's; `id` is its pg_current_snapshot(); `estimated_bytes` is the planner's estimate; `columns`
+    are those of the SELECT.
     """
 
     def __init__(
-        self, connection: psycopg.Connection[Any], id_: str, estimated_bytes: int, columns: tuple[Described, ...]
+        self,
+        connection: psycopg.Connection[Any],
+        name: str,
+        id_: str,
+        estimated_bytes: int,
+        columns: tuple[Described, ...],
     ) -> None:
         self.connection = connection
+        self.name = name
         self.id = id_
         self.estimated_bytes = estimated_bytes
         self.columns = columns
@@ -58,18 +68,26 @@ class Snapshot:
         return str(name)
 
 
-def begin_statement(statement_ms: int, lock_ms: int, shared: str | None = None) -> sql.Composed:
-    """Begins a read-only repeatable-read transaction, on the exported snapshot `shared` if there is one."""
+def begin_statement(statement_ms: int, lock_ms: int, shared: str | None = None, name: str = PREFIX) -> sql.Composed:
+    """Begins a read-only repeatable-read transaction, on the exported snapshot `shared` if there is one.
+
+    `name` is the session's application_name during the transaction.
+    """
     taken = sql.SQL("SET TRANSACTION SNAPSHOT {};\n").format(sql.Literal(shared)) if shared else sql.SQL("")
-    return _BEGIN.format(statement_ms=statement_ms, lock_ms=lock_ms, shared=taken)
+    return _BEGIN.format(name=sql.Literal(name), statement_ms=statement_ms, lock_ms=lock_ms, shared=taken)
 
 
 @contextmanager
 def open_snapshot(
-    connection: psycopg.Connection[Any], begin: sql.Composed, selected: sql.Composable, relation: sql.Identifier | None
+    connection: psycopg.Connection[Any],
+    begin: sql.Composed,
+    selected: sql.Composable,
+    relation: sql.Identifier | None,
+    name: str,
 ) -> Iterator[Snapshot]:
     """Begins with `begin`, describes `selected` and estimates its bytes; commits at the end of the block.
 
+    `begin` names the session `name`.
     `relation` is the table behind it, if it is one: the planner does not count values stored out of line (TOAST).
     """
     # One round trip: small exports are many.
@@ -84,7 +102,7 @@ def open_snapshot(
     id_, factor = cursor.set_result(-3).fetchone() or ("", 1)
     (plan,) = cursor.set_result(-2).fetchone() or ([],)
     columns = tuple(_described(cursor.set_result(-1)))
-    yield Snapshot(connection, str(id_), int(_planned_bytes(plan) * float(factor)), columns)
+    yield Snapshot(connection, name, str(id_), int(_planned_bytes(plan) * float(factor)), columns)
     connection.execute("COMMIT")
 
 

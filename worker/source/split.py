@@ -59,7 +59,7 @@ def cut(window: Window, count: int, quantiles: Iterable[str] = ()) -> list[Windo
     1
     """
     inner = _values_within(window, quantiles)
-    # A few quantiles say little about where the rows of the window lie: then it is split evenly.
+    # A few quantiles say little about the rows of the window, so it is split evenly.
     cuts = (
         [inner[len(inner) * i // count] for i in range(1, count)] if len(inner) >= 2 * count else _even(window, count)
     )

@@ -45,7 +45,7 @@ blob = "{job}/{run}.csv.gz"
 
 @pytest.fixture
 def configured(environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """The environment of the command, with a jobs.toml of its own."""
+    """The environment of the command, with these tests' jobs.toml."""
     jobs = tmp_path / "jobs.toml"
     jobs.write_text(JOBS)
     return {**environ, "TAILRACE_JOBS": str(jobs)}

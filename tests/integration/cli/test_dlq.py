@@ -70,14 +70,14 @@ def test_what_is_no_request_is_listed_by_its_first_bytes_and_cannot_reach_the_te
     assert "\x07" not in shown
 
 
-def test_more_dead_letters_than_the_limit_are_said_to_be_there(tailrace: Tailrace, bus: Bus) -> None:
+def test_more_dead_letters_than_the_limit_are_reported(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(*(message(request(day)) for day in days(4)))
     result = tailrace("dlq", "list", "--limit", "3")
     assert result.stdout.count("TableMissing") == 3
     assert result.stderr == "there are more than 3; see them with --limit\n"
 
 
-def test_an_empty_dead_letter_queue_is_said_to_be_empty(tailrace: Tailrace, bus: Bus) -> None:
+def test_an_empty_dead_letter_queue_is_reported_as_empty(tailrace: Tailrace, bus: Bus) -> None:
     assert tailrace("dlq", "list").stdout == f"queue '{bus.queue}' has no dead letters\n"
     assert tailrace("dlq", "replay", "--all").stdout == "no dead letter matches\n"
     for command in ("replay", "drop"):
@@ -135,7 +135,7 @@ def test_only_the_given_sequence_numbers_are_replayed_and_an_unknown_one_stops_a
     assert [str(letter.sequence_number) for letter in bus.buried()] == [numbers[1]]
 
 
-def test_a_dead_letter_that_somebody_else_holds_is_reported_and_left(tailrace: Tailrace, bus: Bus) -> None:
+def test_a_dead_letter_that_another_process_holds_is_reported_and_left(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(*(message(request(day)) for day in days(2)))
     assert len(bus.letters.receive_messages(1, max_wait_time=20)) == 1
     result = tailrace("dlq", "replay", "--all")
@@ -231,7 +231,7 @@ def test_a_replay_as_sent_sends_the_stored_request(tailrace: Tailrace, bus: Bus,
     assert str(queued).encode() == request().to_body()
 
 
-def test_a_dead_letter_whose_job_is_gone_stays_and_is_said_so(tailrace: Tailrace, bus: Bus) -> None:
+def test_a_dead_letter_whose_job_is_gone_stays_and_is_reported(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(message(request(job="former")))
     result = tailrace("dlq", "replay", "--all")
     assert "was not replayed: job 'former' is gone from jobs.toml; `dlq drop` deletes it" in result.stderr

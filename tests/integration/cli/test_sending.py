@@ -48,13 +48,13 @@ def test_submit_of_a_job_without_windows_asks_for_a_run_now(tailrace: Tailrace, 
 @pytest.mark.parametrize(
     ("owner", "what"),
     [
-        (request().request_id, "its blob is there already"),
-        (None, "a blob of this name that was not written for this window is there already"),
-        (uuid4(), "a blob of this name that was not written for this window is there already"),
+        (request().request_id, "its blob exists"),
+        (None, "another blob has this name, written for something else"),
+        (uuid4(), "another blob has this name, written for something else"),
     ],
     ids=["its own", "foreign", "of another request"],
 )
-def test_submit_sends_nothing_where_the_blob_is_there_unless_it_is_forced(
+def test_submit_sends_nothing_if_the_blob_exists_unless_forced(
     tailrace: Tailrace, bus: Bus, container: ContainerClient, owner: object, what: str
 ) -> None:
     put(container, "clicks/2026/01/03.csv.gz", owner)

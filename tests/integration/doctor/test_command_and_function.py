@@ -41,7 +41,7 @@ def test_all_well_is_a_table_and_exit_status_0(command: Callable[..., subprocess
     assert re.search(r"^\d+ ok$", done.stdout.splitlines()[-1])
 
 
-def test_a_failure_is_exit_status_1_with_its_mend_below(
+def test_a_failure_is_exit_status_1_with_its_fix_below(
     command: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     done = command(PGHOST="")

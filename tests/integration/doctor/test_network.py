@@ -24,25 +24,27 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
         yield postgres
 
 
-def test_an_unknown_host_is_told_from_a_closed_port(doctor: Callable[..., Any]) -> None:
+def test_an_unknown_host_is_distinguished_from_a_closed_port(doctor: Callable[..., Any]) -> None:
     failure = doctor(PGHOST="db.invalid", PGSSLMODE="").failure("network PostgreSQL")
     assert failure.says.startswith("no address for db.invalid")
     assert "private DNS zone" in failure.advice
     closed = doctor(PGPORT=str(free_port()))
-    assert "nobody listens on the port" in closed.failure("network PostgreSQL").says
+    assert "no server listens on the port" in closed.failure("network PostgreSQL").says
     assert closed.of("network Storage", "ok")
 
 
-def test_a_socket_that_is_not_there_is_said(doctor: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_socket_that_is_not_there_is_reported(doctor: Callable[..., Any], tmp_path: Path) -> None:
     assert "there is no socket" in doctor(PGHOST=str(tmp_path)).failure("network PostgreSQL").says
 
 
-def test_a_server_without_tls_is_said_where_tls_is_asked_for(doctor: Callable[..., Any]) -> None:
+def test_a_server_without_tls_is_reported_if_tls_is_required(doctor: Callable[..., Any]) -> None:
     failure = doctor(PGSSLMODE="verify-full").failure("network PostgreSQL")
     assert "the server offers no TLS" in failure.says
 
 
-def test_an_unknown_authority_is_said_and_the_setting_mends_it(doctor: Callable[..., Any], encrypted: Postgres) -> None:
+def test_an_unknown_authority_is_reported_and_the_advice_fixes_it(
+    doctor: Callable[..., Any], encrypted: Postgres
+) -> None:
     settings = {**encrypted.environ(), "PGSSLROOTCERT": ""}
     failure = doctor(**settings).failure("network PostgreSQL")
     assert "the certificate cannot be verified: unable to get local issuer certificate" in failure.says
@@ -55,7 +57,7 @@ def test_an_unknown_authority_is_said_and_the_setting_mends_it(doctor: Callable[
 def test_a_storage_account_behind_a_closed_port_does_not_hide_the_rest(doctor: Callable[..., Any]) -> None:
     account = "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ=="
     report = doctor(ExportStorage=f"{account};BlobEndpoint=http://127.0.0.1:{free_port()}/a")
-    assert "nobody listens" in report.failure("network Storage").says
+    assert "no server listens" in report.failure("network Storage").says
     assert report.skipped == {"storage container", "storage blobs"}
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with the database is found, and what is said to fix it fixes it."""
+"""Problems of the database are found, and the advice fixes them."""
 
 import json
 from collections.abc import Callable
@@ -20,14 +20,14 @@ def test_a_role_in_the_wrong_case_cannot_log_in_and_the_advice_speaks_of_case(do
     assert {*tables, "postgres connections"} == report.skipped
 
 
-def test_an_unknown_database_is_said(doctor: Callable[..., Any]) -> None:
+def test_an_unknown_database_is_reported(doctor: Callable[..., Any]) -> None:
     failure = doctor(PGDATABASE="Nowhere").failure("postgres login")
     assert failure.says == 'database "Nowhere" does not exist'
     assert "PGDATABASE" in failure.advice
 
 
 @pytest.mark.parametrize("taken", ["select on clicks", "usage on schema public"])
-def test_a_missing_privilege_is_said_and_the_printed_grant_mends_it(
+def test_a_missing_privilege_is_reported_and_the_printed_grant_fixes_it(
     doctor: Callable[..., Any], clicks: psycopg.Connection, taken: str
 ) -> None:
     clicks.execute(f"revoke {taken} from exporter, public".encode())
@@ -60,7 +60,9 @@ def test_row_level_security_is_a_failure(doctor: Callable[..., Any], clicks: psy
     assert "row-level security" in doctor().failure("postgres tables").says
 
 
-def test_a_query_that_may_not_read_its_table_is_said(doctor: Callable[..., Any], clicks: psycopg.Connection) -> None:
+def test_a_query_that_may_not_read_its_table_is_reported(
+    doctor: Callable[..., Any], clicks: psycopg.Connection
+) -> None:
     clicks.execute("create table hidden (); revoke select on hidden from exporter")
     query = '[[job]]\nname = "q"\nquery = "select * from hidden"\nblob = "{run}"\n'
     failure = doctor(jobs=query).failure("postgres tables")
@@ -85,7 +87,7 @@ def test_a_query_whose_window_cannot_be_found_in_it_fails(
     assert (failure.says, advice in failure.advice) == (says, True)
 
 
-def test_a_query_with_bounds_of_its_own_is_run_without_any(doctor: Callable[..., Any]) -> None:
+def test_a_query_with_its_own_bounds_is_run_without_any(doctor: Callable[..., Any]) -> None:
     query = "select count(*) from clicks where at >= {window_start} and at < {window_end}"
     window = 'window = {column = "at", type = "timestamptz", every = "1 day"}\n'
     job = f'[[job]]\nname = "q"\nquery = "{query}"\nblob = "{{window_start}}"\n{window}'
@@ -106,7 +108,7 @@ def test_a_window_on_a_column_that_is_not_there_fails(doctor: Callable[..., Any]
     assert doctor().failure("postgres windows").says == "there is no column 'at'"
 
 
-def test_a_column_that_may_be_null_is_a_warning_and_its_mend_works(
+def test_a_column_that_may_be_null_is_a_warning_and_its_fix_works(
     doctor: Callable[..., Any], clicks: psycopg.Connection
 ) -> None:
     clicks.execute("alter table clicks alter at drop not null")
@@ -161,7 +163,7 @@ def test_rows_of_large_values_that_may_not_fit_into_an_instance_are_a_warning(
     assert all("takes 66 MiB, 4 times its size, of the 50 MiB that an export has" in finding.says for finding in found)
 
 
-def test_a_partitioned_table_without_an_index_is_a_warning_and_its_mend_works(
+def test_a_partitioned_table_without_an_index_is_a_warning_and_its_fix_works(
     doctor: Callable[..., Any], clicks: psycopg.Connection
 ) -> None:
     clicks.execute("drop table clicks; create table clicks (id int, at timestamptz not null) partition by list (id)")

@@ -1,4 +1,4 @@
-"""The queue and the container: what is missing, and that looking leaves no trace."""
+"""The queue and the container: problems are found, and the checks leave no trace."""
 
 import ssl
 import threading
@@ -11,21 +11,15 @@ import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from azure.storage.blob import ContainerClient
 
-from devstack.certificate import create_certificate
 from devstack.stack import Stack
 from doctor.checks.queue import queue_is_set_up
 from doctor.checks.storage import probed
 from doctor.site import Site
-
-DESCRIPTION = """<entry xmlns="http://www.w3.org/2005/Atom"><title type="text">exports</title>
-<content type="application/xml">
-<QueueDescription xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect">
-<LockDuration>{lock}</LockDuration><RequiresDuplicateDetection>{duplicates}</RequiresDuplicateDetection>
-<RequiresSession>false</RequiresSession><DeadLetteringOnMessageExpiration>true</DeadLetteringOnMessageExpiration>
-<MaxDeliveryCount>10</MaxDeliveryCount></QueueDescription></content></entry>"""
+from emulators.certificate import create_certificate
+from emulators.service_bus.emulator import Emulator, Tls
 
 
-def test_a_missing_queue_is_said_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
+def test_a_missing_queue_is_reported_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
     report = doctor(TAILRACE_QUEUE="not-there", with_queue=True)
     failure = report.failure("queue")
     assert "there is no such queue in this namespace" in failure.says
@@ -34,7 +28,7 @@ def test_a_missing_queue_is_said_with_the_command_that_makes_it(doctor: Callable
     assert report.skipped == {"queue properties"}
 
 
-def test_dead_letters_are_counted_and_left_where_they_are(doctor: Callable[..., Any], stack: Stack, queue: str) -> None:
+def test_dead_letters_are_counted_and_left_in_place(doctor: Callable[..., Any], stack: Stack, queue: str) -> None:
     with ServiceBusClient.from_connection_string(stack.service_bus.connection_string) as client:
         with client.get_queue_sender(queue) as sender:
             sender.send_messages([ServiceBusMessage(b"x", message_id=str(n)) for n in range(3)])
@@ -49,7 +43,7 @@ def test_dead_letters_are_counted_and_left_where_they_are(doctor: Callable[..., 
     assert waiting.delivery_count == 0
 
 
-def test_a_missing_container_is_said_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
+def test_a_missing_container_is_reported_with_the_command_that_makes_it(doctor: Callable[..., Any]) -> None:
     failure = doctor(TAILRACE_CONTAINER="not-there").failure("storage container")
     assert failure.says == "there is no such container"
     assert failure.advice.startswith("az storage container create")
@@ -60,7 +54,7 @@ def test_the_probe_is_gone_afterwards(doctor: Callable[..., Any], container: Con
     assert list(container.list_blobs(include=["uncommittedblobs"])) == []
 
 
-def test_no_blob_is_made_where_none_could_be_deleted_again(container: ContainerClient) -> None:
+def test_no_blob_is_created_if_it_could_not_be_deleted(container: ContainerClient) -> None:
     [found] = probed(container.get_blob_client("probe"), leave_no_blob=True)
     assert found.verdict == "ok"
     assert list(container.list_blobs()) == []
@@ -74,34 +68,38 @@ def test_a_probe_that_cannot_be_written_says_why(container: ContainerClient) -> 
 
 
 @pytest.fixture
-def namespace(tmp_path: Path) -> Iterator[Callable[[int, str], str]]:
-    """The management address of a namespace, over TLS: gives its connection string for a status and a body."""
-    certificate = create_certificate(tmp_path)
-    answer: list[tuple[int, str]] = []
+def namespace(tmp_path: Path) -> Iterator[Emulator]:
+    """A namespace whose management address serves HTTPS, as Azure's does."""
+    made = create_certificate(tmp_path)
+    with Emulator(tls=Tls(made.certificate, made.key)) as bus:
+        yield bus
+
+
+def in_azure(port: int) -> str:
+    """A connection string without the flag by which emulators are known."""
+    return f"Endpoint=sb://localhost:{port}/;SharedAccessKeyName=a;SharedAccessKey=YQ=="
+
+
+@pytest.fixture
+def unauthorized(tmp_path: Path) -> Iterator[int]:
+    """The port of a management address that lets nobody in."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, body = answer[0]
-            self.send_response(status)
-            self.send_header("Content-Type", "application/atom+xml")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
             self.end_headers()
-            self.wfile.write(body.encode())
 
         def log_message(self, *_: object) -> None: ...
 
+    certificate = create_certificate(tmp_path)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate.certificate, certificate.key)
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
-
-        def says(status: int, body: str) -> str:
-            answer[:] = [(status, body)]
-            return f"Endpoint=sb://localhost:{server.server_address[1]}/;SharedAccessKeyName=a;SharedAccessKey=YQ=="
-
-        yield says
+        yield server.server_address[1]
         server.shutdown()
         thread.join()
 
@@ -114,19 +112,30 @@ def site_of(environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("properties", "expected"),
     [
-        ((200, DESCRIPTION.format(lock="PT5M", duplicates="true")), ("ok", "locks of 0:05:00")),
-        ((200, DESCRIPTION.format(lock="PT5M", duplicates="false")), ("warning", "no duplicate detection")),
-        ((200, DESCRIPTION.format(lock="PT10S", duplicates="true")), ("warning", "locks of 10 s")),
-        ((401, ""), ("warning", "cannot be seen without Manage rights")),
+        ({"LockDuration": "PT5M"}, ("ok", "locks of 0:05:00")),
+        ({"LockDuration": "PT5M", "RequiresDuplicateDetection": False}, ("warning", "no duplicate detection")),
+        ({"LockDuration": "PT10S"}, ("warning", "locks of 10 s")),
+        ({"DeadLetteringOnMessageExpiration": False}, ("warning", "requests that expire vanish")),
+        ({"RequiresSession": True}, ("failed", "it asks for sessions")),
+        ({"MaxDeliveryCount": 2}, ("warning", "max delivery count 2")),
     ],
 )
-def test_properties_are_seen_with_the_right_to_and_else_it_is_said_how(
-    site_of: Callable[[str], Site],
-    namespace: Callable[[int, str], str],
-    answer: tuple[int, str],
-    expected: tuple[str, str],
+def test_what_exports_could_fail_by_is_seen_in_the_properties_of_the_queue(
+    site_of: Callable[[str], Site], namespace: Emulator, properties: dict[str, object], expected: tuple[str, str]
 ) -> None:
-    [found] = queue_is_set_up(site_of(namespace(*answer)))
+    site = site_of(in_azure(namespace.admin_port))
+    fit = {"RequiresDuplicateDetection": True, "DeadLetteringOnMessageExpiration": True}
+    namespace.add_queue(site.settings.queue, **{**fit, **properties})
+    [found] = queue_is_set_up(site)
     assert (found.verdict, found.says[: len(expected[1])]) == expected
+
+
+def test_properties_that_may_not_be_seen_are_reported_with_the_command_that_shows_them(
+    site_of: Callable[[str], Site], unauthorized: int
+) -> None:
+    [found] = queue_is_set_up(site_of(in_azure(unauthorized)))
+    assert found.verdict == "warning"
+    assert found.says.startswith("cannot be seen without Manage rights")
+    assert found.advice.startswith("az servicebus queue show")

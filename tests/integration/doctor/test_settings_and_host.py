@@ -1,4 +1,4 @@
-"""Settings, jobs.toml and host.json that cannot work, and what is said of them."""
+"""Settings, jobs.toml and host.json that cannot work are reported with advice."""
 
 import json
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def test_contradictory_settings_are_named_with_what_to_choose(doctor: Callable[.
     assert failure.advice == "set one of them"
 
 
-def test_secrets_beside_an_identity_are_said(doctor: Callable[..., Any]) -> None:
+def test_secrets_beside_an_identity_are_reported(doctor: Callable[..., Any]) -> None:
     said = [f.subject for f in doctor(TAILRACE_CREDENTIAL="azure-cli").of("settings", "warning")]
     assert said == ["PGPASSWORD", "ServiceBusConnection", "ExportStorage"]
 
@@ -38,14 +38,14 @@ def test_a_misspelt_setting_is_found(doctor: Callable[..., Any]) -> None:
     assert (finding.subject, finding.advice) == ("TAILRACE_POOLSIZE", "did you mean TAILRACE_POOL_SIZE?")
 
 
-def test_what_the_functions_host_needs_is_asked_for_where_it_runs(doctor: Callable[..., Any]) -> None:
+def test_settings_of_the_functions_host_are_required_where_it_runs(doctor: Callable[..., Any]) -> None:
     report = doctor(FUNCTIONS_WORKER_RUNTIME="python")
     failure = report.failure("settings")
     assert failure.subject == "TAILRACE_TICK"
     assert "az functionapp config appsettings set" in failure.advice
 
 
-def test_every_problem_of_jobs_toml_is_said_and_the_rest_is_still_looked_at(doctor: Callable[..., Any]) -> None:
+def test_every_problem_of_jobs_toml_is_reported_and_the_rest_is_still_looked_at(doctor: Callable[..., Any]) -> None:
     report = doctor(jobs='[[job]]\nname = "a"\nschema = "s"\nblob = "b"\n')
     assert "table: missing" in report.failure("jobs").says
     assert report.skipped == {"disabled jobs", "postgres tables", "postgres windows", "closed windows", "large rows"}
@@ -88,7 +88,7 @@ def test_without_a_host_json_there_is_nothing_to_say_about_it(doctor: Callable[.
     assert "failed" not in report.verdicts
 
 
-def test_a_worker_without_its_compiled_loop_is_told(
+def test_a_worker_without_its_compiled_loop_is_warned_of(
     doctor: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(library, "_loaded", lambda: "no such file")

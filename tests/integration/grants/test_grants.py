@@ -1,4 +1,4 @@
-"""The printed SQL, run by psql, and what the role can do then."""
+"""The printed SQL, run by psql, gives the role its rights and no others."""
 
 import json
 import subprocess
@@ -102,7 +102,7 @@ def test_a_password_role_is_made_once_and_without_a_password(
     assert server.execute(has_password).fetchone() == (True, True)
 
 
-def test_later_tables_are_readable_where_that_was_asked_for(
+def test_later_tables_are_readable_if_that_was_asked_for(
     tailrace: Tailrace, psql: Psql, source: psycopg.Connection, as_role: Callable[..., psycopg.Connection]
 ) -> None:
     psql(tailrace("grants", "--future-tables", "--owner", "postgres").stdout)
@@ -111,7 +111,7 @@ def test_later_tables_are_readable_where_that_was_asked_for(
         role.execute("select * from crm.later")
 
 
-def test_what_a_query_reads_is_said_to_be_unknown_without_a_connection(tailrace: Tailrace) -> None:
+def test_what_a_query_reads_is_reported_as_unknown_without_a_connection(tailrace: Tailrace) -> None:
     printed = tailrace("grants").stdout
     assert "Not known here: what the queries of totals read" in printed
     assert "banner" not in printed

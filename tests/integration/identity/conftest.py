@@ -13,9 +13,9 @@ import pytest
 from psycopg import sql
 
 from devstack.azurite import PROGRAM, node
-from devstack.certificate import create_certificate
 from devstack.postgres import Postgres
 from devstack.process import Launch, start
+from emulators.certificate import create_certificate
 from emulators.entra import Identity, TokenEndpoint
 
 ROOT = Path(__file__).parents[3]

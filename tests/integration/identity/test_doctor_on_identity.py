@@ -1,4 +1,4 @@
-"""What `tailrace doctor` says of an identity: who it is, and what to fix if there is none."""
+"""`tailrace doctor` names the identity, or how to get one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ def test_the_identity_is_named_and_logs_in_and_no_token_is_shown(doctor: Doctor,
     assert not any(secret in report.said for secret in (*seen, seen[0].split(".")[1], "never-shown", "bmV2ZXItc2hvd24"))
 
 
-def test_a_role_in_the_wrong_case_is_told_from_the_token(doctor: Doctor, endpoint: TokenEndpoint) -> None:
+def test_a_role_in_the_wrong_case_is_recognised_by_the_token(doctor: Doctor, endpoint: TokenEndpoint) -> None:
     [login] = doctor(**endpoint.imds_environ(), PGUSER="id-exporter").of("postgres login")
     assert login["says"] == 'password authentication failed for user "id-exporter"'
     assert "the token is Id-Exporter's and PGUSER is id-exporter (upper and lower case count)" in login["advice"]
@@ -32,7 +32,7 @@ def test_a_role_in_the_wrong_case_is_told_from_the_token(doctor: Doctor, endpoin
     assert f"tailrace grants --object-id {endpoint.identity.object_id}" in login["advice"]
 
 
-def test_without_an_identity_endpoint_the_advice_is_where_to_get_one(doctor: Doctor) -> None:
+def test_without_an_identity_endpoint_the_advice_says_how_to_get_one(doctor: Doctor) -> None:
     report = doctor(AZURE_POD_IDENTITY_AUTHORITY_HOST=f"http://127.0.0.1:{free_port()}")
     [identity] = report.of("identity")
     assert "no response from the IMDS endpoint" in identity["says"]
@@ -41,14 +41,14 @@ def test_without_an_identity_endpoint_the_advice_is_where_to_get_one(doctor: Doc
     assert report.of("postgres login")[0]["verdict"] == "skipped"
 
 
-def test_a_wrong_client_id_is_said_on_functions_and_on_machines(doctor: Doctor, endpoint: TokenEndpoint) -> None:
+def test_a_wrong_client_id_is_reported_on_functions_and_on_machines(doctor: Doctor, endpoint: TokenEndpoint) -> None:
     for environ in (endpoint.imds_environ(), endpoint.app_service_environ()):
         [identity] = doctor(**environ, AZURE_CLIENT_ID="not-mine").of("identity")
         assert "managed-identity with client id not-mine" in identity["says"]
         assert "correct AZURE_CLIENT_ID: it is a client id, not an object id" in identity["advice"]
 
 
-def test_a_person_who_is_not_logged_in_is_told_to_log_in(doctor: Doctor, tmp_path: Path) -> None:
+def test_a_person_who_is_not_logged_in_is_advised_to_log_in(doctor: Doctor, tmp_path: Path) -> None:
     az = tmp_path / "az"
     az.write_text("#!/bin/sh\necho \"ERROR: Please run 'az login' to setup account.\" >&2\nexit 1\n")
     az.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The container by an identity's token, at a server that looks at the token's audience and time."""
+"""The container by an identity's token, at a server that checks the token's audience and time."""
 
 import pytest
 

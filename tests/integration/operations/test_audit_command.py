@@ -78,7 +78,7 @@ def test_what_differs_is_printed_by_window_and_ends_with_1(
     assert found.returncode == 1
     assert found.stdout.splitlines() == [
         "late     0: the source has 101 rows, 100 were exported",
-        "missing  100: there is no blob for this window",
+        "missing  100: this window has no blob",
         "changed  200: as many rows, 100, but not the same: their hash differs",
         "gone     300: the source has none of its 100 rows any more, after it was verified",
         "4 windows, 2 read again, 1 changed, 1 gone, 1 late, 1 missing",

@@ -1,4 +1,4 @@
-"""Exports go back into a table, whole and unchanged, by one command; and a drill proves it."""
+"""One command restores exports into a table, whole and unchanged; a drill proves it."""
 
 import json
 import subprocess
@@ -76,7 +76,7 @@ def exported(environ: dict[str, str], admin: psycopg.Connection, tmp_path: Path,
 
 @pytest.fixture
 def tailrace(admin: psycopg.Connection) -> Callable[[dict[str, str]], Tailrace]:
-    """The command as a person types it, for a server where the administrator may write."""
+    """The command, for a server on which the administrator may write."""
 
     def of(configured: dict[str, str]) -> Tailrace:
         dsn = f"{admin.info.dsn} password={admin.info.password}"
@@ -100,7 +100,7 @@ def csv_export(
 
 
 def difference(admin: psycopg.Connection, table: str) -> int:
-    """Rows that are in one of the tables only, among those of the three days."""
+    """Rows of the three days that only one of the tables has."""
     days = "at >= '2026-03-28Z' and at < '2026-03-31Z'"
     row = admin.execute(
         f"select count(*) from ((select * from events where {days} except all select * from {table})"
@@ -129,7 +129,7 @@ def test_a_second_run_passes_over_what_is_there(csv_export: Tailrace, admin: psy
     admin.execute("delete from again where at >= '2026-03-29Z' and at < '2026-03-30Z'")
     again = csv_export("restore", "events", "--into", "again")
     assert (again.returncode, again.stderr) == (0, "")
-    assert again.stdout.endswith("3 windows, 2 windows there already\n")
+    assert again.stdout.endswith("3 windows, 2 windows restored before\n")
     assert difference(admin, "again") == 0
 
 
@@ -171,7 +171,7 @@ def test_a_table_of_other_columns_is_refused_with_what_differs(csv_export: Tailr
     assert "does not have the columns of events/2026/03/28.csv.gz: price numeric(9,2), who uuid" in refused.stderr
 
 
-def test_the_role_that_exports_may_not_restore_and_is_said_so(csv_export: Tailrace) -> None:
+def test_the_role_that_exports_may_not_restore_and_is_reported(csv_export: Tailrace) -> None:
     refused = csv_export("restore", "events", "--into", "again", "--create", writes=False)
     assert refused.returncode == 1
     assert "permission denied" in refused.stderr
@@ -221,7 +221,7 @@ def test_missing_and_foreign_windows_are_named(csv_export: Tailrace, container: 
     verified = csv_export("verify", "events", "--from", "2026-03-28", "--to", "2026-03-31", "--quick", writes=False)
     assert verified.returncode == 1
     assert verified.stdout == (
-        "missing  2026-03-28T00:00:00Z: there is no blob for this window\n"
+        "missing  2026-03-28T00:00:00Z: this window has no blob\n"
         "foreign  2026-03-30T00:00:00Z: events/2026/03/30.csv.gz was not written for this window\n"
         "3 windows, 1 intact, 1 missing, 1 foreign\n"
     )

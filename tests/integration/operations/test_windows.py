@@ -1,4 +1,4 @@
-"""The windows of a range, with the blobs that are there for them."""
+"""The windows of a range, with their blobs."""
 
 from datetime import UTC, datetime
 
@@ -74,7 +74,7 @@ def test_windows_of_days_without_a_range_are_those_from_the_oldest_blob_until_no
     assert [is_own for _, is_own in starts(settings, made, None, None)] == [True, True, False, False]
 
 
-def test_a_job_without_a_blob_has_no_range_of_its_own(settings: Settings, container: ContainerClient) -> None:
+def test_a_job_without_a_blob_needs_a_range(settings: Settings, container: ContainerClient) -> None:
     assert container.exists()
     for made in (job(**BY_ID), job(**BY_DAY)):
         with pytest.raises(AskRefused, match="no blob of a window yet"):

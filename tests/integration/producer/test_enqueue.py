@@ -136,7 +136,7 @@ def test_a_thousand_blobs_and_a_foreign_one_are_looked_up(settings: Settings, co
 
 
 def test_more_than_one_batch_of_requests_arrives_whole_and_in_order(settings: Settings, bus: Bus) -> None:
-    """Three megabytes, where a batch holds one at the most."""
+    """Three megabytes; a batch holds one at most."""
     wide = tuple(f"column_{number:04}" for number in range(400))
     requests = [request(columns=wide) for _ in range(520)]
     assert sum(len(one.to_body()) for one in requests) >= 3_000_000
@@ -192,7 +192,7 @@ def unreachable() -> Iterator[Future[int]]:
         yield threads.submit(queue.send, [request()])
 
 
-def test_a_broker_that_is_not_there_is_told_in_one_line_without_its_key(unreachable: Future[int]) -> None:
+def test_an_unreachable_broker_is_reported_in_one_line_without_its_key(unreachable: Future[int]) -> None:
     with pytest.raises(QueueUnavailable, match="send on queue") as raised:
         unreachable.result(60)
     assert "\n" not in str(raised.value)
@@ -200,6 +200,6 @@ def test_a_broker_that_is_not_there_is_told_in_one_line_without_its_key(unreacha
 
 
 @pytest.mark.parametrize("text", ["", "Endpoint=", "x", "Endpoint=sb://127.0.0.1"])
-def test_what_is_no_connection_string_is_told_by_its_setting(environ: dict[str, str], text: str) -> None:
+def test_an_invalid_connection_string_is_reported_by_its_setting(environ: dict[str, str], text: str) -> None:
     with pytest.raises(ConfigurationError, match="ServiceBusConnection"):
         ExportQueue(Settings.from_env({**environ, "ServiceBusConnection": text}))

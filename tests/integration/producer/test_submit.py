@@ -1,4 +1,4 @@
-"""What HTTP answers, and what is on the queue after it."""
+"""The answers of HTTP, and the messages on the queue after them."""
 
 import json
 from datetime import UTC, datetime

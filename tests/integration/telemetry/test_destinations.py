@@ -51,7 +51,7 @@ def test_nothing_of_opentelemetry_is_loaded_by_an_app_and_an_export_without_a_de
     ],
 )
 def test_the_environment_says_where_telemetry_goes(environ: dict[str, str], says: tuple[bool, str]) -> None:
-    """Also what is wrong with it, which keeps nobody from working."""
+    """Also its problems, which stop no export."""
     script = f"from telemetry.events import log_to_stderr; log_to_stderr(as_json=False){SPAN}"
     ran = subprocess.run(
         [sys.executable, "-c", script], env=environ, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True

@@ -1,4 +1,4 @@
-"""One export, from `tailrace submit` to the end of `tailrace work`, and all that was said of it."""
+"""One export, from `tailrace submit` to the end of `tailrace work`, with all its telemetry."""
 
 import re
 from collections.abc import Iterator

@@ -16,7 +16,7 @@ def unused_port() -> int:
 def test_every_attempt_of_a_request_is_in_the_trace_of_its_sending(
     watched: dict[str, str], collector: Collector, tmp_path: Path
 ) -> None:
-    """A server that cannot be reached: a clone is tried, then the request is given up."""
+    """An unreachable server: one retry, then the request is dead-lettered."""
     request_id = submit(watched, tmp_path)
     away = {"PGPORT": str(unused_port()), "TAILRACE_CONNECT_TIMEOUT_SECONDS": "0.5", "TAILRACE_MAX_ATTEMPTS": "2"}
     with working({**watched, **away}, tmp_path) as worker:
@@ -47,7 +47,7 @@ def test_every_attempt_of_a_request_is_in_the_trace_of_its_sending(
         ("APPLICATIONINSIGHTS_CONNECTION_STRING", f"InstrumentationKey={UUID(int=1)};IngestionEndpoint={{}}/"),
     ],
 )
-def test_a_destination_that_is_away_keeps_no_export_from_being_done_and_no_worker_from_ending(
+def test_an_unreachable_destination_delays_no_export_and_no_workers_end(
     plain: dict[str, str], tmp_path: Path, variable: str, value: str
 ) -> None:
     submit(plain, tmp_path)

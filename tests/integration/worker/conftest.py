@@ -1,4 +1,4 @@
-"""Fixtures that open exporters with settings of their own."""
+"""Fixtures that open exporters with given settings."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ collect_ignore = ["settling_app"]  # its modules are imported by the worker libr
 
 @pytest.fixture
 def open_exports(environ: dict[str, str], container: ContainerClient, tmp_path: Path) -> Iterator[OpenExports]:
-    """Opens an exporter with settings of its own; `jobs` is the text of jobs.toml."""
+    """Opens an exporter with these settings; `jobs` is the text of jobs.toml."""
     with ExitStack() as opened:
 
         def begin(*, jobs: str = NO_JOBS, **settings: str) -> Exports:

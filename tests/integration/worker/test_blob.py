@@ -47,7 +47,7 @@ def test_a_request_that_is_done_is_not_done_again(exports: Exports, admin: psyco
 
 
 @pytest.mark.parametrize("metadata", [{}, {"request_id": "x"}, {"rows": "1", "job": "j"}])
-def test_a_blob_of_somebody_else_is_left_alone(exports: Exports, metadata: dict[str, str]) -> None:
+def test_a_foreign_blob_is_left_alone(exports: Exports, metadata: dict[str, str]) -> None:
     put(exports, **metadata)
     settlement = exports.handle(ask())
     assert isinstance(settlement, DeadLetter)
@@ -114,7 +114,7 @@ def test_of_two_requests_at_once_the_first_to_commit_has_the_name(exports: Expor
 
 
 def while_exporting(exports: Exports, admin: psycopg.Connection, act: Any, **asked: Any) -> object:
-    """How an export ends during which `act` is done."""
+    """The result of an export during which `act` runs."""
     gate = Gate(admin, 10)
     with gate.closed(), ThreadPoolExecutor() as threads:
         exporting = threads.submit(exports.handle, ask("gated", **asked))
@@ -154,7 +154,7 @@ def test_a_blob_that_was_to_be_replaced_and_is_gone_is_tried_again(exports: Expo
 def test_blocks_that_others_have_staged_under_the_name_are_not_in_the_blob(
     exports: Exports, admin: psycopg.Connection, length: int
 ) -> None:
-    """Ours have 36 characters for ever: Azure keeps a killed worker's for a week and takes no others beside them."""
+    """Always 36 characters: Azure stores a killed worker's for a week, and refuses other lengths beside them."""
     admin.execute("""create table wide as select n, md5(n::text) || md5((-n)::text) as a, md5((n * 7)::text) as b
         from generate_series(1, 100000) as n""")
     exports.container.get_blob_client(NAME).stage_block(length * "0", b"x")
@@ -206,7 +206,7 @@ def test_a_container_that_is_not_there_says_what_to_do(
     assert f"of '{name}/{NAME}' was refused: {says}" in settlement.description
 
 
-def test_a_wrong_account_key_is_told_without_the_key(open_exports: OpenExports, environ: dict[str, str]) -> None:
+def test_a_wrong_account_key_is_reported_without_the_key(open_exports: OpenExports, environ: dict[str, str]) -> None:
     parts = dict(part.split("=", 1) for part in environ["ExportStorage"].rstrip(";").split(";"))
     parts["AccountKey"] = "UzNjcmV0S2V5"
     settlement = open_exports(ExportStorage=";".join(f"{key}={value}" for key, value in parts.items())).handle(ask())

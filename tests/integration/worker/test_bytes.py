@@ -142,7 +142,7 @@ def test_values_of_many_megabytes_come_through(exports: Exports, admin: psycopg.
 
 
 def test_the_same_rows_give_the_same_bytes(exports: Exports, admin: psycopg.Connection) -> None:
-    """However the network cuts them up, which is different each time."""
+    """However the network splits them, which differs each time."""
     admin.execute("create table t as select n, md5(n::text) from generate_series(1, 30000) as n")
     names = [f"{number}" for number in range(20)]
     for name in names:
@@ -153,7 +153,7 @@ def test_the_same_rows_give_the_same_bytes(exports: Exports, admin: psycopg.Conn
 def test_the_servers_own_settings_leave_the_bytes_alone(
     exports: Exports, admin: psycopg.Connection, odd: sql.Identifier, database: str
 ) -> None:
-    """They may be set for the role or the database by whoever administers it."""
+    """An administrator may set them for the role or the database."""
     for setting in (
         "datestyle = 'German'",
         "timezone = 'Asia/Kathmandu'",

@@ -1,7 +1,8 @@
-"""An export waits until its window is closed, and its receipt says what was proven."""
+"""An export waits until its window is closed, and its receipt records the proof."""
 
 import csv
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -9,7 +10,7 @@ import pytest
 from support.asking import ask, window
 from support.exports import Exports, OpenExports
 
-from contracts.message import waits_since_of
+from contracts.message import attempt_of, waits_since_of, why_of
 from contracts.request import ExportRequest
 from worker.message.delivery import Delivery, handle_message
 from worker.message.settlement import Complete, DeadLetter, RetryLater, Settlement
@@ -122,7 +123,7 @@ def test_a_proof_that_the_role_has_no_right_to_is_refused_with_what_grants_it(
     assert "tailrace grants --prove-closed" in settled.description
 
 
-def test_a_delay_alone_waits_for_nobody_and_proves_nothing(seeing: Exports, t: psycopg.Connection) -> None:
+def test_a_delay_alone_waits_for_no_transaction_and_proves_nothing(seeing: Exports, t: psycopg.Connection) -> None:
     with psycopg.connect(t.info.dsn, password=t.info.password) as late:
         late.execute("select now()")
         assert handled(seeing, request_now(t, by="delay")) == Complete("exported")
@@ -131,17 +132,18 @@ def test_a_delay_alone_waits_for_nobody_and_proves_nothing(seeing: Exports, t: p
     assert (closed.by, closed.is_proven) == ("delay", False)
 
 
-def test_a_retry_that_waits_says_since_when_and_keeps_its_attempt(environ: dict[str, str], seeing: Exports) -> None:
+def test_a_retry_that_waits_carries_since_when_and_the_same_attempt(environ: dict[str, str], seeing: Exports) -> None:
     from azure.servicebus import ServiceBusClient
 
     from settings import Settings
     from worker.message.retry import RetryQueue
 
     began = datetime.now(UTC) - timedelta(minutes=5)
+    retry = RetryLater(timedelta(hours=1), "WindowOpen", "it waits for pid 7")
     retries = RetryQueue(Settings.from_env(environ))
     for number, since in enumerate((None, began)):
-        retries.schedule(Delivery(b"{}", "id", number, 2, waits_since=since), timedelta(hours=1), attempt=2)
-    retries.schedule(Delivery(b"{}", "id", 2, 2, waits_since=began), timedelta(hours=1), attempt=3)
+        retries.schedule(Delivery(b"{}", "id", number, 2, waits_since=since), replace(retry, costs_attempt=False))
+    retries.schedule(Delivery(b"{}", "id", 2, 2, waits_since=began), retry)
     with ServiceBusClient.from_connection_string(environ["ServiceBusConnection"]) as client:
         with client.get_queue_receiver(environ["TAILRACE_QUEUE"]) as receiver:
             found = receiver.peek_messages(10)
@@ -149,3 +151,5 @@ def test_a_retry_that_waits_says_since_when_and_keeps_its_attempt(environ: dict[
     assert first is not None
     assert abs(first - datetime.now(UTC)) < timedelta(minutes=1)
     assert (second, third) == (began, None)
+    assert [attempt_of(message.application_properties, 0) for message in found] == [2, 2, 3]
+    assert {why_of(message.application_properties) for message in found} == {"WindowOpen: it waits for pid 7"}

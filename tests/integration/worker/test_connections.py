@@ -1,4 +1,4 @@
-"""The pool's connections: every export has one, and what is left makes large ones faster."""
+"""The pool's connections: every export has one, and the others make large exports faster."""
 
 import tomllib
 from collections.abc import Iterator

@@ -48,7 +48,7 @@ def test_the_loop_in_c_is_built_and_used_here(loop: str) -> None:
 
 
 def test_chunks_are_whole_whatever_the_rows_are_like(connection: psycopg.Connection) -> None:
-    """Rows of 1 byte, of several chunks, and such that end where a chunk ends."""
+    """Rows of 1 byte, of several chunks, and rows that end with a chunk."""
     sizes = [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, 3 * CHUNK_BYTES + 5, *range(100, 120), CHUNK_BYTES // 2 - 1]
     chunks, rows = chunks_of(
         connection, f"SELECT repeat(chr(97 + n::int % 26), s) FROM unnest(array{sizes}) WITH ORDINALITY AS t (s, n)"
@@ -110,7 +110,7 @@ def test_an_export_that_trickles_or_waits_is_cancelled_within_seconds(
     assert connection.info.transaction_status is pq.TransactionStatus.IDLE
 
 
-def test_leaving_early_keeps_the_connection(connection: psycopg.Connection) -> None:
+def test_the_connection_survives_leaving_early(connection: psycopg.Connection) -> None:
     def first_chunk(select: str) -> None:
         with copy_out(
             connection, f"COPY ({select}) TO STDOUT".encode(), header=False, cancelled=Cancellation()

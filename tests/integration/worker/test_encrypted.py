@@ -1,4 +1,4 @@
-"""Exports over TLS: all rows arrive, and a server that cannot prove who it is gets no password."""
+"""Exports over TLS: all rows arrive, and a server that cannot prove its identity gets no password."""
 
 from collections.abc import Iterator
 
@@ -34,7 +34,7 @@ def test_rows_of_any_size_arrive_whole(
             assert exports.csv() == b"".join(copy)
 
 
-def test_a_server_whose_certificate_is_not_trusted_is_not_told_the_password(
+def test_a_server_with_an_untrusted_certificate_gets_no_password(
     open_exports: OpenExports, encrypted: Postgres
 ) -> None:
     settings = {**encrypted.environ(), "PGSSLROOTCERT": "", "TAILRACE_CONNECT_TIMEOUT_SECONDS": "1"}

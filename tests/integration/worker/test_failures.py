@@ -1,4 +1,4 @@
-"""What goes wrong with the database: a reason that says what to do, and no blob."""
+"""Failures of the database: a reason with advice, and no blob."""
 
 import re
 import socket
@@ -141,7 +141,7 @@ def test_an_interrupted_export_is_given_back_and_its_copy_ends(exports: Exports,
         ({"PGDATABASE": "nowhere"}, 'database "nowhere" does not exist'),
     ],
 )
-def test_a_refused_login_says_who_was_refused_where_and_no_password(
+def test_a_refused_login_names_role_and_server_and_no_password(
     open_exports: OpenExports, settings: dict[str, str], expected: str, environ: dict[str, str]
 ) -> None:
     exports = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", **settings)
@@ -155,9 +155,9 @@ def test_a_refused_login_says_who_was_refused_where_and_no_password(
     assert environ["PGPASSWORD"] not in settlement.description
 
 
-def test_a_server_that_is_not_there_says_where_it_was_looked_for(open_exports: OpenExports) -> None:
+def test_an_unreachable_server_is_reported_with_its_address(open_exports: OpenExports) -> None:
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound but not listening: refused for as long as it is held
+        taken.bind(("127.0.0.1", 0))  # bound but not listening, so connections are refused
         port = str(taken.getsockname()[1])
         settlement = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", PGPORT=port).handle(ask())
     assert isinstance(settlement, RetryLater)
@@ -166,7 +166,7 @@ def test_a_server_that_is_not_there_says_where_it_was_looked_for(open_exports: O
     assert "Connection refused" in settlement.description
 
 
-def test_a_server_that_accepts_and_says_nothing_does_not_hold_an_export_for_ever(open_exports: OpenExports) -> None:
+def test_a_silent_server_does_not_hold_an_export_forever(open_exports: OpenExports) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = str(silent.getsockname()[1])
         settlement = open_exports(TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", PGPORT=port).handle(ask())
@@ -174,7 +174,7 @@ def test_a_server_that_accepts_and_says_nothing_does_not_hold_an_export_for_ever
     assert settlement.reason == "SourceUnavailable"
 
 
-def test_a_name_that_does_not_resolve_is_told(open_exports: OpenExports) -> None:
+def test_a_name_that_does_not_resolve_is_reported(open_exports: OpenExports) -> None:
     settlement = open_exports(
         TAILRACE_CONNECT_TIMEOUT_SECONDS="0.5", PGHOST="nowhere.invalid", PGSSLMODE="disable"
     ).handle(ask())

@@ -1,4 +1,4 @@
-"""How much memory an export takes does not depend on how much there is to export."""
+"""The memory of an export does not depend on the size of the data."""
 
 import json
 import os

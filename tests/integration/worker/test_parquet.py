@@ -1,4 +1,4 @@
-"""Parquet keeps PostgreSQL's types and values, and refuses what it cannot keep."""
+"""Parquet preserves PostgreSQL's types and values, and refuses those that it cannot."""
 
 import io
 import re
@@ -120,7 +120,9 @@ def exported_file(
     return found
 
 
-def test_types_and_values_are_kept(exporter: Exporter, admin: psycopg.Connection, container: ContainerClient) -> None:
+def test_types_and_values_are_preserved(
+    exporter: Exporter, admin: psycopg.Connection, container: ContainerClient
+) -> None:
     admin.execute("create domain percent as numeric(5,2); create type mood as enum ('so-so')")
     admin.execute(f"create table kept ({', '.join(f'"{name}" {kind}' for name, kind, *_ in KEPT)})")
     admin.execute(f"insert into kept values ({', '.join(value for _, _, value, *_ in KEPT)})")
@@ -208,7 +210,7 @@ def test_only_columns_whose_values_repeat_have_a_dictionary_and_those_and_number
         assert (group.column(0).statistics.min, group.column(0).statistics.max) == (min(ids), max(ids))
 
 
-def test_values_larger_than_a_row_group_are_kept(
+def test_values_larger_than_a_row_group_are_preserved(
     exporter: Exporter, admin: psycopg.Connection, container: ContainerClient
 ) -> None:
     admin.execute("create view wide as select i as id, repeat('x', 20000000 + i) as v from generate_series(1, 5) i")

@@ -207,10 +207,10 @@ def test_a_window_in_parts_holds_its_rows_and_no_others(
     assert loaded_back(admin, data) == expected != []
 
 
-def test_a_window_is_cut_where_its_rows_are(
+def test_a_window_is_split_where_its_rows_are(
     exporter: Exporter, admin: psycopg.Connection, container: ContainerClient
 ) -> None:
-    """All rows within 50 minutes of a week: cut by the clock, one part would have them all."""
+    """All rows lie within 50 minutes of a week: split by the clock, one part would have them all."""
     admin.execute(
         "create table burst as select i as id, timestamptz '2026-01-07' + i * interval '1 second' as at "
         "from generate_series(1, 3000) as i; analyze burst"
@@ -371,7 +371,7 @@ def test_a_part_that_fails_leaves_nothing_and_stops_the_others(
 
     error = while_exporting(exporter, request_of(large, 3), Cancellation(), end_one_copy)
     assert isinstance(error, SourceUnavailable)
-    # A server process that is ended while its client's socket is full closes it without a word.
+    # A server process that ends while its client's socket is full closes it without an error.
     assert any(end in str(error) for end in ("57P01", "server closed the connection")), error
     assert list(container.list_blob_names()) == []
     assert isinstance(while_exporting(exporter, request_of(large, 3), Cancellation(), lambda: True), Receipt)

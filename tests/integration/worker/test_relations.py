@@ -1,4 +1,4 @@
-"""Everything that can be selected from can be exported; what would lose rows in silence is an error."""
+"""Every relation can be exported; losing rows silently is an error."""
 
 from concurrent.futures import ThreadPoolExecutor
 

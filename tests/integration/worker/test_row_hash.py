@@ -21,7 +21,7 @@ def hash_of(exports: Exports, **request: object) -> str:
 
 
 @pytest.mark.parametrize("output", [{}, {"format": "parquet"}], ids=["csv", "parquet"])
-def test_where_rows_lie_does_not_matter(exports: Exports, admin: psycopg.Connection, output: dict[str, str]) -> None:
+def test_the_place_of_rows_does_not_matter(exports: Exports, admin: psycopg.Connection, output: dict[str, str]) -> None:
     admin.execute(MANY)
     first = hash_of(exports, output=output)
     admin.execute("update t set id = id where id % 3 = 0")

@@ -29,8 +29,8 @@ def test_the_signature_of_a_shared_access_url_stays_secret(
         assert "sig=" not in text
 
 
-def test_a_fault_that_quotes_a_secret_is_told_without_it(caplog: pytest.LogCaptureFixture) -> None:
-    """Whatever a library raises that nobody translates: its text, and those of its causes."""
+def test_a_fault_that_quotes_a_secret_is_reported_without_it(caplog: pytest.LogCaptureFixture) -> None:
+    """An untranslated exception of a library: its text, and those of its causes."""
     quoted = f"PUT https://account/container/blob?sv=2026&sig={SIGNATURE}"
     error = RuntimeError(quoted)
     error.__cause__ = ValueError(quoted)

@@ -24,6 +24,7 @@ from settings import Settings
 from worker.message.delivery import Delivery
 from worker.message.retry import RetryQueue
 from worker.message.settle import settle
+from worker.message.settlement import RetryLater
 from worker.slot import ReceiverSettler
 
 ROOT = Path(__file__).parents[3]
@@ -57,9 +58,10 @@ class Lists:
     def dead_letter(self, reason: str, description: str) -> None:
         self.outcome.dead.append((reason, description))
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
-        if delay > SOON:
-            self.outcome.waiting.append((LATER, attempt, delay.total_seconds()))
+    def schedule_clone(self, retry: RetryLater) -> None:
+        if retry.delay > SOON:
+            attempt = self._attempt + retry.costs_attempt
+            self.outcome.waiting.append((LATER, attempt, retry.delay.total_seconds()))
         else:
             self._is_back = True
 
@@ -67,7 +69,7 @@ class Lists:
         self._is_back = True
         while self._is_back:
             self._is_back = False
-            settle(self, settlement_of(plan, self._attempt), self._attempt)
+            settle(self, settlement_of(plan, self._attempt))
             self._attempt += 1
         return self.outcome
 
@@ -87,7 +89,7 @@ def receivers(environ: dict[str, str], _directory: Path) -> Iterator[None]:
                         number = message.sequence_number or 0
                         delivery = Delivery(body_of(message), str(message.message_id), number, attempt)
                         settler = ReceiverSettler(receiver, message, delivery, retries)
-                        settle(settler, settlement_of(delivery.body, attempt), attempt)
+                        settle(settler, settlement_of(delivery.body, attempt))
 
     thread = Thread(target=work)
     thread.start()

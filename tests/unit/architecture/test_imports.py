@@ -1,4 +1,4 @@
-"""What the layer check cannot say: no circle of imports anywhere, and rooms that are entered by their faces only."""
+"""Beyond the layer check: no circle of imports anywhere, and rooms are entered by their faces only."""
 
 import ast
 from collections.abc import Iterator

@@ -70,7 +70,7 @@ def test_windows_that_are_still_open_are_left_out_and_said_to_be() -> None:
 
 
 @pytest.mark.parametrize("until", ["2026-02-10", "2026-02-09T00:00:01"])
-def test_nothing_is_said_of_open_windows_where_the_range_ends_before_them(until: str) -> None:
+def test_open_windows_after_the_range_are_not_mentioned(until: str) -> None:
     wanted = Range(daily(), "2026-02-08", until)
     assert wanted.left_open(wanted.requests(NOW)) is None
 

@@ -33,7 +33,7 @@ def test_each_job_is_shown_with_its_source_window_schedule_and_blob_name(tailrac
         "orders",
         "exports events.orders (id, total)",
         "window 1,000 of id",
-        "next due when asked for: tailrace backfill orders",
+        "next due on request: tailrace backfill orders",
         "blob {job}/{window_start:012d}.csv.gz",
         "countries",
         "exports query: select * from countries",
@@ -123,7 +123,7 @@ def test_nothing_becomes_due_before_the_time_that_is_shown_and_something_does_th
 
 
 def newest_due(job: ExportJob, now: datetime) -> datetime:
-    """Where the newest window begins that was due at some time up to `now`; every tick looks at one day only."""
+    """The start of the newest window that was due by `now`; every tick looks at one day only."""
     assert isinstance(job.window, TimeGrid)
     ticks = (now - timedelta(days=days) for days in range(64))
     return next(max(starts) for tick in ticks if (starts := starts_due(job.window, job.schedule, tick)))

@@ -87,7 +87,7 @@ def test_with_an_identity_the_password_is_a_token() -> None:
     assert isinstance(source, TokenPassword)
 
 
-def test_without_a_credential_nobody_guesses_one() -> None:
+def test_a_missing_credential_is_not_guessed() -> None:
     from connections.credential import credential_for
 
     with pytest.raises(ConfigurationError, match="TAILRACE_CREDENTIAL is missing"):

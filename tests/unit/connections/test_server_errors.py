@@ -53,6 +53,6 @@ def test_what_may_pass_is_unavailable(state: str, reason: str) -> None:
     assert ("SQLSTATE" in str(error)) == bool(state)
 
 
-def test_a_hint_of_the_server_is_passed_on_where_a_person_must_act() -> None:
+def test_a_hint_of_the_server_is_passed_on_if_a_person_must_act() -> None:
     explained = translated(Trouble("42703", 'column "ix" does not exist', 'Perhaps you meant "id".'), "s.t").explained
     assert '"ix" does not exist (Perhaps you meant "id".) (SQLSTATE 42703); create it' in explained

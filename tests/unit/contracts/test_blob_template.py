@@ -114,7 +114,7 @@ def test_a_brace_that_is_meant_is_written_twice() -> None:
         ("1 hour", "{window_start:%G-%V-%u}", "hour"),
     ],
 )
-def test_a_template_that_tells_two_windows_apart_too_little_says_what_it_lacks(
+def test_a_template_that_does_not_distinguish_two_windows_is_refused_with_what_it_lacks(
     every: str, template: str, lacking: str
 ) -> None:
     problem = problem_of(template, window={**DAILY, "every": every})
@@ -144,7 +144,7 @@ def test_numbers_in_a_form_that_could_repeat_are_refused(template: str) -> None:
         (None, "latest", False),
     ],
 )
-def test_runs_without_windows_are_told_apart_as_finely_as_their_schedule(
+def test_runs_without_windows_are_distinguished_as_finely_as_their_schedule(
     schedule: str | None, template: str, fits: bool
 ) -> None:
     if fits:
@@ -153,7 +153,7 @@ def test_runs_without_windows_are_told_apart_as_finely_as_their_schedule(
         assert "two runs would get the same name" in problem_of(template, window=None, schedule=schedule)
 
 
-def test_a_job_that_replaces_may_keep_one_name_for_ever() -> None:
+def test_a_job_that_replaces_may_always_use_one_name() -> None:
     assert job("latest.csv.gz", window=None, if_exists="replace").blob_for(run=datetime.now(UTC)) == "latest.csv.gz"
 
 

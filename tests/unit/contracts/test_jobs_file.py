@@ -1,4 +1,4 @@
-"""What jobs.toml may say, and the one line that says what is wrong, in which file, job and field."""
+"""What jobs.toml may hold; each problem is one line with file, job and field."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -164,7 +164,7 @@ def test_a_job_name_that_no_blob_or_message_could_carry_is_refused(tmp_path: Pat
         ('column = "id"\ntype = "integer"\nsize = 5\nevery = "1 day"', "window.every: unknown key"),
     ],
 )
-def test_windows_that_cannot_be_cut_are_refused(tmp_path: Path, window: str, expected: str) -> None:
+def test_impossible_windows_are_refused(tmp_path: Path, window: str, expected: str) -> None:
     lines = PLAIN + 'blob = "x/{window_start}"'
     problem = problem_of(tmp_path, job(lines, window=f"[job.window]\n{window}"))
     assert problem.startswith(f"FILE: job 'a': {expected}")
@@ -176,7 +176,7 @@ def test_numbers_are_closed_by_no_clock_so_they_take_no_schedule(tmp_path: Path)
     assert problem_of(tmp_path, job(lines, window=window)).startswith("FILE: job 'a': schedule: a window of whole")
 
 
-def test_every_problem_of_the_file_is_told_at_once(tmp_path: Path) -> None:
+def test_every_problem_of_the_file_is_reported_at_once(tmp_path: Path) -> None:
     text = job('blob = "x"', name="a") + job(PLAIN + 'blob = "/{run}"', name="b") + job(PLAIN, name="c")
     problem = problem_of(tmp_path, text).splitlines()
     assert [line.split(":")[1] for line in problem] == [" job 'a'", " job 'b'", " job 'c'"]

@@ -1,4 +1,4 @@
-"""Schedules: what Azure's timers understand, understood in the same way."""
+"""Schedules are read as Azure's timers read them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -50,7 +50,7 @@ def test_what_azure_refuses_or_understands_otherwise_is_refused(schedule: str, e
 
 
 def test_both_day_fields_must_match() -> None:
-    """Unix cron is content with one of them, Azure is not."""
+    """Azure requires both of them, Unix cron only one."""
     first = next(fire_times("0 0 0 13 * FRI", datetime(2026, 3, 14, tzinfo=UTC)))
     assert first == datetime(2026, 11, 13, tzinfo=UTC)
 
@@ -67,6 +67,6 @@ def test_the_last_time_is_the_one_after_which_the_next_is_still_to_come(schedule
 
 
 @pytest.mark.parametrize("schedule", ["0 30 2 * * 1-1", "0 5-5 * * * *", "0 0 0 1 JAN-JAN *"])
-def test_a_range_of_one_is_refused_where_it_would_mean_every(schedule: str) -> None:
+def test_a_range_of_one_is_refused_if_it_would_mean_every(schedule: str) -> None:
     with pytest.raises(ValueError, match="is a range of one; write"):
         ncrontab(schedule)

@@ -103,7 +103,7 @@ def test_metadata_that_only_looks_like_a_receipt_is_none(change: dict[str, str])
     assert found is None or (change == {"window": "null "} and found.window is None)
 
 
-def test_a_blob_of_somebody_else_has_no_receipt() -> None:
+def test_a_foreign_blob_has_no_receipt() -> None:
     assert Receipt.from_metadata({}) is None
     assert Receipt.from_metadata({"rows": "3"}) is None
 

@@ -1,4 +1,4 @@
-"""The message body: what is taken, and what is refused before anything is done with it."""
+"""The message body: valid ones are accepted, others refused before any work."""
 
 import json
 from typing import Any
@@ -87,7 +87,7 @@ def test_another_version_says_which_worker_to_deploy(version: object) -> None:
     assert "understands version 1" in str(refused)
 
 
-def test_a_newer_version_is_told_apart_from_garbage_whatever_else_it_holds() -> None:
+def test_a_newer_version_is_distinguished_from_garbage_whatever_else_it_holds() -> None:
     assert refusal_of(body(version=2, columns=[], source={"kind": "lake"})).reason == "UnknownVersion"
 
 

@@ -53,7 +53,7 @@ COMPUTED = {
 
 @pytest.fixture(scope="module")
 def shared(templates: Templates) -> set[str]:
-    """What functions and containers are given alike."""
+    """Settings that functions and containers share."""
     return settings_of(templates["main.bicep"])
 
 

@@ -1,4 +1,4 @@
-"""deploy/capacity.json: what is derived from it, and what it must not ask for."""
+"""deploy/capacity.json: the values derived from it, and its limits."""
 
 import json
 import shutil
@@ -131,7 +131,7 @@ def test_host_values_leave_everything_else_alone(data: dict[str, Any]) -> None:
     assert changed["extensions"]["serviceBus"]["prefetchCount"] == 7
 
 
-def test_a_hand_changed_host_json_is_found_and_mended(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_hand_changed_host_json_is_found_and_fixed(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     host = copy / "host.json"
     host.write_text(host.read_text("utf-8").replace('"maxConcurrentCalls": 2', '"maxConcurrentCalls": 16'), "utf-8")
     assert main(["--check", "--root", str(copy)]) == 1
@@ -140,7 +140,7 @@ def test_a_hand_changed_host_json_is_found_and_mended(copy: Path, capsys: pytest
     assert main(["--check", "--root", str(copy)]) == 0
 
 
-def test_outdated_bicep_values_are_found_and_mended(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_outdated_bicep_values_are_found_and_fixed(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = copy / "deploy" / "capacity.json"
     source.write_text(source.read_text("utf-8").replace('"instances": 4', '"instances": 3', 1), "utf-8")
     assert main(["--check", "--root", str(copy)]) == 1

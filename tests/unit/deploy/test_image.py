@@ -1,4 +1,4 @@
-"""The container worker's image: what the Dockerfile says, and, where a Docker engine runs, what comes out of it."""
+"""The container worker's image: the Dockerfile and, if a Docker engine runs, the image itself."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What is sent to Azure: everything that the function app imports, and nothing else."""
+"""The package for Azure has everything that the function app imports, and nothing else."""
 
 import subprocess
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What an azd environment lacks is said before anything is made."""
+"""Problems of an azd environment are reported before anything is created."""
 
 import os
 import subprocess
@@ -50,7 +50,7 @@ def test_what_is_missing_is_named(environ: dict[str, str], message: str) -> None
 
 
 @pytest.mark.parametrize(("environ", "code"), [(HOST, 0), ({}, 1)])
-def test_azd_stops_where_something_is_missing(root: Path, environ: dict[str, str], code: int) -> None:
+def test_azd_stops_if_something_is_missing(root: Path, environ: dict[str, str], code: int) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TAILRACE_", "AZURE_"))}
     command = [sys.executable, "-m", "deploy.preflight"]
     done = subprocess.run(command, cwd=root, env={**kept, **environ}, capture_output=True, text=True, check=False)

@@ -51,7 +51,7 @@ def local_queue(root: Path) -> dict[str, Any]:
     return dict(found)
 
 
-def test_every_rule_is_kept(root: Path, templates: Templates) -> None:
+def test_every_rule_is_followed(root: Path, templates: Templates) -> None:
     found = read_templates(root / "deploy")
     assert len(found) == len(templates)
     assert breaches(found) == []
@@ -141,7 +141,7 @@ def test_the_runtime_is_the_python_of_the_project(root: Path, templates: Templat
     assert literal(properties(functions.variables["premiumSite"])["linuxFxVersion"]) == f"Python|{version}"
 
 
-def test_exports_and_the_host_are_kept_apart(templates: Templates) -> None:
+def test_exports_and_the_host_use_separate_accounts(templates: Templates) -> None:
     exports, host = (templates[name].resources["account"] for name in ("export_storage.bicep", "host_storage.bicep"))
     assert value_of(exports, "properties.isHnsEnabled") is True
     assert value_of(host, "properties.isHnsEnabled") is None

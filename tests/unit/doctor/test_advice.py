@@ -51,7 +51,7 @@ def token(**claims: object) -> str:
         ("something new", "check PGHOST and PGPORT"),
     ],
 )
-def test_the_words_of_a_refused_login_lead_to_what_mends_it(words: str, advice: str) -> None:
+def test_the_words_of_a_refused_login_lead_to_its_fix(words: str, advice: str) -> None:
     assert advice in login_advice(words, settings(), None)
 
 

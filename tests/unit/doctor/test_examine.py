@@ -83,7 +83,7 @@ def test_checks_that_need_nothing_of_each_other_run_side_by_side() -> None:
     assert verdicts(run(Check("a", meets), Check("b", meets))) == {"a": "ok", "b": "ok"}
 
 
-def test_a_check_with_a_fault_of_its_own_hides_no_other() -> None:
+def test_a_faulty_check_hides_no_other() -> None:
     def breaks(_: Site) -> Iterable[Finding]:
         raise KeyError("oops")
 

@@ -1,4 +1,4 @@
-"""What a person may ask for, and what to write instead."""
+"""Requests that a person may ask for, and the advice for others."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any

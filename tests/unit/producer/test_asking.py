@@ -1,18 +1,13 @@
-"""What becomes of a request that is asked for, by what is there, alive and dead."""
+"""The state of a request, from its blob, its message and its dead letter."""
 
-import ast
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.reasons import permanent_reasons, transient_reasons
 
-from connections.postgres import server_errors
-from connections.storage import _REFUSED
-from contracts import errors
 from contracts.jobs_file import Jobs
 from contracts.message import Lineage
 from contracts.reasons import PERMANENT
@@ -22,7 +17,6 @@ from producer.enqueue import ask
 from producer.facts import Dead, Live, Present, QueueView
 from producer.prefixes import prefixes_of
 
-ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
 TODAY = {"j": "v2"}
 
@@ -83,30 +77,13 @@ def test_a_permanent_failure_is_not_asked_for_again_until_its_job_has_changed(re
     assert state(dead(reason, timedelta(minutes=1), version="v1", heals=3)) == ("send", Lineage("v2"))
 
 
-def test_what_cannot_be_told_apart_from_messages_that_were_not_seen_is_held_back() -> None:
+def test_a_request_is_held_back_if_unseen_messages_could_be_its_own() -> None:
     assert state(QueueView(is_whole=False))[0] == "held"
 
 
-def raised(kinds: set[str]) -> Iterator[str]:
-    """The reasons that the code gives to errors of these classes."""
-    for room in ("worker", "connections", "contracts"):
-        for file in (ROOT / room).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text("utf-8"))):
-                if isinstance(node, ast.Call) and getattr(node.func, "id", "") in kinds:
-                    for keyword in node.keywords:
-                        if keyword.arg == "reason" and isinstance(keyword.value, ast.Constant):
-                            yield str(keyword.value.value)
-
-
-def names(base: type) -> set[str]:
-    return {name for name, one in vars(errors).items() if isinstance(one, type) and issubclass(one, base)}
-
-
 def test_every_reason_is_known_to_be_permanent_or_not() -> None:
-    permanent = set(raised(names(errors.Permanent))) - {"WindowOpen"}
-    permanent |= {reason for reason, _ in server_errors._REJECTED.values()} | set(_REFUSED)
-    assert permanent <= PERMANENT
-    assert not set(raised(names(errors.Transient))) & PERMANENT
+    assert permanent_reasons() == PERMANENT
+    assert not transient_reasons() & PERMANENT
 
 
 @given(st.dates(), st.integers(1, 60), st.sampled_from(["%Y/%m/%d", "%Y%m%d", "%d-%m-%Y", "x/%F.csv.gz"]))

@@ -1,4 +1,4 @@
-"""What is due at a moment, and under which ids."""
+"""The exports due at a moment, and their ids."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -142,7 +142,7 @@ def test_every_tick_builds_the_very_same_message() -> None:
     assert [request.to_body() for request in early] == [request.to_body() for request in late]
 
 
-def test_request_ids_are_the_same_for_ever() -> None:
+def test_request_ids_never_change() -> None:
     """Another id would give every blob of every deployment a second export."""
     assert str(request_id(runs(None), at("2026-02-01 00:00:00"))) == "460d7cc8-c5fa-56ff-8b70-1adca62b1876"
     (request,) = due_requests(job(window={**DAILY, "catch_up": "1 day"}), at("2026-02-01 00:00:00"))
@@ -171,7 +171,7 @@ def test_another_window_revision_job_or_run_is_another_request() -> None:
     assert len(set().union(*map(ids, variants))) == sum(len(ids(made)) for made in variants)
 
 
-def test_where_a_window_leads_to_does_not_change_what_it_is() -> None:
+def test_the_blob_name_does_not_change_the_request_id() -> None:
     assert ids(job()) == ids(job(blob="y/{window_start:%F}", output={"header": False}, if_exists="replace"))
 
 

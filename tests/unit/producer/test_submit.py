@@ -1,4 +1,4 @@
-"""What HTTP answers to a request that cannot be sent, before any server is needed."""
+"""The answers of HTTP that need no server."""
 
 import json
 from datetime import UTC, datetime

@@ -80,7 +80,7 @@ def test_by_days_and_wall_clock_times_tile_them_too(every: str, zone: str, kind:
     st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     st.integers(0, 3000),
 )
-def test_a_range_split_anywhere_has_the_by_the_whole(every: str, since: datetime, minutes: int) -> None:
+def test_a_range_split_anywhere_has_the_windows_of_the_whole(every: str, since: datetime, minutes: int) -> None:
     middle, end = since + timedelta(minutes=minutes), since + timedelta(minutes=3000)
     parts = [*windows_between(grid(every), since, middle), *windows_between(grid(every), middle, end)]
     assert parts == list(windows_between(grid(every), since, end))

@@ -13,7 +13,7 @@ from telemetry.fields import bind, context
 
 @pytest.fixture(params=["json", "text"])
 def log(request: pytest.FixtureRequest) -> Iterator[tuple[logging.Logger, io.StringIO]]:
-    """A logger of its own with a worker's handler, and what it wrote."""
+    """A new logger with a worker's handler, and its output."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(JsonLines() if request.param == "json" else logging.Formatter("%(message)s"))
@@ -47,6 +47,22 @@ def test_lines_of_every_layer_carry_the_fields_of_the_delivery(log: tuple[loggin
     whose = {"request_id": "5b3c1e0e", "job": "clicks", "attempt": "2"}
     assert all(whose.items() <= fields_of(line).items() for line in lines)
     assert "retrying in 3 s" in lines[1]
+
+
+QUOTED = "GET https://ann:hunter2@host/c?sv=1&sig=c2VjcmV0 failed, AccountKey=a2V5a2V5; Bearer eyJhbGci.eyJhdWQi.c2lnbg"
+
+
+def test_no_line_carries_a_secret_that_somebody_quotes(log: tuple[logging.Logger, io.StringIO]) -> None:
+    """Whatever is logged: a text, an error, a record of an SDK, or the trace of a fault; in a delivery or not."""
+    logger, written = log
+    event(logger, logging.INFO, "export failed", error=QUOTED, cause=ValueError(QUOTED))
+    for _ in range(2):
+        logger.warning("retrying %s", QUOTED)
+        logger.error("fault", exc_info=ValueError(QUOTED))
+        bind(job="clicks")
+    text = written.getvalue()
+    assert text.count("ann:…@host") >= 5
+    assert not [secret for secret in ("hunter2", "c2VjcmV0", "a2V5a2V5", "c2lnbg") if secret in text]
 
 
 def test_what_is_logged_after_a_delivery_carries_nothing_of_it(log: tuple[logging.Logger, io.StringIO]) -> None:

@@ -12,7 +12,7 @@ from telemetry.types import Origin
 SENT = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 CALL_OF_THE_SAME_TRACE = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-00"}
 CALL_OF_ANOTHER = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"}
-NOBODY: Carrier = {}
+NO_CONTEXT: Carrier = {}
 
 
 @pytest.fixture
@@ -25,12 +25,12 @@ def tracers() -> Iterator[TracerProvider]:
 @pytest.mark.parametrize(
     ("message", "call", "parent", "linked"),
     [
-        (SENT, NOBODY, SENT, False),
+        (SENT, NO_CONTEXT, SENT, False),
         (SENT, CALL_OF_ANOTHER, SENT, True),
         (SENT, CALL_OF_THE_SAME_TRACE, CALL_OF_THE_SAME_TRACE, False),
-        (NOBODY, CALL_OF_ANOTHER, CALL_OF_ANOTHER, False),
-        (NOBODY, NOBODY, NOBODY, False),
-        ({"traceparent": "nonsense"}, NOBODY, NOBODY, False),
+        (NO_CONTEXT, CALL_OF_ANOTHER, CALL_OF_ANOTHER, False),
+        (NO_CONTEXT, NO_CONTEXT, NO_CONTEXT, False),
+        ({"traceparent": "nonsense"}, NO_CONTEXT, NO_CONTEXT, False),
     ],
 )
 def test_a_delivery_is_in_the_trace_of_its_message_and_below_the_hosts_call_where_that_is_too(

@@ -60,7 +60,7 @@ def row(*fields: bytes | None) -> bytes:
 
 @dataclass
 class FakeLibpq:
-    """Gives messages, each in memory of its own size, so that tools which look for reads beyond it can see them."""
+    """Yields messages, each in memory of exactly its size, so that sanitizers detect reads beyond it."""
 
     messages: Iterator[bytes]
     callbacks: list[Any] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Compression: any tool gives back what went in, also from runs that are joined end to end."""
+"""Compression: any tool restores the input, also from runs that are joined end to end."""
 
 import gzip
 from itertools import chain

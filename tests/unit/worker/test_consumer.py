@@ -1,4 +1,4 @@
-"""What the container worker does with a message that comes too late."""
+"""The container worker gives back messages that come too late."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ def consumer(tmp_path: Path) -> Iterator[Consumer]:
 
 
 def test_a_message_that_comes_after_the_signal_to_stop_goes_back_at_once(consumer: Consumer) -> None:
-    """Its export would only be cut off, and its lock would keep it from other workers."""
+    """Its export would be interrupted, and its lock would block other workers."""
     receiver: Any = Receiver()
     message: Any = object()
     consumer.stop()

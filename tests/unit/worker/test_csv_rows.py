@@ -1,4 +1,4 @@
-"""Rows in the text of a CSV file, however it is cut into pieces."""
+"""Rows in the text of a CSV file, however it is split into pieces."""
 
 import csv
 import ctypes

@@ -27,7 +27,7 @@ NOWHERE = {
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Worker]:
-    """A worker whose servers are nowhere."""
+    """A worker without servers."""
     jobs = tmp_path / "jobs.toml"
     jobs.write_text('[[job]]\nname = "a"\nschema = "s"\ntable = "t"\nblob = "x/{run}"\n')
     with open_worker(Settings.from_env({**NOWHERE, "TAILRACE_JOBS": str(jobs)})) as opened:
@@ -110,7 +110,7 @@ def test_a_message_of_a_disabled_job_waits_for_a_corrected_file_and_is_then_give
     ],
 )
 def test_attempts_count_clones_and_redeliveries(properties: dict[Any, object], redeliveries: int, attempt: int) -> None:
-    """Whatever somebody else has put into the properties."""
+    """Whatever another sender has put into the properties."""
     assert attempt_of(properties, redeliveries) == attempt
 
 

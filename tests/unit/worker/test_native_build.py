@@ -1,4 +1,4 @@
-"""Compiled libraries: made for named machines anywhere, and refused where they do not belong to their sources."""
+"""Compiled libraries: built for any machine on any machine, and refused if their sources differ."""
 
 import ctypes
 import os

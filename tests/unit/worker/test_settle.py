@@ -1,4 +1,4 @@
-"""The order of a settlement's steps, on a settler that only keeps a list."""
+"""The order of a settlement's steps, on a settler that records them."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +12,7 @@ from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater,
 
 @dataclass
 class Listing:
-    """Keeps what it was asked to do; fails at a given step."""
+    """Records its steps; fails at a given one."""
 
     failing: str = ""
     steps: list[object] = field(default_factory=list)
@@ -26,8 +26,8 @@ class Listing:
     def dead_letter(self, reason: str, description: str) -> None:
         self._step("dead_letter", reason, description)
 
-    def schedule_clone(self, delay: timedelta, attempt: int) -> None:
-        self._step("clone", delay, attempt)
+    def schedule_clone(self, retry: RetryLater) -> None:
+        self._step("clone", retry)
 
     def _step(self, name: str, *details: object) -> None:
         if name == self.failing:
@@ -42,15 +42,14 @@ MINUTE = timedelta(minutes=1)
     ("settlement", "steps"),
     [
         (Complete("exported"), [("complete",)]),
-        (RetryLater(MINUTE, "r", "d"), [("clone", MINUTE, 4), ("complete",)]),
-        (RetryLater(MINUTE, "r", "d", costs_attempt=False), [("clone", MINUTE, 3), ("complete",)]),
+        (RetryLater(MINUTE, "r", "d"), [("clone", RetryLater(MINUTE, "r", "d")), ("complete",)]),
         (Abandon("r"), [("abandon",)]),
         (DeadLetter("r", "d"), [("dead_letter", "r", "d")]),
     ],
 )
 def test_each_settlement_is_carried_out_by_its_steps_in_order(settlement: Settlement, steps: list[object]) -> None:
     settler = Listing()
-    settle(settler, settlement, attempt=3)
+    settle(settler, settlement)
     assert settler.steps == steps
 
 
@@ -58,12 +57,12 @@ def test_a_message_whose_clone_was_not_taken_is_not_completed() -> None:
     """Else the request would be nowhere."""
     settler = Listing(failing="clone")
     with pytest.raises(QueueUnavailable):
-        settle(settler, RetryLater(MINUTE, "r", "d"), attempt=3)
+        settle(settler, RetryLater(MINUTE, "r", "d"))
     assert settler.steps == []
 
 
 def test_a_clone_is_there_before_completing_can_fail() -> None:
     settler = Listing(failing="complete")
     with pytest.raises(QueueUnavailable):
-        settle(settler, RetryLater(MINUTE, "r", "d"), attempt=3)
-    assert settler.steps == [("clone", MINUTE, 4)]
+        settle(settler, RetryLater(MINUTE, "r", "d"))
+    assert settler.steps == [("clone", RetryLater(MINUTE, "r", "d"))]

@@ -1,4 +1,4 @@
-"""Names and bounds in SQL: always quoted, never able to say more than they are."""
+"""Names and bounds in SQL are always quoted."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -74,7 +74,7 @@ def test_a_query_without_bounds_is_filtered_by_its_window() -> None:
     )
 
 
-def test_a_query_takes_its_bounds_where_it_wants_them() -> None:
+def test_a_query_may_place_its_bounds_anywhere() -> None:
     text = query("select * from f({window_start}, {window_end}) where a > {window_start}", WINDOW)
     assert text == "SELECT * FROM (\nselect * from f(5, 10) where a > 5\n) AS query"
 
@@ -91,7 +91,7 @@ def test_a_comment_on_the_last_line_does_not_swallow_the_bracket() -> None:
     assert query("select 1 -- all").endswith("-- all\n) AS query")
 
 
-def test_bounds_without_a_window_are_a_reason_of_its_own() -> None:
+def test_bounds_without_a_window_have_their_own_reason() -> None:
     """A worker whose jobs.toml is newer than the producer's."""
     with pytest.raises(SourceRejected) as caught:
         query("select {window_start}")

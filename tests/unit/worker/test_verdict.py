@@ -1,4 +1,4 @@
-"""What becomes of a delivery, by its error and its attempt."""
+"""The settlement of a delivery, by its error and its attempt."""
 
 import inspect
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Rows as one Parquet file, by way of binary COPY. Needs the extra `parquet` and the compiled library."""
+"""Rows as one Parquet file, read by binary COPY. Needs the extra `parquet` and the compiled library."""
 
 import os
 from importlib.util import find_spec

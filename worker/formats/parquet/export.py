@@ -1,4 +1,4 @@
-"""The rows of SELECTs as one Parquet file; each SELECT has a reader of its own. Imports pyarrow."""
+"""The rows of SELECTs as one Parquet file; each SELECT has its reader. Imports pyarrow."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack

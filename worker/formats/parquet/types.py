@@ -10,7 +10,7 @@ from psycopg import postgres, sql
 from worker.native.columns import ColumnType, Kind
 from worker.source.snapshot import Described
 
-# PostgreSQL's types that Arrow has too, but for numeric and arrays; every other one is written as its text.
+# PostgreSQL's types that Arrow has too, except numeric and arrays; every other one is written as text.
 _KEPT: dict[str, tuple[Kind, Callable[[], pa.DataType]]] = {
     "bool": (Kind.BOOL, pa.bool_),
     "int2": (Kind.INT16, pa.int16),

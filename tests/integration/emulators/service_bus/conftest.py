@@ -11,12 +11,15 @@ from azure.servicebus import ServiceBusClient
 from support.broker import Broker
 
 from devstack.process import start
+from emulators.service_bus.emulator import Emulator
 
 KINDS = {
     "plain": {},
     "detecting": {"RequiresDuplicateDetection": True, "DuplicateDetectionHistoryTimeWindow": "P1D"},
     "brief": {"LockDuration": "PT1S", "MaxDeliveryCount": 3},
     "burying": {"DeadLetteringOnMessageExpiration": True},
+    "session": {"RequiresSession": True},
+    "brief-session": {"RequiresSession": True, "LockDuration": "PT1S"},
 }
 EACH = 200
 NUMBER = itertools.count()
@@ -62,3 +65,28 @@ def brief_queue() -> str:
 def burying_queue() -> str:
     """A queue that dead-letters what expires."""
     return f"burying-{next(NUMBER)}"
+
+
+@pytest.fixture
+def session_queue() -> str:
+    """A queue with sessions."""
+    return f"session-{next(NUMBER)}"
+
+
+@pytest.fixture
+def brief_session_queue() -> str:
+    """A queue with sessions that are held for one second."""
+    return f"brief-session-{next(NUMBER)}"
+
+
+@pytest.fixture
+def bus() -> Iterator[Emulator]:
+    """An emulator in this process, for what its controls do; links idle out after a second."""
+    with Emulator(idle_links_ms=1000) as bus:
+        yield bus
+
+
+@pytest.fixture
+def bus_client(bus: Emulator) -> Iterator[ServiceBusClient]:
+    with ServiceBusClient.from_connection_string(bus.connection_string, retry_total=1) as client:
+        yield client

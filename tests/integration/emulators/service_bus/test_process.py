@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from proton import Message
-from proton.utils import BlockingConnection, ConnectionClosed
+from support.amqp import Client, ConnectionClosedError, encoded
 
 from devstack.process import start
 
@@ -36,12 +35,12 @@ def config(tmp_path: Path, *queues: dict, **namespace: object) -> str:
 def test_it_serves_the_default_queue_and_tells_its_clients_when_it_ends(number: int):
     with start([*COMMAND, "--port", "0"], ready=READY) as process:
         assert process.match is not None
-        raw = BlockingConnection(f"amqp://127.0.0.1:{process.match[1]}", allowed_mechs="ANONYMOUS", timeout=20)
-        raw.create_sender("exports").send(Message(body=b"x"))
-        assert bytes(raw.create_receiver("exports").receive().body) == b"x"
-        process.send_signal(number)
-        with pytest.raises(ConnectionClosed, match="shutting down"):
-            raw.wait(lambda: False)
+        with Client(int(process.match[1])) as raw:
+            raw.sender("exports").send(encoded(b"x"))
+            assert raw.receiver("exports").receive().body == b"x"
+            process.send_signal(number)
+            with pytest.raises(ConnectionClosedError, match="shutting down"):
+                raw.wait(lambda: False)
         assert process.wait(20) == 0
         assert len(process.output().splitlines()) == 1
 
@@ -72,8 +71,7 @@ def test_a_port_in_use_is_said_in_one_line():
             "Properties.LockDuration: Input should be a valid",
         ),
         ([{"Name": "a", "Properties": {"Lock": 1}}], {}, "Properties.Lock: Extra inputs are not permitted"),
-        ([{"Name": "a", "Properties": {"RequiresSession": True}}], {}, "sessions are not offered"),
-        ([{"Name": "a", "Properties": {"ForwardTo": "b"}}], {}, "forwarding is not offered"),
+        ([{"Name": "a", "Properties": {"ForwardTo": "b"}}], {}, "the queue 'a' forwards to 'b', which is none"),
         ([], {"Topics": [{"Name": "t"}]}, "topics are not offered"),
     ],
 )

@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusMessageBatch
+from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusMessageBatch, ServiceBusMessageState
 from azure.servicebus.exceptions import (
     MessageNotFoundError,
     MessageSizeExceededError,
@@ -50,7 +50,7 @@ def test_a_message_comes_back_as_it_was_sent(client: ServiceBusClient, queue: st
         assert (got.subject, got.to, got.reply_to, got.partition_key) == ("subject", "to", "reply-to", "key")
         assert got.application_properties == {b"text": b"x", b"number": 7, b"flag": True, b"none": None}
         assert got.time_to_live == dt.timedelta(minutes=5)
-        assert (got.delivery_count, got.sequence_number, got.enqueued_sequence_number) == (0, 1, 1)
+        assert (got.delivery_count, got.sequence_number, got.enqueued_sequence_number) == (0, 1, 0)
         assert abs((got.enqueued_time_utc - sent_at).total_seconds()) < 10
         assert 50 < (got.locked_until_utc - got.enqueued_time_utc).total_seconds() < 70
 
@@ -122,6 +122,8 @@ def test_a_scheduled_message_comes_at_its_time_and_not_before(client: ServiceBus
         assert bodies([now, *later]) == ["now", "a", "b"]
         assert all(message.enqueued_time_utc >= due.replace(microsecond=0) for message in later)
         assert later[0].scheduled_enqueue_time_utc is not None
+        states = [(message.state, message.enqueued_sequence_number) for message in (now, *later)]
+        assert states == [(ServiceBusMessageState.ACTIVE, 0), *[(ServiceBusMessageState.SCHEDULED, 0)] * 2]
         assert [m.sequence_number for m in later] > [first, second], "a new number when it arrives, as in Azure"
 
 

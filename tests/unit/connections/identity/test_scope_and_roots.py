@@ -1,4 +1,4 @@
-"""Which cloud a token is for, and where root certificates are."""
+"""The cloud of a token, and the place of root certificates."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from connections.postgres.tokens import postgres_scope
         ("10.1.2.3", "https://login.chinacloudapi.cn", "chinacloudapi.cn"),
     ],
 )
-def test_each_cloud_has_a_scope_of_its_own(host: str, authority: str, resource: str) -> None:
+def test_each_cloud_has_its_own_scope(host: str, authority: str, resource: str) -> None:
     assert postgres_scope(host, authority) == f"https://ossrdbms-aad.database.{resource}/.default"
 
 

@@ -1,4 +1,4 @@
-"""Tokens as passwords: nobody waits who need not, and a failure is not repeated by everybody."""
+"""Tokens as passwords: only callers without a token wait, and they share a failure."""
 
 import threading
 import time

@@ -6,6 +6,7 @@ from uuid import UUID
 
 NULL = b"\x40"
 TRUE = b"\x41"
+FALSE = b"\x42"
 EMPTY_LIST = b"\x45"
 
 
@@ -34,6 +35,31 @@ def symbol(text: str) -> bytes:
     return _sized(0xA3, text.encode("ascii"))
 
 
+def boolean(flag: bool) -> bytes:
+    """An AMQP boolean."""
+    return TRUE if flag else FALSE
+
+
+def ubyte(number: int) -> bytes:
+    """An AMQP ubyte."""
+    return struct.pack(">BB", 0x50, number)
+
+
+def byte(number: int) -> bytes:
+    """An AMQP byte, which has a sign."""
+    return struct.pack(">Bb", 0x51, number)
+
+
+def ushort(number: int) -> bytes:
+    """An AMQP ushort."""
+    return struct.pack(">BH", 0x60, number)
+
+
+def short(number: int) -> bytes:
+    """An AMQP short."""
+    return struct.pack(">Bh", 0x61, number)
+
+
 def uint(number: int) -> bytes:
     """An AMQP uint, of 0 to 2³²-1."""
     return struct.pack(">BI", 0x70, number)
@@ -52,6 +78,26 @@ def ulong(number: int) -> bytes:
 def long(number: int) -> bytes:
     """An AMQP long."""
     return struct.pack(">Bq", 0x81, number)
+
+
+def float32(number: float) -> bytes:
+    """An AMQP float."""
+    return struct.pack(">Bf", 0x72, number)
+
+
+def float64(number: float) -> bytes:
+    """An AMQP double."""
+    return struct.pack(">Bd", 0x82, number)
+
+
+def char(text: str) -> bytes:
+    """An AMQP char: one code point."""
+    return struct.pack(">BI", 0x73, ord(text))
+
+
+def decimal(raw: bytes) -> bytes:
+    """An AMQP decimal32, decimal64 or decimal128: 4, 8 or 16 bytes of IEEE 754."""
+    return bytes(({4: 0x74, 8: 0x84, 16: 0x94}[len(raw)],)) + raw
 
 
 def timestamp(ms: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Says what an export waits for, if it waits long: storage, the queue or PostgreSQL may be frozen."""
+"""Says what a process waits for, if it waits long: storage, the queue or PostgreSQL may be frozen."""
 
 import logging
 import time

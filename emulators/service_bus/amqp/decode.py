@@ -2,12 +2,19 @@
 
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 
 class Malformed(ValueError):  # noqa: N818
     """Bytes that are not what AMQP 1.0 says they should be."""
+
+
+class Described(NamedTuple):
+    """A value with the descriptor in front of it: a symbol (str) or a ulong (int)."""
+
+    descriptor: Any
+    value: Any
 
 
 _WIDTH_BY_CLASS = {0x4: 0, 0x5: 1, 0x6: 2, 0x7: 4, 0x8: 8, 0x9: 16}
@@ -57,14 +64,14 @@ BROKEN = (IndexError, struct.error, OverflowError, TypeError, ValueError, Recurs
 def value(data: bytes) -> Any:
     r"""The value that `data` starts with.
 
-    Strings and symbols are str, timestamps int, lists and arrays list; descriptors are dropped. Raises Malformed.
+    Strings and symbols are str, timestamps int (ms), lists and arrays list, decimals their bytes. Raises Malformed.
 
     >>> value(bytes.fromhex("c1 07 02 a3 01 61 54 ff ".replace(" ", "") + "00"))
     {'a': -1}
     >>> value(b"\xa1\x09x")
     Traceback (most recent call last):
     ...
-    emulators.service_bus.decode.Malformed: not an AMQP value: it ends too early
+    emulators.service_bus.amqp.decode.Malformed: not an AMQP value: it ends too early
     """
     try:
         return value_at(data, 0)[0]
@@ -78,7 +85,9 @@ def value_at(data: bytes, at: int) -> tuple[Any, int]:
     """The value at an offset, and the offset after it. Raises Malformed and what broken bytes make Python raise."""
     code = data[at]
     if code == 0x00:
-        return value_at(data, skip(data, at + 1))
+        descriptor, at = value_at(data, at + 1)
+        described, at = value_at(data, at)
+        return Described(descriptor, described), at
     end = skip(data, at)
     if decode := _FIXED.get(code):
         return decode(data[at + 1 : end]), end

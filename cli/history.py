@@ -1,0 +1,92 @@
+"""`tailrace history`: what was exported, how large it was and how long it took."""
+
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from cli.looks import configured, end, megabytes
+from cli.ranges import AsJson, JobName, Since, Until
+from cli.terminal import say, table
+from contracts.receipt import Receipt
+from operations.coverage import Cell
+from operations.looking import looking
+from operations.summary import chosen
+from producer.ask import job_named
+
+
+def history(
+    job: JobName,
+    *,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the exports of a job: rows, MB, how much smaller the blob is, seconds, and by what it was proven closed.
+
+    Example: tailrace history clicks --from 2026-01-01
+    """
+    now, (settings, jobs) = datetime.now(UTC), configured()
+    with looking(settings, now, server=False) as seen:
+        (covered,) = seen.coverages([job_named(jobs, job)], since, until)
+    exports = [(cell, receipt) for cell in chosen(covered.cells, ["there"]) if (receipt := _receipt(cell))]
+    if as_json:
+        for cell, receipt in exports[-limit:]:
+            print(json.dumps(fields_of(cell, receipt)))
+    elif exports:
+        rows = [_row(cell, receipt) for cell, receipt in exports[-limit:]]
+        table(("window", "exported at", "rows", "MB", "blob MB", "ratio", "seconds", "closed by"), rows, right=_NUMBERS)
+        say(_totals(exports))
+    else:
+        say(f"job {job!r} has no export in this range")
+    end(seen, jobs, is_well=True)
+
+
+_NUMBERS = ("rows", "MB", "blob MB", "ratio", "seconds")
+
+
+def seconds_of(receipt: Receipt) -> float:
+    """From the first look at the source to the commit."""
+    return (receipt.exported_at - receipt.started_at).total_seconds()
+
+
+def closed_by(receipt: Receipt) -> str:
+    """By what its window was proven closed."""
+    closed = receipt.closed
+    return "-" if closed is None else closed.by if closed.is_proven else "not proven"
+
+
+def fields_of(cell: Cell, receipt: Receipt) -> dict[str, Any]:
+    """One export as JSON."""
+    return {
+        "window": cell.start,
+        "blob": cell.name,
+        "rows": receipt.rows,
+        "csv_bytes": receipt.csv_bytes,
+        "blob_bytes": receipt.blob_bytes,
+        "seconds": seconds_of(receipt),
+        "exported_at": receipt.exported_at.isoformat(),
+        "closed": receipt.closed.model_dump(mode="json", exclude_none=True) if receipt.closed else None,
+    }
+
+
+def _receipt(cell: Cell) -> Receipt | None:
+    return cell.blob.receipt if cell.blob else None
+
+
+def _row(cell: Cell, receipt: Receipt) -> list[object]:
+    sizes = [f"{receipt.rows:,}", megabytes(receipt.csv_bytes), megabytes(receipt.blob_bytes)]
+    ratio = f"{receipt.csv_bytes / receipt.blob_bytes:.1f}" if receipt.blob_bytes else "-"
+    exported = receipt.exported_at.strftime("%Y-%m-%d %H:%M")
+    return [cell.start, exported, *sizes, ratio, f"{seconds_of(receipt):.1f}", closed_by(receipt)]
+
+
+def _totals(exports: list[tuple[Cell, Receipt]]) -> str:
+    rows, read = sum(one.rows for _, one in exports), sum(one.csv_bytes for _, one in exports)
+    cell, slowest = max(exports, key=lambda one: seconds_of(one[1]))
+    return (
+        f"{len(exports):,} exports, {rows:,} rows, {megabytes(read)} MB; the slowest was {cell.start} "
+        f"with {seconds_of(slowest):.1f} s"
+    )

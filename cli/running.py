@@ -1,0 +1,144 @@
+"""`tailrace running` and `tailrace watch`: the exports that read now, and how far they are."""
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from cli.looks import brief, configured, megabytes
+from cli.ranges import AsJson
+from cli.status import rows_of
+from cli.terminal import say, table
+from contracts.jobs_file import Jobs, load_jobs
+from operations.blobs import Blobs
+from operations.coverage import Cell
+from operations.looking import Lookout, looking
+from operations.running import Running, Sessions, connect
+from operations.summary import Summary, summary_of
+from producer.ask import AskRefused
+from settings import Settings
+
+_EVERY_SECONDS = 1.0
+_LOOK_SECONDS = 15.0  # the container and the queue change slowly, and cost a listing
+
+
+def running(*, as_json: AsJson = False) -> None:
+    """Show the exports that read now: rows, MB, MB/s, how far by the planner's estimate, and the time left.
+
+    They are what the server shows of the sessions of the exporting role.
+
+    Example: tailrace running
+    """
+    settings = Settings.from_env(os.environ)
+    jobs = load_jobs(settings.jobs)
+    with connect(settings) as connection:
+        sessions = Sessions(connection)
+        cells = _cells(settings, jobs, sessions.running())
+        sessions.estimate({id_: cell.request for id_, cell in cells.items()}, jobs)
+        found = sessions.running()
+    if as_json:
+        for one in found:
+            print(json.dumps(_fields(one, cells.get(one.request_id)), default=str))
+    elif found:
+        rows = [_row(one, cells.get(one.request_id)) for one in found]
+        table(_HEADINGS, rows, right=_HEADINGS[2:8])
+    else:
+        say("no export reads now")
+
+
+def watch() -> None:
+    """Show status and running exports, live, until Ctrl-C; needs a terminal.
+
+    Example: tailrace watch
+    """
+    console = Console()
+    if not console.is_terminal:
+        raise AskRefused("watch needs a terminal", advice="use `tailrace status` and `tailrace running`, with --json")
+    settings, jobs = configured()
+    with connect(settings) as connection, Live(console=console, auto_refresh=False, screen=False) as live:
+        sessions, looked_at, summaries, cells = Sessions(connection), 0.0, list[Summary](), dict[UUID, Cell]()
+        while True:
+            found = sessions.running()
+            unknown = any(one.request_id not in cells for one in found)
+            if unknown or time.monotonic() - looked_at > _LOOK_SECONDS:
+                summaries, cells = _looked(settings, jobs, found)
+                sessions.estimate({id_: cell.request for id_, cell in cells.items()}, jobs)
+                looked_at = time.monotonic()
+            live.update(_screen(summaries, sessions.running(), cells), refresh=True)
+            time.sleep(_EVERY_SECONDS)
+
+
+_HEADINGS = ("job", "window", "rows", "MB", "MB/s", "done", "left", "time", "waits for")
+
+
+def _cells(settings: Settings, jobs: Jobs, found: Sequence[Running]) -> dict[UUID, Cell]:
+    """The windows that are being exported."""
+    if not found:
+        return {}
+    seen = Lookout(settings, datetime.now(UTC), Blobs(settings), running=list(found))
+    near = [job for job in jobs.values() if any(job.name.startswith(one.job) for one in found)]
+    covered = seen.coverages(near, None, None)
+    return {cell.request_id: cell for one in covered for cell in one.cells if cell.running}
+
+
+def _looked(settings: Settings, jobs: Jobs, found: Sequence[Running]) -> tuple[list[Summary], dict[UUID, Cell]]:
+    now = datetime.now(UTC)
+    with looking(settings, now, server=False) as seen:
+        seen.running = list(found)
+        covered = list(seen.coverages(jobs.values(), None, None))
+    cells = {cell.request_id: cell for one in covered for cell in one.cells if cell.running}
+    return [summary_of(one.job, one.cells, now) for one in covered], cells
+
+
+def _screen(summaries: list[Summary], found: list[Running], cells: dict[UUID, Cell]) -> Group:
+    headings, rows = rows_of(summaries)
+    overview = Table(*headings, box=None, pad_edge=False)
+    for column in overview.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        overview.add_row(*row)
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[speed]}"),
+    )
+    for one in found:
+        fields = _fields(one, cells.get(one.request_id))
+        left = f", {brief(one.seconds_left)} left" if one.seconds_left is not None else ""
+        speed = f"{megabytes(one.bytes)} MB, {fields['mb_per_second']} MB/s{left}"
+        # Beyond its estimate a bar stays just below full: the end is not known.
+        total = max(one.estimated_rows or 0, one.rows + 1)
+        bars.add_task(f"{fields['job']} {fields['window']}", total=total, completed=one.rows, speed=speed)
+    return Group(overview, "", bars if found else "no export reads now")
+
+
+def _row(one: Running, cell: Cell | None) -> list[object]:
+    fields = _fields(one, cell)
+    done = f"{min(99, 100 * one.rows // one.estimated_rows)} %" if one.estimated_rows else "-"
+    left = "-" if one.seconds_left is None else brief(one.seconds_left)
+    numbers = [f"{one.rows:,}", megabytes(one.bytes), fields["mb_per_second"], done, left, brief(one.seconds)]
+    return [fields["job"], fields["window"], *numbers, one.waits_for or ""]
+
+
+def _fields(one: Running, cell: Cell | None) -> dict[str, object]:
+    return {
+        "job": cell.job.name if cell else one.job,
+        "window": cell.start if cell else "?",
+        "request_id": one.request_id,
+        "rows": one.rows,
+        "bytes": one.bytes,
+        "mb_per_second": round(one.bytes / 1e6 / one.seconds, 1) if one.seconds else 0.0,
+        "estimated_rows": one.estimated_rows,
+        "seconds": round(one.seconds, 1),
+        "seconds_left": None if one.seconds_left is None else round(one.seconds_left, 1),
+        "pids": one.pids,
+        "waits_for": one.waits_for,
+    }

@@ -1,0 +1,149 @@
+"""`tailrace status` and `tailrace missing`: is every window there, and if not, why?"""  # noqa: D400
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from cli.looks import brief, configured, end
+from cli.ranges import AsJson, Since, Until
+from cli.terminal import record, remark, say, table
+from operations.coverage import STATES, WRONG, State
+from operations.looking import looking
+from operations.summary import Range, Summary, ranges_of, summary_of
+from producer.ask import AskRefused, job_named
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", show_default="all", help="Jobs of jobs.toml.")]
+_SHOWN = 10  # ranges that `status` shows
+
+
+def status(names: Names = None, *, since: Since = None, until: Until = None, as_json: AsJson = False) -> None:
+    """Show what is there, missing, on its way and dead, for each job; exit 1 if anything needs a person.
+
+    lag is the time since the end of the oldest window that is due and has no blob.
+
+    Example: tailrace status
+
+    Example: tailrace status clicks --from 2026-01-01 --json
+    """
+    now, (settings, jobs) = datetime.now(UTC), configured()
+    wanted = [job_named(jobs, name) for name in names] if names else list(jobs.values())
+    with looking(settings, now) as seen:
+        covered = list(seen.coverages(wanted, since, until))
+    found = [summary_of(one.job, one.cells, now) for one in covered]
+    wrong = [gap for one in covered for gap in ranges_of(one.cells, WRONG)]
+    if as_json:
+        for summary in found:
+            print(json.dumps(fields_of(summary)))
+    else:
+        table(*rows_of(found), right=_NUMBERS)
+        _show_wrong(wrong)
+    end(seen, jobs, is_well=not wrong)
+
+
+def missing(
+    names: Names = None,
+    *,
+    since: Since = None,
+    until: Until = None,
+    state: Annotated[
+        list[str] | None, typer.Option("--state", metavar="S", show_default=" ".join(WRONG), help="These states.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the windows that have no blob of theirs, as ranges, each with why; exit 1 if there are any.
+
+    Example: tailrace missing clicks --from 2026-01-01
+
+    Example: tailrace missing --state waiting --state retrying
+    """
+    now, (settings, jobs) = datetime.now(UTC), configured()
+    states = _states(state)
+    wanted = [job_named(jobs, name) for name in names] if names else list(jobs.values())
+    with looking(settings, now) as seen:
+        found = [gap for one in seen.coverages(wanted, since, until) for gap in ranges_of(one.cells, states)]
+    if as_json:
+        for gap in found:
+            print(json.dumps(_gap_fields(gap)))
+    elif found:
+        table(("job", "from", "to", "windows", "state", "why"), map(_gap_row, found), right=("windows",))
+    else:
+        say("no window is " + ", ".join(states))
+    end(seen, jobs, is_well=not found)
+
+
+_NUMBERS = ("windows", "there", "proven", "running", "queued", "due", "missing", "too-old", "dead", "foreign", "lag")
+
+
+def rows_of(found: Iterable[Summary]) -> tuple[list[str], list[list[str]]]:
+    """The table of `status`: a column of zeros is left out, but for those that everybody looks for."""
+    every = [_cells_of(summary) for summary in found]
+    always = {"job", "windows", "there", "missing", "lag", "last"}
+    headings = [
+        name for name in (every[0] if every else {}) if name in always or any(one[name] != "0" for one in every)
+    ]
+    return headings, [[one[name] for name in headings] for one in every]
+
+
+def _cells_of(summary: Summary) -> dict[str, str]:
+    counts = summary.counts
+    queued = counts["waiting"] + counts["retrying"]
+    numbers = {"windows": summary.due, "there": counts["there"], "proven": summary.proven}
+    numbers |= {"running": counts["running"], "queued": queued, "due": counts["due"], "missing": counts["missing"]}
+    numbers |= {"too-old": counts["too-old"], "dead": counts["dead"], "foreign": counts["foreign"]}
+    shown = {name: f"{number:,}" for name, number in numbers.items()}
+    lag = brief(summary.lag_seconds) if summary.job.is_scheduled else "-"
+    return {"job": summary.job.name, **shown, "lag": lag, "last": summary.last.start if summary.last else "none"}
+
+
+def fields_of(summary: Summary) -> dict[str, Any]:
+    """One job as JSON."""
+    last = summary.last.blob.receipt if summary.last and summary.last.blob else None
+    return {
+        "job": summary.job.name,
+        "well": summary.is_well,
+        **{state: summary.counts[state] for state in STATES},
+        "proven": summary.proven,
+        "lag_seconds": round(summary.lag_seconds),
+        "last_window": summary.last.start if summary.last else None,
+        "last_exported_at": last.exported_at.isoformat() if last else None,
+    }
+
+
+def _show_wrong(wrong: list[Range]) -> None:
+    for gap in wrong[:_SHOWN]:
+        title = f"{gap.state}  {gap.cells[0].job.name}  {_span(gap)}"
+        record(title, {"why": gap.why, "advice": _ADVICE.get(gap.state)})
+    if len(wrong) > _SHOWN:
+        remark(f"and {len(wrong) - _SHOWN:,} more ranges; `tailrace missing` lists them")
+
+
+_ADVICE: dict[State, str] = {
+    "dead": "`tailrace dlq list` shows it; correct the cause, then `tailrace dlq replay`",
+    "missing": "the next tick asks for it; if it stays, look at the producer's log",
+    "too-old": "`tailrace backfill`",
+    "foreign": "rename or remove that blob, or give the job other names",
+}
+
+
+def _span(gap: Range) -> str:
+    count = len(gap.cells)
+    return f"{gap.start} to {gap.end}, {count:,} windows" if count > 1 else gap.start
+
+
+def _gap_row(gap: Range) -> list[object]:
+    return [gap.cells[0].job.name, gap.start, gap.end, f"{len(gap.cells):,}", gap.state, gap.why or ""]
+
+
+def _gap_fields(gap: Range) -> dict[str, Any]:
+    windows = {"from": gap.start, "to": gap.end, "windows": len(gap.cells)}
+    return {"job": gap.cells[0].job.name, **windows, "state": gap.state, "why": gap.why}
+
+
+def _states(names: list[str] | None) -> tuple[State, ...]:
+    unknown = [name for name in names or () if name not in STATES]
+    if unknown:
+        raise AskRefused(f"there is no state {unknown[0]!r}", advice=f"write one of {', '.join(STATES)}")
+    return tuple(state for state in STATES if state in (names or WRONG))

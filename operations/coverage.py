@@ -1,0 +1,165 @@
+"""Pure: windows and their states, from the blobs, the queue and the server. There is no other record of them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from contracts.grid import TimeGrid
+from contracts.job import ExportJob
+from contracts.ncrontab import last_fire_time
+from contracts.request import ExportRequest
+from operations.blobs import Blob
+from operations.running import Running
+from producer.asking import state_by
+from producer.facts import Present, QueueView
+from producer.schedule import request_for_run, request_for_window, request_id
+from producer.windows import GridWindow
+
+# there: its blob exists. running: a session reads it. waiting: its message is on the queue. retrying: its message is
+# put off. dead: it is a dead letter. due: it became due within minutes, and the next tick asks for it. missing: none of
+# these. too-old: missing, and so far back that no tick asks for it. foreign: another blob has its name. not-due: it is
+# not closed, or its delay has not passed.
+type State = Literal[
+    "there", "running", "waiting", "retrying", "dead", "due", "missing", "too-old", "foreign", "not-due"
+]
+STATES: tuple[State, ...] = (
+    "there", "running", "waiting", "retrying", "dead", "due", "missing", "too-old", "foreign", "not-due",
+)  # fmt: skip
+# The states that a person has to do something about, or may have to.
+WRONG: tuple[State, ...] = ("dead", "missing", "too-old", "foreign")
+# For so long after a window became due its request may not be on the queue yet: ticks are minutes apart.
+_GRACE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was seen: blobs by name, the queue, the sessions that export. What could not be seen is empty."""
+
+    blobs: Mapping[str, Blob]
+    queue: QueueView = field(default_factory=QueueView)
+    running: Mapping[UUID, Running] = field(default_factory=dict)
+
+
+@dataclass(slots=True)  # not frozen: there are many, and that doubles what making one costs
+class Cell:
+    """One window of a job, or one run of a job without windows, and its state.
+
+    `why` is the reason of a dead letter, of a retry, or of what a person should know; `when` is when a retry is due.
+    """
+
+    job: ExportJob
+    window: GridWindow | None
+    run: datetime
+    name: str
+    request_id: UUID
+    state: State
+    blob: Blob | None = None
+    why: str | None = None
+    when: datetime | None = None
+    running: Running | None = None
+
+    @property
+    def start(self) -> str:
+        """The window's start as `--from` takes it; of a run, its time."""
+        return written(self.window.start if self.window else self.run)
+
+    @property
+    def end(self) -> str:
+        """The window's end; of a run, its time."""
+        return written(self.window.end if self.window else self.run)
+
+    @property
+    def request(self) -> ExportRequest:
+        """The request that asks for it."""
+        return (
+            request_for_window(self.job, self.window, self.run) if self.window else request_for_run(self.job, self.run)
+        )
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether its blob's receipt says that the window was proven closed."""
+        receipt = self.blob.receipt if self.blob else None
+        return receipt is not None and receipt.closed is not None and receipt.closed.is_proven
+
+
+def written(bound: object) -> str:
+    """A bound as short as `--from` takes it: a day, a time of the job's zone, or a number.
+
+    >>> written(datetime(2026, 1, 31, 13)), written(datetime(2026, 1, 31)), written(7)
+    ('2026-01-31T13:00', '2026-01-31', '7')
+    """
+    if not isinstance(bound, datetime):
+        return str(bound)
+    if bound.second or bound.microsecond:
+        return bound.isoformat(timespec="seconds")
+    return bound.strftime("%Y-%m-%dT%H:%M" if bound.hour or bound.minute else "%Y-%m-%d")
+
+
+def cover(job: ExportJob, windows: Iterable[GridWindow], evidence: Evidence, now: datetime) -> Iterator[Cell]:
+    """The state of each window, in their order."""
+    opened, closed = _due_between(job, now)
+    delay = job.window.delay if isinstance(job.window, TimeGrid) else timedelta(0)
+    recent = now - _GRACE
+    for window in windows:
+        name = job.blob_for(window_start=window.start, window_end=window.end)
+        run = window.closed_at or now
+        cell = _cell(job, window, run, name, request_id(job, window.interval), evidence)
+        if cell.state == "missing" and window.closed_at is not None:
+            ready = window.closed_at + delay
+            if ready > closed:
+                cell.state = "not-due"
+            elif ready <= opened or not job.enabled:
+                cell.state, cell.why = "too-old", "no tick asks for it: `tailrace backfill` does"
+            elif (ready if job.schedule is None else closed) > recent:
+                cell.state = "due"
+        yield cell
+
+
+def cover_runs(job: ExportJob, evidence: Evidence, now: datetime) -> Iterator[Cell]:
+    """The runs of a job without windows that have a blob, and the latest that is due, oldest first."""
+    seen: dict[UUID, Cell] = {}
+    for blob in evidence.blobs.values():
+        receipt = blob.receipt
+        if receipt and receipt.job == job.name and receipt.window is None:
+            seen[receipt.request_id] = Cell(job, None, receipt.run, blob.name, receipt.request_id, "there", blob)
+    if job.schedule is not None:
+        run = last_fire_time(job.schedule, now)
+        latest = request_for_run(job, run)
+        if latest.request_id not in seen:
+            cell = _cell(job, None, run, latest.blob, latest.request_id, evidence)
+            seen[latest.request_id] = cell
+    yield from sorted(seen.values(), key=lambda cell: cell.run)
+
+
+def _due_between(job: ExportJob, now: datetime) -> tuple[datetime, datetime]:
+    """Windows that became ready in (first, second] are those that a tick asks for."""
+    catch_up = job.window.catch_up if isinstance(job.window, TimeGrid) else timedelta(0)
+    if job.schedule is None:
+        return now - catch_up, now
+    return last_fire_time(job.schedule, now - catch_up), last_fire_time(job.schedule, now)
+
+
+def _cell(job: ExportJob, window: GridWindow | None, run: datetime, name: str, id_: UUID, evidence: Evidence) -> Cell:
+    blob, running = evidence.blobs.get(name), evidence.running.get(id_)
+    state, why, when = _on_queue(evidence.queue, id_)
+    if running:
+        state, why, when = "running", None, None
+    else:
+        match state_by(Present.of(blob.metadata), id_, job, run) if blob else None:
+            case "there":
+                state, why, when = "there", None, None
+            case "foreign" if state == "missing":
+                state, why = "foreign", "another blob has this name"
+    return Cell(job, window, run, name, id_, state, blob, why, when, running)
+
+
+def _on_queue(queue: QueueView, id_: UUID) -> tuple[State, str | None, datetime | None]:
+    """What the queue and the dead letters say of a request."""
+    if live := queue.live.get(id_):
+        is_put_off = live.why is not None or live.scheduled_for is not None
+        return "retrying" if is_put_off else "waiting", live.why, live.scheduled_for
+    if dead := queue.dead.get(id_):
+        return "dead", ": ".join(filter(None, (dead.reason, dead.description))), None
+    return "missing", None, None

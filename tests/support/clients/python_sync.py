@@ -1,0 +1,104 @@
+"""A client of azure-servicebus, sync, that does what lines of JSON on its standard input say; any version from 7.14 on.
+
+python python_sync.py CONNECTION_STRING
+"""
+
+import datetime as dt
+import json
+import sys
+
+from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQueue, __version__
+
+
+def message(item):
+    schedule = item.get("in_s")
+    due = None if schedule is None else dt.datetime.now(dt.UTC) + dt.timedelta(seconds=schedule)
+    return ServiceBusMessage(
+        item["body"], message_id=item.get("id"), session_id=item.get("session"), scheduled_enqueue_time_utc=due
+    )
+
+
+def seen(item):
+    return {
+        "body": str(item), "id": item.message_id, "count": item.delivery_count, "number": item.sequence_number,
+        "session": item.session_id, "reason": item.dead_letter_reason, "state": item.state.name.lower(),
+    }  # fmt: skip
+
+
+class Driver:
+    def __init__(self, connection_string):
+        self.client = ServiceBusClient.from_connection_string(connection_string, retry_total=1)
+        self.receivers, self.received = {}, {}
+
+    def send(self, queue, messages, batch=False):
+        with self.client.get_queue_sender(queue) as sender:
+            found = [message(item) for item in messages]
+            if batch:
+                whole = sender.create_message_batch()
+                for item in found:
+                    whole.add_message(item)
+                found = whole
+            sender.send_messages(found)
+
+    def schedule(self, queue, body, in_s):
+        with self.client.get_queue_sender(queue) as sender:
+            due = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=in_s)
+            return sender.schedule_messages(ServiceBusMessage(body), due)[0]
+
+    def cancel(self, queue, number):
+        with self.client.get_queue_sender(queue) as sender:
+            sender.cancel_scheduled_messages(number)
+
+    def open(self, queue, dead_letters=False, delete=False, session=None):
+        options = {"receive_mode": "receiveanddelete" if delete else "peeklock"}
+        if dead_letters:
+            options["sub_queue"] = ServiceBusSubQueue.DEAD_LETTER
+        if session is not None:
+            options["session_id"] = session
+        self.receivers[queue] = self.client.get_queue_receiver(queue, **options).__enter__()
+
+    def close(self, queue):
+        self.receivers.pop(queue).close()
+
+    def version(self, queue):
+        return __version__
+
+    def take(self, queue, found):
+        for item in found:
+            self.received[queue, item.sequence_number] = item
+        return [seen(item) for item in found]
+
+    def receive(self, queue, count, wait_s):
+        return self.take(queue, self.receivers[queue].receive_messages(max_message_count=count, max_wait_time=wait_s))
+
+    def receive_deferred(self, queue, number):
+        return self.take(queue, self.receivers[queue].receive_deferred_messages(number))
+
+    def peek(self, queue):
+        return [seen(item) for item in self.receivers[queue].peek_messages(100, sequence_number=1)]
+
+    def settle(self, queue, number, how):
+        item, receiver = self.received[queue, number], self.receivers[queue]
+        if how == "dead_letter":
+            receiver.dead_letter_message(item, reason="why", error_description="because")
+        else:
+            getattr(receiver, f"{how}_message")(item)
+
+    def renew(self, queue, number):
+        self.receivers[queue].renew_message_lock(self.received[queue, number])
+
+
+def main():
+    driver = Driver(sys.argv[1])
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        try:
+            answer = {"result": getattr(driver, name)(**arguments)}
+        except Exception as error:  # noqa: BLE001  whatever the library raises is the answer
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+    driver.client.close()
+
+
+main()
