@@ -1,10 +1,11 @@
-"""The app that Azure loads: registers the triggers of producer/, worker/ and doctor/, nothing else."""
+"""The app that Azure loads: registers the triggers of producer/, worker/, operations/ and doctor/, nothing else."""
 
 import os
 
 import azure.functions as func
 
 import doctor.functions
+import operations.functions
 import producer.functions
 import worker.functions
 from contracts.jobs_file import load_jobs
@@ -12,10 +13,13 @@ from settings import Settings
 from telemetry.events import quiet_sdks
 
 # Settings or jobs that cannot be used stop the app here, before any message is taken from the queue.
-load_jobs(Settings.from_env(os.environ).jobs)
+settings = Settings.from_env(os.environ)
+load_jobs(settings.jobs)
 
 quiet_sdks()
 app = func.FunctionApp()
 app.register_functions(producer.functions.blueprint)
 app.register_functions(worker.functions.blueprint)
+if settings.audit is not None:
+    app.register_functions(operations.functions.blueprint)
 app.register_functions(doctor.functions.blueprint)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
 from contracts.errors import ConfigurationError, Problem
 from contracts.model import Model
@@ -23,6 +23,8 @@ _PLAIN = {
     "TAILRACE_CONTAINER": "container",
     "TAILRACE_JOBS": "jobs",
     "TAILRACE_TICK": "tick",
+    "TAILRACE_AUDIT": "audit",
+    "TAILRACE_AUDIT_BUDGET_SECONDS": "audit_budget_seconds",
     "TAILRACE_MAX_ATTEMPTS": "max_attempts",
     "TAILRACE_QUEUE_LIMIT": "queue_limit",
     "TAILRACE_RETRY_BASE_SECONDS": "retry_base_seconds",
@@ -69,6 +71,10 @@ class Settings(Model):
     container: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", max_length=63)] = "exports"
     jobs: Path = _HERE / "jobs.toml"
     tick: Ncrontab = "0 * * * * *"
+    # None, written as off: the app has no timer for audits.
+    audit: Annotated[Ncrontab | None, BeforeValidator(lambda value: None if value == "off" else value)] = None
+    # Of one audit of all jobs; well below the 30 minutes of a function.
+    audit_budget_seconds: Annotated[float, Field(ge=0, le=86_400)] = 300.0
     # With a delay of 15 s that doubles up to 15 minutes, ten attempts last for an hour.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 10
     # Messages that a tick looks at, 250 a round trip, and ten times as many dead letters.

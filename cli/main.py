@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli import VERSION
+from cli.audit import audit
 from cli.backfill import backfill
 from cli.backfills import backfills, cancel
 from cli.dlq import dlq
@@ -90,6 +91,7 @@ app.command()(cancel)
 app.command()(pause)
 app.command()(resume)
 app.add_typer(dlq, name="dlq")
+app.command()(audit)
 app.command()(verify)
 app.command()(restore)
 app.command()(tick)

@@ -15,7 +15,7 @@ from cli.ranges import AsJson, JobName, Since, Until, show_counts
 from cli.terminal import record, remark, say
 from contracts.jobs_file import Jobs, load_jobs
 from operations.blobs import Blobs
-from operations.drill import drill
+from operations.drill import drill, remember
 from operations.restore import Mode
 from operations.restoring import Restoring, writing_session
 from operations.windows import WindowBlob, windows_of
@@ -100,16 +100,19 @@ def _sample(there: list[WindowBlob], count: int) -> list[WindowBlob]:
 def _drill(
     settings: Settings, server: str | None, blobs: Blobs, windows: list[WindowBlob], jobs: Jobs, *, as_json: bool
 ) -> None:
-    failed = 0
+    found = []
     with writing_session(settings, server) as connection:
         for one in drill(connection, blobs, windows, jobs):
-            failed += bool(one.problems)
+            found.append(one)
             if as_json:
                 print(json.dumps({"blob": one.blob, "rows": one.rows, "problems": one.problems, "source": one.source}))
                 continue
             fields = {"rows": f"{one.rows:,}", "source": one.source, "problems": "; ".join(one.problems) or None}
             record(f"{'FAILED' if one.problems else 'restorable'}  {one.blob}", fields)
+    failed = sum(bool(one.problems) for one in found)
     if not as_json:
         say(f"{len(windows) - failed:,} of {len(windows):,} windows proven restorable")
     if failed:
         raise typer.Exit(1)
+    if why := remember(settings, windows, found, datetime.now(UTC)):
+        remark(f"the drill is not remembered: {why}")

@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,16 +10,13 @@ import typer
 from cli.progress import bytes_bar
 from cli.ranges import AsJson, JobName, Since, Until, show_counts
 from cli.terminal import say
-from contracts.job import ExportJob
 from contracts.jobs_file import load_jobs
-from operations.blobs import Blob, Blobs
-from operations.verify import Verified, verify_quickly
-from operations.verify import verify as verify_blob
-from operations.windows import windows_of
+from operations.chain import Broken
+from operations.verifying import JobVerification, Range
 from producer.ask import job_named
 from settings import Settings
 
-_PARALLEL = 4
+_KINDS = ("damaged", "missing", "foreign", "removed", "exchanged", "rolled back", "edited", "manifest")
 
 
 def verify(
@@ -30,49 +25,40 @@ def verify(
     since: Since = None,
     until: Until = None,
     quick: Annotated[bool, typer.Option("--quick", help="Compare receipts and lengths, and download nothing.")] = False,
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="SHA256", show_default=False, help="An earlier head of the manifest, as noted elsewhere."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Read the blobs of a job again, and compare them with their receipts; exit 1 if anything is wrong.
 
-    Finds blobs that are missing, foreign, truncated or changed. Needs the container only, no database.
+    Finds blobs that are missing, foreign, truncated or changed; and, by the manifest that audits write, blobs that were
+    removed, exchanged, edited or rolled back together with their receipts. Needs the container only, no database.
 
     Example: tailrace verify clicks --from 2026-01-01 --to 2026-02-01
     """
     settings = Settings.from_env(os.environ, postgres=False)
-    wanted, blobs = job_named(load_jobs(settings.jobs), job), Blobs(settings, _PARALLEL)
-    windows = list(windows_of(wanted, blobs, since, until, datetime.now(UTC)))
-    missing = [window for window in windows if window.blob is None]
-    foreign = [window for window in windows if window.blob and not window.is_own]
-    own = [window.blob for window in windows if window.blob and window.is_own]
-    with bytes_bar("verifying", 0 if quick else sum(blob.size for blob in own)) as advance:
-        found = list(_verified(blobs, own, wanted, advance, quick=quick))
-    bad = [one for one in found if one.problems]
-    for window in missing:
-        _problem(window.start, "missing", "this window has no blob", as_json=as_json)
-    for window in foreign:
-        _problem(window.start, "foreign", f"{window.request.blob} was not written for this window", as_json=as_json)
-    for one in bad:
-        _problem(one.blob, "damaged", "; ".join(one.problems), as_json=as_json)
-    counts = {"windows": len(windows), "intact": len(found) - len(bad), "damaged": len(bad)}
-    show_counts(counts | {"missing": len(missing), "foreign": len(foreign)}, as_json=as_json)
-    if missing or foreign or bad:
+    wanted = Range(job_named(load_jobs(settings.jobs), job), since, until)
+    verification = JobVerification(settings, wanted, datetime.now(UTC))
+    with bytes_bar("verifying", 0 if quick else verification.size) as advance:
+        found = verification.run(advance, quick=quick, head=head)
+    for one in found.broken:
+        _print(one, as_json=as_json)
+    counts = {"windows": found.windows, "intact": found.intact, **{kind: found.count(kind) for kind in _KINDS}}
+    if found.head is None:
+        show_counts(counts, as_json=as_json)
+    elif as_json:
+        print(json.dumps({**counts, "listed": found.listed, "head": found.head}))
+    else:
+        show_counts(counts, as_json=False)
+        say(f"the manifest lists {found.listed:,} of them; its head is {found.head}")
+    if found.broken:
         raise typer.Exit(1)
 
 
-def _verified(
-    blobs: Blobs, own: Sequence[Blob], job: ExportJob, advance: Callable[[int], None], *, quick: bool
-) -> Iterator[Verified]:
-    def one(blob: Blob) -> Verified:
-        found = verify_quickly(blobs, blob) if quick else verify_blob(blobs, blob, job.output)
-        advance(0 if quick else blob.size)
-        return found
-
-    with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="verify") as threads:
-        yield from threads.map(one, own)
-
-
-def _problem(subject: str, kind: str, says: str, *, as_json: bool) -> None:
+def _print(found: Broken, *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"subject": subject, "problem": kind, "says": says}))
+        print(json.dumps({"subject": found.subject, "problem": found.kind, "says": found.says}))
     else:
-        say(f"{kind:9}{subject}: {says}")
+        say(f"{found.kind:8} {found.subject}: {found.says}")

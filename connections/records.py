@@ -5,6 +5,7 @@ They are named `_tailrace/<kind>/<name>.json`; no job's blobs may begin so.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,11 +24,17 @@ class RecordChanged(TailraceError):  # noqa: N818  # as SinkRejected
 
 @dataclass(frozen=True, slots=True)
 class Record[M: Model]:
-    """A record as it was read, and the ETag by which a write finds it unchanged."""
+    """A record as it was read, the ETag by which a write finds it unchanged, and the SHA-256 of its bytes."""
 
     name: str
     value: M
     etag: str
+    sha256: str
+
+
+def bytes_of(value: Model) -> bytes:
+    """A record as it is written."""
+    return value.model_dump_json(indent=1).encode()
 
 
 class Records[M: Model]:
@@ -50,12 +57,12 @@ class Records[M: Model]:
                 if error_code(error) == "BlobNotFound":
                     return None
                 raise
-        return Record(name, self._parsed(name, text), etag)
+        return Record(name, self._parsed(name, text), etag, sha256(text).hexdigest())
 
-    def names(self) -> list[str]:
-        """The names of all records of the kind; 5,000 a round trip."""
+    def names(self, begin: str = "") -> list[str]:
+        """The names of all records of the kind that begin so; 5,000 a round trip."""
         with storage_errors("listing", self._prefix), waiting_for("storage: a look at records"):
-            listed = self._container.list_blob_names(name_starts_with=self._prefix)
+            listed = self._container.list_blob_names(name_starts_with=self._prefix + begin)
             return [name.removeprefix(self._prefix).removesuffix(".json") for name in listed]
 
     def all(self) -> Iterator[Record[M]]:
@@ -76,7 +83,7 @@ class Records[M: Model]:
         condition: dict[str, Any] = (
             {"etag": over.etag, "match_condition": MatchConditions.IfNotModified} if over else {}
         )
-        body, settings = value.model_dump_json(indent=1).encode(), ContentSettings(content_type="application/json")
+        body, settings = bytes_of(value), ContentSettings(content_type="application/json")
         client = self._container.get_blob_client(self._path(name))
         try:
             with storage_errors("write", self._path(name)):

@@ -9,11 +9,17 @@ import sys
 from pathlib import Path
 
 from contracts.job import ExportJob
+from contracts.manifest import Manifest
 from contracts.model import Model
 from contracts.receipt import Receipt
 from contracts.request import ExportRequest
 
-_MODELS: dict[str, type[Model]] = {"export_request": ExportRequest, "export_job": ExportJob, "receipt": Receipt}
+_MODELS: dict[str, type[Model]] = {
+    "export_request": ExportRequest,
+    "export_job": ExportJob,
+    "receipt": Receipt,
+    "manifest": Manifest,
+}
 
 
 def schemas() -> dict[Path, str]:

@@ -109,6 +109,9 @@ param deleteAfterDays int = 0
 @description('When the timer looks for due windows: six fields, in UTC.')
 param tick string = '0 * * * * *'
 
+@description('When all jobs are audited: six fields, in UTC; off for never.')
+param audit string = '0 0 3 * * *'
+
 @description('Who is told of alerts; empty for nobody.')
 param alertEmail string = ''
 
@@ -139,6 +142,7 @@ var exportSettings = {
   TAILRACE_QUEUE: queueName
   TAILRACE_CONTAINER: containerName
   TAILRACE_TICK: tick
+  TAILRACE_AUDIT: audit
   TAILRACE_MAX_ATTEMPTS: string(capacity.delivery.maxAttempts)
   PGHOST: makesServer ? database.?outputs.host ?? '' : postgresHost
   PGPORT: string(postgresPort)

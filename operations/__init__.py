@@ -2,26 +2,31 @@
 
 `looking` sees container, queue and server; `coverage` says by that which state each window is in, and `summary` counts.
 `running` shows the exports that read now. `windows` finds the blobs of a job's windows; `verify` reads blobs again,
-`restore` and `restoring` put their rows back into a table, `drill` proves that it can be done; `dead_letters` reads the
-dead-letter queue and sends its messages again; `export_now` exports one window in the foreground; `pauses` stops the
-exports of a job and lets them go on; `backfill` and `backfilling` send the requests of a range,
-`backfills` lists and cancels them;
-`survey` looks at the tables of a database, and `first_jobs` writes a jobs.toml for them.
+`restore` and `restoring` put their rows back into a table, `drill` proves that it can be done; `auditing` compares
+exports with their source, and `manifests` lists what was exported; `dead_letters` reads the dead-letter queue and sends
+its messages again; `export_now` exports one window in the foreground; `pauses` stops the exports of a job and lets them
+go on; `backfill` and `backfilling` send the requests of a range, `backfills` lists and cancels them; `survey` looks at
+the tables of a database, and `first_jobs` writes a jobs.toml for them.
 """
 
 # What other rooms may import; tests/unit/architecture holds them to it.
 FACE = (
+    "audit",
+    "auditing",
     "backfill",
     "backfilling",
     "backfills",
     "blobs",
+    "chain",
     "coverage",
     "dead_choice",
     "dead_letters",
     "drill",
     "export_now",
     "first_jobs",
+    "functions",
     "looking",
+    "manifests",
     "pauses",
     "restore",
     "restoring",
@@ -29,5 +34,6 @@ FACE = (
     "summary",
     "survey",
     "verify",
+    "verifying",
     "windows",
 )

@@ -15,7 +15,9 @@ from telemetry.waits import waiting_for
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
-_RANGE_BYTES = 4 << 20
+# One request to the storage; each stream holds one range, and a second while it arrives.
+_RANGE_BYTES = 1 << 20
+_BUFFER_BYTES = 256 << 10
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Blobs:
         return [int(block.size) for block in committed]
 
     def read(self, blob: Blob) -> Iterator[bytes]:
-        """The bytes of a blob, in ranges of 4 MiB. Raises SinkUnavailable if the blob is replaced meanwhile."""
+        """The bytes of a blob, in ranges of 1 MiB. Raises SinkUnavailable if the blob is replaced meanwhile."""
         from azure.core import MatchConditions
 
         client = self._container.get_blob_client(blob.name)
@@ -108,7 +110,7 @@ def decoded(pieces: Iterator[bytes], compression: str) -> IO[bytes]:
     >>> decoded(iter([gzip.compress(b"a,b\\n")[:9], gzip.compress(b"a,b\\n")[9:]]), "gzip").read()
     b'a,b\\n'
     """
-    raw = io.BufferedReader(Stream(pieces), _RANGE_BYTES)
+    raw = io.BufferedReader(Stream(pieces), _BUFFER_BYTES)
     if compression == "gzip":
         from isal import igzip
 
@@ -116,5 +118,5 @@ def decoded(pieces: Iterator[bytes], compression: str) -> IO[bytes]:
     if compression == "zstd":
         from zstandard import ZstdDecompressor
 
-        return io.BufferedReader(ZstdDecompressor().stream_reader(raw, read_across_frames=True), _RANGE_BYTES)
+        return io.BufferedReader(ZstdDecompressor().stream_reader(raw, read_across_frames=True), _BUFFER_BYTES)
     return raw

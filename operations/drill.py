@@ -4,17 +4,22 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from connections.records import Records
 from contracts import row_hash
+from contracts.audit import DrillRecord
+from contracts.errors import SinkRejected
 from contracts.jobs_file import Jobs
 from contracts.output import Output
 from operations.blobs import Blobs
 from operations.restore import RestoreRefused, create_table, restore_blob
 from operations.windows import WindowBlob
+from settings import Settings
 from worker.cancellation import Cancellation
 from worker.export import select_of
 from worker.source.copy_out import copy_out
@@ -42,6 +47,22 @@ def drill(
     with _scratch(connection) as schema:
         for number, window in enumerate(windows):
             yield _drill(connection, blobs, window, sql.Identifier(schema, f"w{number}"), jobs)
+
+
+def remember(settings: Settings, windows: Sequence[WindowBlob], found: Sequence[Drilled], now: datetime) -> str | None:
+    """Records a drill that proved all its windows restorable; returns why that cannot be written, if so.
+
+    The first of `windows` is the newest.
+    """
+    newest = windows[0]
+    rows = sum(one.rows for one in found)
+    job = newest.request.job
+    done = DrillRecord(job=job, at=now, windows=len(windows), rows=rows, newest=newest.start)
+    try:
+        Records(settings, "drills", DrillRecord).put(job, done)
+    except SinkRejected as error:
+        return str(error)
+    return None
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from operations.blobs import Blob, Blobs
 from operations.parquet_rows import parquet_rows
 from operations.receipt_check import ReceiptCheck
 from operations.verify import DAMAGED, NO_RECEIPT
+from worker.cancellation import Cancellation
+from worker.formats.prefetch import prefetch
 from worker.source.statement import within
 
 # What format_type() writes. A receipt can be edited by whoever may write the blob, and its types go into a statement.
@@ -175,9 +177,10 @@ def _copy_csv(
         sql.Literal(form.delimiter),
         sql.Literal(form.null),
     )
-    with connection.cursor() as cursor:
+    # Downloading, decoding and hashing go on while the server takes the rows.
+    with prefetch(lambda _: check.text(pieces, form), Cancellation()) as text, connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
-            for piece in check.text(pieces, form):
+            for piece in text:
                 copy.write(piece)
         return cursor.rowcount
 

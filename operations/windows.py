@@ -1,6 +1,6 @@
 """The windows of a job in a range, with the blobs that are there for them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -32,19 +32,25 @@ class WindowBlob:
         return str(window.model_dump(mode="json")["start"]) if window else self.request.run.isoformat()
 
 
-def windows_of(
-    job: ExportJob, blobs: Blobs, since: str | None, until: str | None, now: datetime
+def windows_of(  # a range, and what it is of
+    job: ExportJob,
+    blobs: Blobs,
+    since: str | None,
+    until: str | None,
+    now: datetime,
+    listed: Sequence[tuple[str, str]] = (),
 ) -> Iterator[WindowBlob]:
     """Every closed window of the range, oldest first. Raises AskRefused if there is none.
 
     Without `since` the range begins with the oldest blob; without `until` it ends now, or, as no clock closes windows
-    of numbers, with the newest blob.
+    of numbers, with the newest blob. `listed` are starts and ends of windows whose blob was there once.
     """
     found = None
     has_numbers = isinstance(job.window, IntegerGrid)
     if since is None or (until is None and has_numbers):
         found = {blob.name: blob for blob in blobs.under(job.blob_prefix)}
-        bounds = _bounds_of(job, found.values())
+        of_lists = [(int(start), int(end)) for start, end in listed] if has_numbers else listed
+        bounds = _bounds_of(job, found.values(), of_lists)
         since = since or str(min(start for start, _ in bounds))
         until = until or (str(max(end for _, end in bounds)) if has_numbers else None)
     requests = list(requests_between(job, since, until or now.isoformat(), now))
@@ -56,13 +62,14 @@ def windows_of(
         yield WindowBlob(request, found.get(request.blob))
 
 
-def _bounds_of(job: ExportJob, blobs: Iterable[Blob]) -> list[tuple[Any, Any]]:
-    """Start and end of each window of the job that has a blob. Raises AskRefused if none has."""
+def _bounds_of(job: ExportJob, blobs: Iterable[Blob], listed: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Start and end of each window of the job that has a blob or is listed. Raises AskRefused if none has."""
     windows = [
         blob.receipt.window.model_dump(mode="json")
         for blob in blobs
         if blob.receipt and blob.receipt.job == job.name and blob.receipt.window
     ]
-    if not windows:
+    bounds = [*((window["start"], window["end"]) for window in windows), *listed]
+    if not bounds:
         raise AskRefused(f"job {job.name!r} has no blob of a window yet", advice="say which windows by --from and --to")
-    return [(window["start"], window["end"]) for window in windows]
+    return bounds

@@ -26,4 +26,7 @@ QUEUE_AGE = Metric("tailrace.queue_age_seconds", "histogram", "s", "from a messa
 WINDOW_LAG = Metric(
     "tailrace.window_lag_seconds", "gauge", "s", "at a tick, since the end of the oldest due window without a blob"
 )
-METRICS = (EXPORTS, ROWS, BYTES, SECONDS, RETRIES, DEAD_LETTERS, QUEUE_AGE, WINDOW_LAG)
+AUDIT_DRIFT = Metric(
+    "tailrace.audit_drift", "gauge", "{window}", "at an audit, windows that differ from their source or have no blob"
+)
+METRICS = (EXPORTS, ROWS, BYTES, SECONDS, RETRIES, DEAD_LETTERS, QUEUE_AGE, WINDOW_LAG, AUDIT_DRIFT)

@@ -34,6 +34,14 @@ var queryAlerts = [
     window: 'PT15M'
   }
   {
+    name: 'audit-drift'
+    severity: 2
+    summary: 'Exports differ from their source, or are missing.'
+    advice: 'See which windows by tailrace audit, why they differ, and export them again by tailrace audit --export-again.'
+    query: 'customMetrics | where name == "tailrace.audit_drift" | summarize drift = max(value) | where drift > 0'
+    window: 'PT15M'
+  }
+  {
     name: 'silent-schedule'
     severity: 2
     summary: 'The timer has not run for an hour, so nothing new is exported.'

@@ -36,6 +36,3 @@ create index on events.bannerclicked (clicked_at);
 analyze events.bannerclicked;
 grant usage on schema events to exporter;
 grant select on events.bannerclicked to exporter;
-
-create schema loaded;
-create table loaded.bannerclicked (like events.bannerclicked);

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from devstack.demo.verify import Comparison
+from devstack.demo.restored import Proof
 from devstack.demo.watch import View
 
 
@@ -39,11 +39,11 @@ def dead_letters(view: View) -> Table:
     return table
 
 
-def verdict(console: Console, comparison: Comparison, problems: list[str]) -> None:
+def verdict(console: Console, proof: Proof, problems: list[str]) -> None:
     """The last lines: whether all is well, and what is not."""
     console.print(
-        f"Loaded back: {comparison.loaded:,} rows from the blobs, {comparison.source:,} in the source, "
-        f"{comparison.different:,} different."
+        f"{proof.restorable:,} of {proof.windows:,} windows proven restorable: {proof.rows:,} rows; "
+        f"{proof.same:,} windows are equal to the source."
     )
     for problem in problems:
         console.print(f"[red]wrong:[/red] {problem}")

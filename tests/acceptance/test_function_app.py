@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from azure.storage.blob import ContainerClient
 from support.asking import ask
 from support.bus import Bus
 from support.hosts import Blobs, Hosts
@@ -66,6 +67,26 @@ def test_the_timer_puts_what_is_due_on_the_queue_and_the_queue_trigger_exports_i
     until(lambda: request["blob"] in blobs.names(), "the day that was asked for")
     assert blobs.receipt(request["blob"]).rows == 0
     assert str(blobs.receipt(request["blob"]).request_id) == request["request_id"]
+
+
+def test_the_audit_timer_names_what_differs_and_an_app_without_its_setting_has_none(
+    hosts: Hosts, blobs: Blobs, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    admin.execute("create table clicks (id bigint generated always as identity, at timestamptz)")
+    admin.execute("insert into clicks (at) values (%s)", [today - timedelta(days=2, hours=1)])
+    without = hosts.functions("--only", "schedule_exports,export")
+    with_timer = hosts.functions("--only", "audit_exports", TAILRACE_AUDIT="0 0 0 1 1 *")
+    assert without.match is not None
+    assert with_timer.match is not None
+    assert answer(f"{without.match[1]}/admin/functions/schedule_exports", {"input": ""})[0] == 202
+    until(lambda: len(blobs.names()) == 3, "three days' blobs")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{without.match[1]}/admin/functions/audit_exports", data=b"{}", timeout=30)  # noqa: S310
+    admin.execute("update clicks set at = at + interval '1 second'")
+    assert answer(f"{with_timer.match[1]}/admin/functions/audit_exports", {"input": ""})[0] == 202
+    with_timer.wait_for(re.compile(f"drift job=clicks window={today - timedelta(days=3):%Y-%m-%d}.* kind=changed"))
+    until(lambda: "_tailrace/audits/clicks.json" in set(container.list_blob_names()), "the audit's record")
 
 
 def test_on_a_host_without_settlement_the_delivery_count_ends_failing_requests(

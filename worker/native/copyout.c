@@ -70,11 +70,12 @@ int64_t copyout_fill(Copy *copy, char *out, int64_t room, int timeout_ms)
 {
     int64_t filled = 0, deadline = copyout_deadline(timeout_ms);
     while (copy->row || copyout_next(copy, deadline)) {
-        if (copy->row_done == 0 && copy->messages > copy->unhashed)
-            copy->row_hash += xxh3(copy->row, (size_t)copy->row_size);
         int64_t size = copy->row_size - copy->row_done;
         if (size > room - filled)
             size = room - filled;
+        /* A row that finds no room comes again: it is hashed when its first byte is copied. */
+        if (copy->row_done == 0 && size > 0 && copy->messages > copy->unhashed)
+            copy->row_hash += xxh3(copy->row, (size_t)copy->row_size);
         memcpy(out + filled, copy->row + copy->row_done, (size_t)size);
         filled += size;
         copy->row_done += size;

@@ -179,13 +179,15 @@ def test_the_role_that_exports_may_not_restore_and_is_reported(csv_export: Tailr
 
 
 def test_the_drill_proves_windows_restorable_and_leaves_nothing_behind(
-    csv_export: Tailrace, admin: psycopg.Connection
+    csv_export: Tailrace, admin: psycopg.Connection, container: ContainerClient
 ) -> None:
     done = csv_export("restore", "events", "--check", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     found = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) == 3
     assert all(one["problems"] == [] and one["source"] == "same" for one in found)
+    record = json.loads(container.download_blob("_tailrace/drills/events.json").readall())
+    assert (record["windows"], record["rows"], record["newest"]) == (3, 616, "2026-03-30T00:00:00Z")
     admin.execute("update events set word = 'x' where id = 3; delete from events where at >= '2026-03-30Z'")
     changed = csv_export("restore", "events", "--check")
     assert changed.returncode == 0

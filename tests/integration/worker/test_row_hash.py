@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+import xxhash
 from support.asking import ask
 from support.exports import Exports, OpenExports
 
@@ -83,3 +84,12 @@ def test_the_receipt_names_the_columns_and_their_types(exports: Exports, admin: 
         ("how", "mood"),
         ("name", "character varying(20)"),
     ]
+
+
+def test_a_row_that_ends_where_a_chunk_ends_is_hashed_once(exports: Exports, admin: psycopg.Connection) -> None:
+    # 64 bytes each with its line end, so that every chunk of 1 MiB ends with a row.
+    admin.execute("create table t as select rpad(i::text, 63, 'x') as word from generate_series(1, 50000) as i")
+    rows = (f"{i:x<63}\n".encode() for i in range(1, 50001))
+    expected = sum(xxhash.xxh3_64_intdigest(row) for row in rows) % 2**64
+    for output in ({"header": False}, {"header": False, "compression": "zstd"}):
+        assert hash_of(exports, output=output) == f"{expected:016x}"

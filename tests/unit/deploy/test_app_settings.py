@@ -39,6 +39,7 @@ COMPUTED = {
     "TAILRACE_QUEUE": "exports",
     "TAILRACE_CONTAINER": "exports",
     "TAILRACE_TICK": "0 * * * * *",
+    "TAILRACE_AUDIT": "0 0 3 * * *",
     "TAILRACE_MAX_ATTEMPTS": "10",
     "TAILRACE_POOL_SIZE": "2",
     "TAILRACE_CONCURRENCY": "2",
@@ -99,10 +100,10 @@ def test_nothing_that_flex_refuses_is_given_to_it(templates: Templates, shared: 
 
 
 def test_every_setting_that_a_trigger_names_is_given(root: Path, shared: set[str]) -> None:
-    sources = [(root / name / "functions.py").read_text("utf-8") for name in ("producer", "worker")]
+    sources = [(root / name / "functions.py").read_text("utf-8") for name in ("producer", "worker", "operations")]
     named = {name for source in sources for name in re.findall(r"%(\w+)%", source)}
     connections = {name for source in sources for name in re.findall(r'connection="(\w+)"', source)}
-    assert named == {"TAILRACE_TICK", "TAILRACE_QUEUE"}
+    assert named == {"TAILRACE_TICK", "TAILRACE_QUEUE", "TAILRACE_AUDIT"}
     assert named <= shared
     assert {f"{name}__fullyQualifiedNamespace" for name in connections} <= shared
 

@@ -21,12 +21,14 @@ UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 METRICS = {
     *("tailrace.exports", "tailrace.rows", "tailrace.bytes", "tailrace.seconds", "tailrace.retries"),
     *("tailrace.dead_letters", "tailrace.queue_age_seconds", "tailrace.window_lag_seconds"),
+    "tailrace.audit_drift",
 }
 # What a function is called in Azure, and the file that it is written in.
 FUNCTIONS = {
     "schedule_exports": "producer/functions.py",
     "submit": "producer/functions.py",
     "export": "worker/functions.py",
+    "audit_exports": "operations/functions.py",
 }
 
 

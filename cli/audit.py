@@ -1,0 +1,142 @@
+"""`tailrace audit`: does the source still hold what was exported?"""  # noqa: D400
+
+import json
+import os
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from cli.progress import later_bar
+from cli.ranges import AsJson, Until, show_counts
+from cli.terminal import complain, remark, say
+from contracts.grid import duration
+from contracts.job import ExportJob
+from operations.audit import Wanted
+from operations.auditing import Audited, Auditing, export_again
+from producer.ask import AskRefused, job_named
+from settings import Settings
+
+_UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
+_SHORT = re.compile(r"(\d{1,6}) ?([smhd])")
+_SHOWN = 5  # windows of each kind that is no difference
+_DEFAULT_SECONDS = 600.0  # of --all
+
+
+def audit(  # noqa: PLR0913  # options of a command
+    job: Annotated[
+        str | None, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.")
+    ] = None,
+    *,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="X", show_default="the last audit's end", help="Windows from X on.")
+    ] = None,
+    until: Until = None,
+    deep: Annotated[bool, typer.Option("--deep", help="Read all rows of the windows again.")] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", show_default=False, help="Read the rows of some windows, for 90s, 10m or 2h."),
+    ] = None,
+    again: Annotated[bool, typer.Option("--export-again", help="Ask for new exports of what differs.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All jobs that have windows, which share --budget.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare exports with their source, and name the windows that differ; exit 1 if there are any.
+
+    Counts the rows of all windows by one query: it finds windows without a blob, and rows that came late or went.
+    --deep reads the rows as an export does, writes nothing, and compares their hash: it finds every other change.
+    --budget does so for some windows: those that were never read, then those that were read the longest time ago.
+
+    Without --from and --to an audit goes on where the last one ended. Rows deleted after their window was verified are
+    no difference.
+
+    Example: tailrace audit clicks --budget 10m
+
+    Example: tailrace audit --all --budget 2h --export-again
+    """
+    settings, now = Settings.from_env(os.environ), datetime.now(UTC)
+    if every == (job is not None):
+        says = "a job and --all exclude each other" if every else "say which job is to be audited"
+        raise AskRefused(says, advice="leave one of them out" if every else "its name, or --all for all jobs")
+    wanted = Wanted(since, until, deep, _seconds(budget))
+    with Auditing.opened(settings) as auditing:
+        if job is None:
+            is_well = _all(auditing, settings, wanted, now, again=again, as_json=as_json)
+        else:
+            one = job_named(auditing.jobs, job)
+            with later_bar("reading rows") as bar:
+                found = auditing.audit(one, wanted, now, bar)
+            is_well = _show(one, found, settings, again=again, as_json=as_json)
+    if not is_well:
+        raise typer.Exit(1)
+
+
+def _all(  # options of the command
+    auditing: Auditing, settings: Settings, wanted: Wanted, now: datetime, *, again: bool, as_json: bool
+) -> bool:
+    """Whether no job differs from its source, and all could be audited."""
+    if wanted.since or wanted.until or wanted.deep:
+        raise AskRefused("--all goes on where the last audits ended", advice="leave --from, --to and --deep out")
+    is_well = True
+    for job, found in auditing.audit_all(_DEFAULT_SECONDS if wanted.budget is None else wanted.budget, now):
+        if isinstance(found, Audited):
+            is_well &= _show(job, found, settings, again=again, as_json=as_json)
+        elif isinstance(found, AskRefused):
+            remark(f"job {job.name!r} was left out: {found}")
+        else:
+            is_well = False
+            complain([f"job {job.name!r}: {line}" for line in found.explained.splitlines()])
+    return is_well
+
+
+def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as_json: bool) -> bool:
+    """Prints what was found of a job, and asks for exports again; whether nothing differs."""
+    harmless = Counter[str]()
+    for one in found.findings:
+        harmless[one.kind] += not one.is_drift
+        if one.is_drift or (one.kind != "equal" and (as_json or harmless[one.kind] <= _SHOWN)):
+            _print({"job": job.name, "window": one.window.start, "found": one.kind, "says": one.says}, as_json=as_json)
+    sent = export_again(job, found.drift, settings) if again else 0
+    record, kinds = found.record, [str(one.kind) for one in found.findings]
+    read = sum(one.by == "rows" for one in found.findings)
+    counts = {"windows": len(kinds), "read again": read, **{kind: kinds.count(kind) for kind in sorted(set(kinds))}}
+    if as_json:
+        last = {"verified_through": record.verified_through, "rows_without_window": record.without_window}
+        print(json.dumps({"job": job.name, **counts, "sent": sent, "deleted": found.deleted, **last}))
+    else:
+        show_counts(counts | {"asked for again": sent}, as_json=False)
+        if found.deleted:
+            remark(f"{found.deleted:,} verified windows before all others have no blob any more, and were passed over")
+        if found.unwritten:
+            remark(f"the next audit begins where this one did: {found.unwritten}")
+        through = record.verified_through
+        say(f"verified through {through}" if through else "verified are none: --deep or --budget reads their rows")
+        if record.without_window:
+            column = job.window.column if job.window else ""
+            remark(f"{record.without_window:,} rows have no {column} (it is NULL): no window has them, and no export")
+    return not found.drift
+
+
+def _print(finding: dict[str, str], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(finding))
+    else:
+        say(f"{finding['found']:9}{finding['window']}: {finding['says']}")
+
+
+def _seconds(text: str | None) -> float | None:
+    """A budget in seconds.
+
+    >>> _seconds("10m"), _seconds("2 hours"), _seconds(None)
+    (600.0, 7200.0, None)
+    """
+    if text is None:
+        return None
+    short = _SHORT.fullmatch(text)
+    try:
+        span = duration(f"{short[1]} {_UNITS[short[2]]}" if short else text)
+    except ValueError:
+        raise AskRefused(f"--budget: {text[:64]!r} is no length of time", advice="write 90s, 10m or 2h") from None
+    return span.total_seconds()  # type: ignore[attr-defined, no-any-return]  # a timedelta
