@@ -70,7 +70,8 @@ int64_t copyout_fill(Copy *copy, char *out, int64_t room, int timeout_ms)
 {
     int64_t filled = 0, deadline = copyout_deadline(timeout_ms);
     while (copy->row || copyout_next(copy, deadline)) {
-        if (copy->row_done == 0 && copy->messages > copy->unhashed)
+        /* A row that finds no room is hashed by the next call. */
+        if (copy->row_done == 0 && filled < room && copy->messages > copy->unhashed)
             copy->row_hash += xxh3(copy->row, (size_t)copy->row_size);
         int64_t size = copy->row_size - copy->row_done;
         if (size > room - filled)

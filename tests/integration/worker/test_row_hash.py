@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+import xxhash
 from support.asking import ask
 from support.exports import Exports, OpenExports
 
@@ -36,6 +37,13 @@ def test_streams_do_not_matter(open_exports: OpenExports, admin: psycopg.Connect
     admin.execute("analyze t")
     exports = open_exports(TAILRACE_POOL_SIZE="6", TAILRACE_MAX_STREAMS="3")
     assert len({hash_of(exports, output=output, streams=streams) for streams in (1, 2, 3)}) == 1
+
+
+def test_a_row_that_begins_at_a_chunk_s_edge_is_hashed_once(exports: Exports, admin: psycopg.Connection) -> None:
+    """Rows of 1 KiB: each chunk of 1 MiB ends with a row."""
+    admin.execute("create table t as select repeat('x', 1023) as word from generate_series(1, 3000)")
+    row = xxhash.xxh3_64_intdigest(b"x" * 1023 + b"\n")
+    assert hash_of(exports, output={"header": False}) == f"{3000 * row % 2**64:016x}"
 
 
 def test_header_and_compression_do_not_matter(exports: Exports, admin: psycopg.Connection) -> None:
