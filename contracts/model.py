@@ -89,7 +89,8 @@ def _without_tags(parts: tuple[str | int, ...]) -> Iterator[str | int]:
     """Removes the kind of a union's member, which pydantic adds after the field and the user never wrote."""
     for before, part in zip(("", *parts), parts, strict=False):
         if before not in _TAGGED:
-            yield part if isinstance(part, int) else part[:64]
+            # A key of somebody else's may hold anything; a message stays on its line.
+            yield part if isinstance(part, int) else part[:64] if part[:64].isprintable() else repr(part[:64])
 
 
 def _meant(problem: ErrorDetails, model: type[BaseModel]) -> str | None:
@@ -99,7 +100,8 @@ def _meant(problem: ErrorDetails, model: type[BaseModel]) -> str | None:
     for parent in parents:
         fields = [field for one in models for name, field in _fields_of(one) if name == parent]
         models = [inner for field in fields for inner in _models_in(field)]
-    known = [name for one in models for name, _ in _fields_of(one)]
+    # Of a union, another member may have the very key.
+    known = [name for one in models for name, _ in _fields_of(one) if name != key]
     return next(iter(get_close_matches(str(key), known, n=1)), None)
 
 
