@@ -197,13 +197,13 @@ class ReceiverSettler:
             raise
         except ServiceBusError as error:
             event(_log, logging.WARNING, "settlement repeated", error=str(error))
+            self.failure = error
             # Undocumented: makes the SDK settle by the lock's token, which any connection may do.
             self._message._is_deferred_message = True  # noqa: SLF001
             queue = self._settings.queue
             with service_bus_client(self._settings) as client:
                 with open_link(queue_receiver(client, queue, keep_alive=0), queue) as receiver:
                     operation(receiver)
-            self.failure = error
 
 
 def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement) -> None:

@@ -46,7 +46,7 @@ def options_of(plant: Plant, name: str | None, seed: int) -> Options:
         seed=seed,
         requests=plant.requests,
         faults=plant.count,
-        over_s=max(3.0, 0.5 * plant.count, sum(KINDS[kind].seconds[1] for kind in plant.faults)),
+        over_s=max(plant.over_s, 0.5 * plant.count, sum(KINDS[kind].seconds[1] for kind in plant.faults)),
         bound_s=25,
         workers=2,
         plant=name,

@@ -18,11 +18,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, RequestInvalid
 from contracts.jobs_file import load_jobs, parse_jobs
 from contracts.message import attempt_of, body_of, job_of, lineage_of, request_id_of, trace_of, waits_since_of, why_of
 from contracts.reasons import is_permanent
 from contracts.receipt import Receipt
+from contracts.request import parse_request
 from producer.facts import Present
 from producer.submit import submit_over_http
 from settings import Settings
@@ -141,6 +142,29 @@ def test_any_body_is_exported_or_dead_lettered_with_a_known_reason_on_one_line(
     assert "InvalidRequest" in seen
     assert admin.execute("select count(*), min(id), max(id) from t").fetchone() == (10, 0, 9)
     assert admin.execute("select count(*) from pg_stat_user_tables").fetchone() == (1,)
+
+
+@pytest.mark.timeout(0)
+def test_any_body_is_read_and_written_alike_or_refused_on_one_line() -> None:
+    refused: set[str] = set()
+
+    @pure
+    @given(BODIES)
+    @example(dumped(VALID))
+    def is_read(body: bytes) -> None:
+        try:
+            request = parse_request(body)
+        except RequestInvalid as error:
+            refused.add(error.reason)
+            said = error.explained
+        else:
+            assert parse_request(request.to_body()) == request
+            said = "read"
+        assert "\n" not in said
+        assert said.isprintable()
+
+    is_read()
+    assert refused >= {"InvalidRequest"}
 
 
 PROPERTIES = st.dictionaries(

@@ -64,8 +64,6 @@ class Worker:
             self.expected_to_end = True
             began = time.monotonic()
             self.process.send_signal(number)
-            if number == signal.SIGKILL:
-                self.process.send_signal(signal.SIGCONT)
             try:
                 status: int | None = self.process.wait(_LONGEST_END_S)
             except subprocess.TimeoutExpired:
