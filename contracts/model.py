@@ -82,15 +82,23 @@ def _line(problem: ErrorDetails) -> str:
     plain = _PLAIN.get(problem["type"])
     message = plain.format(**problem.get("ctx", {})) if plain else problem["msg"].removeprefix("Value error, ")
     where = field_path(_without_tags(problem["loc"]))
-    return f"{where}: {message}" if where else message
+    return on_one_line(f"{where}: {message}" if where else message)
+
+
+def on_one_line(text: str) -> str:
+    r"""Text with its line ends and control characters written out: keys and values of others may hold any.
+
+    >>> print(on_one_line("output.a\nb: unknown key"))
+    output.a\nb: unknown key
+    """
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _without_tags(parts: tuple[str | int, ...]) -> Iterator[str | int]:
     """Removes the kind of a union's member, which pydantic adds after the field and the user never wrote."""
     for before, part in zip(("", *parts), parts, strict=False):
         if before not in _TAGGED:
-            # A key of somebody else's may hold anything; a message stays on its line.
-            yield part if isinstance(part, int) else part[:64] if part[:64].isprintable() else repr(part[:64])
+            yield part if isinstance(part, int) else part[:64]
 
 
 def _meant(problem: ErrorDetails, model: type[BaseModel]) -> str | None:

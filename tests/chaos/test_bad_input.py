@@ -32,6 +32,7 @@ from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, Worker, handle_message
 from worker.message.settlement import Complete, DeadLetter
 
+pytestmark = pytest.mark.timeout(0)  # as many examples as somebody asks for
 EXAMPLES = int(os.environ.get("CHAOS_EXAMPLES", "300"))
 # Bodies that reach the servers are slower than those that do not: a fifth of the examples.
 pure = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
@@ -119,7 +120,6 @@ def worker(environ: dict[str, str], admin: psycopg.Connection, tmp_path: Path) -
         yield opened
 
 
-@pytest.mark.timeout(0)
 def test_any_body_is_exported_or_dead_lettered_with_a_known_reason_on_one_line(
     worker: Worker, admin: psycopg.Connection
 ) -> None:
@@ -144,7 +144,6 @@ def test_any_body_is_exported_or_dead_lettered_with_a_known_reason_on_one_line(
     assert admin.execute("select count(*) from pg_stat_user_tables").fetchone() == (1,)
 
 
-@pytest.mark.timeout(0)
 def test_any_body_is_read_and_written_alike_or_refused_on_one_line() -> None:
     refused: set[str] = set()
 
@@ -273,7 +272,6 @@ def test_any_metadata_is_a_receipt_or_none(changes: dict[str, str]) -> None:
 HTTP = st.binary(max_size=100) | VALUES.map(dumped) | changed({"job": "j", "window_start": "0"}).map(dumped)
 
 
-@pytest.mark.timeout(0)
 def test_any_http_body_is_answered_in_json_and_a_refusal_is_one_line(
     environ: dict[str, str], admin: psycopg.Connection, tmp_path: Path
 ) -> None:
@@ -298,7 +296,6 @@ def test_any_http_body_is_answered_in_json_and_a_refusal_is_one_line(
     answers()
 
 
-@pytest.mark.timeout(0)
 def test_any_identifier_stays_an_identifier(worker: Worker, admin: psycopg.Connection) -> None:
     """Tables that do exist, with names that are SQL: their rows come, and nothing else happens."""
 
