@@ -38,9 +38,9 @@ class Seen:
     @classmethod
     def of(cls, world: World) -> "Seen":
         """The queue first, then dead letters, then blobs: what moves meanwhile is seen twice rather than never."""
-        live = Counter(key_of(one) for one in world.bus.messages())
+        live = Counter(key_of(one) for one in world.messages())
         dead: dict[str, list[tuple[str, str]]] = {}
-        for one in world.bus.dead_letters():
+        for one in world.dead_letters():
             said = (str(one.dead_letter_reason or ""), str(one.dead_letter_error_description or ""))
             dead.setdefault(key_of(one), []).append(said)
         listed = list(world.container.list_blobs(include=["metadata", "uncommittedblobs"]))
@@ -164,7 +164,7 @@ def _blob(world: World, name: str, wanted: _Wanted) -> Iterator[Finding]:
 
 
 def _is_settled(world: World, ask: Ask) -> bool:
-    return all(key_of(one) != str(ask.request_id) for one in world.bus.messages())
+    return all(key_of(one) != str(ask.request_id) for one in world.messages())
 
 
 def _commits(world: World, wanted: _Wanted) -> Iterator[Finding]:

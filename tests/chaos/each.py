@@ -11,6 +11,7 @@ from chaos.faults import KINDS, Injected, inject
 from chaos.history import History
 from chaos.load import asks
 from chaos.servers import Servers
+from chaos.watch import watched
 from chaos.world import World, open_world
 
 _BOUND_S = 150.0
@@ -29,7 +30,7 @@ class Alone:
 def alone(servers: Servers, directory: Path, history: History, kinds: Sequence[str], seed: int) -> Iterator[Alone]:
     """One for each kind, as it comes."""
     for number, kind in enumerate(kinds):
-        with open_world(servers, directory, history) as world, world.watched():
+        with open_world(servers, directory, history) as world, watched(world):
             world.add_workers(1, TAILRACE_CONCURRENCY="1")
             yield _alone(world, kind, seed + number)
 

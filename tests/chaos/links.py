@@ -27,61 +27,46 @@ class Kind:
 AT_ONCE = (0.0, 0.0)
 
 
+# How bytes pass if nothing is wrong.
+_WELL = {"hung": frozenset[Way](), "delay_s": 0.0, "bytes_per_s": 0, "refusing": False}
+
+
 def proxied(name: str, pick: Pick, delay_s: float, bytes_per_s: int) -> dict[str, Kind]:
     """The faults of a TCP connection."""
-
-    def cut(_: World, worker: Worker) -> Acting:
-        pick(worker).cut()
-        yield
-
-    def hang(ways: frozenset[Way]) -> Act:
-        def hung(_: World, worker: Worker) -> Acting:
-            pick(worker).set(hung=set(ways))
-            yield
-            pick(worker).set(hung=set())
-
-        return hung
-
-    def late(_: World, worker: Worker) -> Acting:
-        pick(worker).set(delay_s=delay_s)
-        yield
-        pick(worker).set(delay_s=0.0)
-
-    def slow(_: World, worker: Worker) -> Acting:
-        pick(worker).set(bytes_per_s=bytes_per_s)
-        yield
-        pick(worker).set(bytes_per_s=0)
-
-    def half(way: Way) -> Act:
-        def closed(_: World, worker: Worker) -> Acting:
-            pick(worker).half_close(way)
-            yield
-
-        return closed
-
-    def refuse(_: World, worker: Worker) -> Acting:
-        pick(worker).set(refusing=True)
-        pick(worker).cut()
-        yield
-        pick(worker).set(refusing=False)
-
-    def refuse_new(_: World, worker: Worker) -> Acting:
-        pick(worker).set(refusing=True)
-        yield
-        pick(worker).set(refusing=False)
-
+    some = (1.0, 4.0)
     return {
-        f"{name} cut by RST": Kind(cut, AT_ONCE, 4),
-        f"{name} hangs to it": Kind(hang(frozenset({Way.UP})), (1.0, 4.0)),
-        f"{name} hangs from it": Kind(hang(frozenset({Way.DOWN})), (1.0, 4.0)),
-        f"{name} hangs": Kind(hang(BOTH), (1.0, 4.0)),
-        f"{name} late": Kind(late, (1.0, 3.0)),
-        f"{name} slow": Kind(slow, (1.0, 3.0)),
-        f"{name} half closed to it": Kind(half(Way.UP), AT_ONCE),
-        f"{name} half closed from it": Kind(half(Way.DOWN), AT_ONCE),
-        f"{name} refuses": Kind(refuse, (1.0, 3.0)),
-        f"{name} refuses new connections": Kind(refuse_new, (1.0, 3.0)),
+        f"{name} cut by RST": Kind(_lasting(pick, cut=True), AT_ONCE, 4),
+        f"{name} hangs to it": Kind(_lasting(pick, hung=frozenset({Way.UP})), some),
+        f"{name} hangs from it": Kind(_lasting(pick, hung=frozenset({Way.DOWN})), some),
+        f"{name} hangs": Kind(_lasting(pick, hung=BOTH), some),
+        f"{name} late": Kind(_lasting(pick, delay_s=delay_s), (1.0, 3.0)),
+        f"{name} slow": Kind(_lasting(pick, bytes_per_s=bytes_per_s), (1.0, 3.0)),
+        f"{name} half closed to it": Kind(_half_closed(pick, Way.UP)),
+        f"{name} half closed from it": Kind(_half_closed(pick, Way.DOWN)),
+        f"{name} refuses": Kind(_lasting(pick, cut=True, refusing=True), (1.0, 3.0)),
+        f"{name} refuses new connections": Kind(_lasting(pick, refusing=True), (1.0, 3.0)),
     }
+
+
+def _lasting(pick: Pick, *, cut: bool = False, **fields: object) -> Act:
+    """Bytes pass like this for a while; `cut` ends the connections that are open first."""
+
+    def lasts(_: World, worker: Worker) -> Acting:
+        pick(worker).set(**fields)
+        if cut:
+            pick(worker).cut()
+        yield
+        pick(worker).set(**{name: _WELL[name] for name in fields})
+
+    return lasts
+
+
+def _half_closed(pick: Pick, way: Way) -> Act:
+    def closed(_: World, worker: Worker) -> Acting:
+        pick(worker).half_close(way)
+        yield
+
+    return closed
 
 
 def lost_for_ever(pick: Pick) -> Act:

@@ -47,7 +47,7 @@ def options_of(plant: Plant, name: str | None, seed: int) -> Options:
         requests=plant.requests,
         faults=plant.count,
         over_s=max(plant.over_s, 0.5 * plant.count, sum(KINDS[kind].seconds[1] for kind in plant.faults)),
-        bound_s=25,
+        bound_s=25 if name else 60,
         workers=2,
         plant=name,
         kinds=plant.faults or tuple(KINDS),

@@ -87,7 +87,7 @@ class Proxy:
         self._target = target
         self._connections: set[Connection] = set()
         # Written by the faults, through the loop.
-        self.hung: set[Way] = set()
+        self.hung: frozenset[Way] = frozenset()
         self.delay_s = 0.0
         self.bytes_per_s = 0
         self.refusing = self.freezing = False
@@ -128,7 +128,7 @@ class Proxy:
 
     def heal(self) -> None:
         """Lets bytes pass as they come; what is lost stays lost."""
-        self.set(hung=set(), delay_s=0.0, bytes_per_s=0, refusing=False, freezing=False)
+        self.set(hung=frozenset(), delay_s=0.0, bytes_per_s=0, refusing=False, freezing=False)
 
     def close(self) -> None:
         """Listens no more, and cuts all connections."""

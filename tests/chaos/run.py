@@ -17,6 +17,7 @@ from chaos.load import KINDS as LOADS
 from chaos.load import Ask, asks
 from chaos.plan import Planned, Weighted, plan
 from chaos.servers import Servers
+from chaos.watch import watched
 from chaos.world import Worker, World, open_world
 
 type Mode = Literal["liveness", "safety"]
@@ -64,7 +65,7 @@ def run(servers: Servers, directory: Path, options: Options, history: History) -
         world.add_workers(options.workers, **options.settings)
         if options.host:
             world.add_functions_host()
-        with world.watched():
+        with watched(world):
             sent = asks(options.seed, options.requests, options.loads)
             injected = _storm(world, sent, _planned(options), options.over_s)
             findings, settled_s, seen = _prove(world, options)

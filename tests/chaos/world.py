@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Lock
 
-from azure.servicebus import ServiceBusMessage
+from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage
+from azure.servicebus.exceptions import ServiceBusError
 from azure.storage.blob import BlobServiceClient, ContainerClient
 from chaos.history import History
 from chaos.load import JOBS, Ask
@@ -93,7 +94,8 @@ class World:
         self.queue = f"chaos-{servers.used}"
         self.directory = directory / self.queue
         self.directory.mkdir(parents=True)
-        self.bus = Bus(servers.broker.connection_string(), self.queue)
+        # Used by one thread at a time: the one that sends, then the one that proves.
+        self._bus = self._connected()
         service = BlobServiceClient.from_connection_string(servers.azurite.connection_string)
         self.container: ContainerClient = service.create_container(self.queue)
         servers.used += 1
@@ -119,7 +121,32 @@ class World:
             self.container.upload_blob(ask.foreign, FOREIGN)
         self.asks.append(ask)
         self.history.write("ask", kind=ask.kind, message_id=ask.message_id, fate=type(ask.fate).__name__)
-        self.bus.send(ServiceBusMessage(ask.body, message_id=ask.message_id, content_type="application/json"))
+        message = ServiceBusMessage(ask.body, message_id=ask.message_id, content_type="application/json")
+        self._persistently(lambda bus: bus.send(message))
+
+    def messages(self) -> list[ServiceBusReceivedMessage]:
+        """All messages of the queue: waiting, locked or scheduled."""
+        return self._persistently(Bus.messages)
+
+    def dead_letters(self) -> list[ServiceBusReceivedMessage]:
+        """All dead letters."""
+        return self._persistently(Bus.dead_letters)
+
+    def close(self) -> None:
+        """Closes the connection to the queue."""
+        self._bus.close()
+
+    def _connected(self) -> Bus:
+        return Bus(self.servers.broker.connection_string(), self.queue)
+
+    def _persistently[T](self, action: Callable[[Bus], T]) -> T:
+        """Faults of the broker strike this connection, too. Sending twice sends one message: the queue drops copies."""
+        for _ in range(9):
+            try:
+                return action(self._bus)
+            except (ServiceBusError, ValueError):
+                self._bus = self._connected()
+        return action(self._bus)
 
     def add_workers(self, count: int, **settings: str) -> None:
         """`tailrace work` processes, in parallel."""
@@ -174,48 +201,6 @@ class World:
         """What a worker logged last."""
         return (worker.process.output().strip().splitlines() or ["nothing"])[-1]
 
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Meanwhile: samples memory and PostgreSQL's sessions, and notices workers that end by themselves."""
-        ended = Event()
-        thread = Thread(target=lambda: _watch(self, ended), name="watch", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
-
-
-def _watch(world: World, ended: Event) -> None:
-    reported: set[str] = set()
-    while not ended.wait(0.25):
-        for worker in world.workers:
-            key = f"{worker.name}-{worker.generation}"
-            with worker.lock:
-                status = worker.process.returncode
-                if status is not None and not worker.expected_to_end and key not in reported:
-                    reported.add(key)
-                    world.noticed.append(
-                        ("worker ended", f"{key} by itself, status {status}: {world.last_line_of(worker)}")
-                    )
-            if (size := worker.rss_mb()) is not None:
-                world.memory.setdefault(key, []).append(size)
-        world.readers.append(_sessions(world))
-
-
-def _sessions(world: World) -> dict[str, int]:
-    """How many sessions export each request now; further streams of one export share its name."""
-    counted: dict[str, int] = {}
-    try:
-        with world.servers.admin() as connection:
-            sql = "select application_name from pg_stat_activity where usename = 'exporter' and state = 'active'"
-            for (name,) in connection.execute(sql).fetchall():
-                counted[name] = counted.get(name, 0) + 1
-    except Exception:  # noqa: BLE001  # the server is being restarted
-        return {}
-    return counted
-
 
 def _inherited() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith(("TAILRACE_", "PG"))}
@@ -226,7 +211,7 @@ def open_world(servers: Servers, directory: Path, history: History, plant: str |
     """A new queue and container; ends all workers."""
     world = World(servers, directory, history, plant)
     with ExitStack() as closing:
-        closing.callback(world.bus.close)
+        closing.callback(world.close)
         try:
             yield world
         finally:
