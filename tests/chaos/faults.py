@@ -95,10 +95,12 @@ def _terminated(world: World, worker: Worker) -> Acting:
 
 def _stopped(_: World, worker: Worker) -> Acting:
     with worker.lock:
-        worker.process.send_signal(signal.SIGSTOP)
+        process = worker.process
+        process.send_signal(signal.SIGSTOP)
     yield
-    with worker.lock:
-        worker.process.send_signal(signal.SIGCONT)
+    # Without the lock: it may be held by SIGTERM, which a stopped process notices only once it goes on.
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGCONT)
 
 
 _ALL_MESSAGES = _broker("expire-locks")
