@@ -1,6 +1,7 @@
 """`python tests/chaos`: break everything around real workers, and prove that nothing is lost or wrong."""
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -22,8 +23,14 @@ def main() -> int:
     directory = Path(tempfile.mkdtemp(prefix="chaos-"))
     with open_servers(directory) as servers:
         if given.planted is not None:
-            return _planted(servers, directory, given)
-        return _each(servers, directory, given) if given.each is not None else _mixed(servers, directory, given)
+            status = _planted(servers, directory, given)
+        elif given.each is not None:
+            status = _each(servers, directory, given)
+        else:
+            status = _mixed(servers, directory, given)
+    if status == 0:
+        shutil.rmtree(directory, ignore_errors=True)
+    return status
 
 
 def _mixed(servers: Servers, directory: Path, given: argparse.Namespace) -> int:

@@ -44,7 +44,9 @@ def _outcome(result: Result) -> Iterator[str]:
     for finding in result.findings[:40]:
         yield f"  {finding.kind}: {finding.subject}"[:_WIDTH]
         yield from (f"    {finding.says[begin : begin + 76]}" for begin in range(0, len(finding.says), 76))
-    yield f"replay: make chaos N={result.options.requests} SEED={result.options.seed} MODE={result.options.mode}"
+    given = result.options
+    host = " HOST=1" if given.host else ""
+    yield f"replay: make chaos N={given.requests} FAULTS={given.faults} SEED={given.seed} MODE={given.mode}{host}"
 
 
 def _cut(text: str) -> str:
