@@ -1,6 +1,6 @@
 # Run `make` for the list. All that is installed is in this folder: .venv, .local, and node_modules of devstack/node and the tests.
 .DEFAULT_GOAL := help
-.PHONY: help setup native demo up test test-containers bench check fuzz format lock clean
+.PHONY: help setup native demo up test test-containers bench check chaos fuzz format lock clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 # Somebody else's Python settings must not reach this project's. All paths are relative: the folder's may hold spaces.
@@ -49,6 +49,13 @@ check: setup  ## lint, formatting, types, layers, generated files, templates, lo
 	@$(PYTHON) -m deploy.capacity --check
 	@$(PYTHON) -m deploy.template
 	@$(PYTHON) scripts/check_locks.py
+
+chaos: setup  ## break everything around real workers (N=200 SEED=7 MODE=safety HOST=1 OUT=file; EACH=1, PLANTED=1, BODIES=50000)
+	@$(if $(BODIES),CHAOS_EXAMPLES=$(BODIES) $(PYTHON) -m pytest -n 2 tests/chaos/test_bad_input.py,\
+		$(PYTHON) tests/chaos $(if $(N),--requests $(N)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(MODE),--mode $(MODE)) $(if $(HOST),--host) $(if $(OUT),--out "$(OUT)") \
+		$(if $(EACH),--each$(if $(filter-out 1,$(EACH)),="$(EACH)")) \
+		$(if $(PLANTED),--planted$(if $(filter-out 1,$(PLANTED)),="$(PLANTED)")))
 
 fuzz: setup  ## run the tests of the C on a library with sanitizers, a minute at most
 	@$(PYTHON) scripts/fuzz_native.py

@@ -62,6 +62,8 @@ def load_jobs(path: Path) -> Jobs:
         raise ConfigurationError(f"{path}: no such file", advice="set TAILRACE_JOBS to your jobs.toml") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}: no valid TOML: it is nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path}: no valid TOML: {error}") from None
     return parse_jobs(document, str(path))

@@ -82,7 +82,16 @@ def _line(problem: ErrorDetails) -> str:
     plain = _PLAIN.get(problem["type"])
     message = plain.format(**problem.get("ctx", {})) if plain else problem["msg"].removeprefix("Value error, ")
     where = field_path(_without_tags(problem["loc"]))
-    return f"{where}: {message}" if where else message
+    return on_one_line(f"{where}: {message}" if where else message)
+
+
+def on_one_line(text: str) -> str:
+    r"""Text with its line ends and control characters written out: keys and values of others may hold any.
+
+    >>> print(on_one_line("output.a\nb: unknown key"))
+    output.a\nb: unknown key
+    """
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def _without_tags(parts: tuple[str | int, ...]) -> Iterator[str | int]:
@@ -99,7 +108,8 @@ def _meant(problem: ErrorDetails, model: type[BaseModel]) -> str | None:
     for parent in parents:
         fields = [field for one in models for name, field in _fields_of(one) if name == parent]
         models = [inner for field in fields for inner in _models_in(field)]
-    known = [name for one in models for name, _ in _fields_of(one)]
+    # Of a union, another member may have the very key.
+    known = [name for one in models for name, _ in _fields_of(one) if name != key]
     return next(iter(get_close_matches(str(key), known, n=1)), None)
 
 

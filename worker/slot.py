@@ -3,11 +3,12 @@
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Event, current_thread
 from typing import TYPE_CHECKING
 
-from connections.service_bus import queue_receiver, service_bus_client, service_bus_errors
+from connections.service_bus import open_link, queue_receiver, service_bus_client, service_bus_errors
 from contracts.errors import ConfigurationError, TailraceError
 from contracts.message import body_of
 from settings import Settings
@@ -22,6 +23,7 @@ from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater,
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
+    from azure.servicebus.exceptions import ServiceBusError
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0  # how long an idle slot takes to stop
@@ -100,7 +102,7 @@ class Slot:
     def _receive(self) -> None:
         """Works until the worker stops, or until the queue is empty if that ends the work."""
         with service_bus_client(self._settings) as client:
-            with queue_receiver(client, self._settings.queue) as receiver:
+            with open_link(queue_receiver(client, self._settings.queue), self._settings.queue) as receiver:
                 self._answered = time.monotonic()
                 while not self._stopping.is_set():
                     with waiting_for(f"queue {self._settings.queue}"):
@@ -142,15 +144,22 @@ class Slot:
                 settlement = handle_message(delivery, self._worker, self._cancelled)
             # The lock was renewed meanwhile. If settling fails, the message stays locked to this slot until its end.
             self._locked_until = message.locked_until_utc or self._locked_until
-            settler = ReceiverSettler(receiver, message, delivery, self._retries)
+            settler = ReceiverSettler(receiver, message, delivery, self._retries, self._settings)
             with waiting_for(f"queue {self._settings.queue}: settlement"):
                 _settle_unless_lost(settler, settlement)
         self._locked_until = datetime.now(UTC)
         self.totals[_TOTALS[type(settlement)]] += 1
+        if settler.failure is not None:
+            # The SDK uses a receiver no more that failed to settle: the slot connects again.
+            raise settler.failure
 
 
 class ReceiverSettler:
-    """Settles on the receiver that delivered the message."""
+    """Settles on the receiver that delivered the message, and over a new connection if that fails.
+
+    Service Bus detaches a link that carries nothing for ten minutes, as during a long export; the SDK refuses to settle
+    on it. `failure` is the error of the first attempt if the second one was needed.
+    """
 
     def __init__(
         self,
@@ -158,27 +167,49 @@ class ReceiverSettler:
         message: "ServiceBusReceivedMessage",
         delivery: Delivery,
         retries: RetryQueue,
+        settings: Settings,
     ) -> None:
         self._receiver = receiver
         self._message = message
         self._delivery = delivery
         self._retries = retries
+        self._settings = settings
+        self.failure: ServiceBusError | None = None
 
     def complete(self) -> None:
         """The message is removed."""
-        self._receiver.complete_message(self._message)
+        self._settle(lambda receiver: receiver.complete_message(self._message))
 
     def abandon(self) -> None:
         """The message goes back to the queue at once."""
-        self._receiver.abandon_message(self._message)
+        self._settle(lambda receiver: receiver.abandon_message(self._message))
 
     def dead_letter(self, reason: str, description: str) -> None:
         """The message goes to the dead-letter queue."""
-        self._receiver.dead_letter_message(self._message, reason=reason, error_description=description)
+        self._settle(
+            lambda receiver: receiver.dead_letter_message(self._message, reason=reason, error_description=description)
+        )
 
     def schedule_clone(self, retry: RetryLater) -> None:
         """A copy for the next attempt, `retry.delay` from now."""
         self._retries.schedule(self._delivery, retry)
+
+    def _settle(self, operation: Callable[["ServiceBusReceiver"], None]) -> None:
+        from azure.servicebus.exceptions import MessageLockLostError, ServiceBusError
+
+        try:
+            operation(self._receiver)
+        except MessageLockLostError:
+            raise
+        except ServiceBusError as error:
+            event(_log, logging.WARNING, "settlement repeated", error=str(error))
+            self.failure = error
+            # Undocumented: makes the SDK settle by the lock's token, which any connection may do.
+            self._message._is_deferred_message = True  # noqa: SLF001
+            queue = self._settings.queue
+            with service_bus_client(self._settings) as client:
+                with open_link(queue_receiver(client, queue, keep_alive=0), queue) as receiver:
+                    operation(receiver)
 
 
 def _settle_unless_lost(settler: ReceiverSettler, settlement: Settlement) -> None:

@@ -22,6 +22,10 @@ class Relay:
         if not new_ones:
             self._silent = Event()
 
+    def speak(self) -> None:
+        """Passes the bytes of new connections on again."""
+        self._silent = Event()
+
     def close(self) -> None:
         """Closes all connections."""
         for one in self._sockets:

@@ -39,6 +39,13 @@ def test_streams_do_not_matter(open_exports: OpenExports, admin: psycopg.Connect
     assert len({hash_of(exports, output=output, streams=streams) for streams in (1, 2, 3)}) == 1
 
 
+def test_a_row_that_begins_at_a_chunk_s_edge_is_hashed_once(exports: Exports, admin: psycopg.Connection) -> None:
+    """Rows of 1 KiB: each chunk of 1 MiB ends with a row."""
+    admin.execute("create table t as select repeat('x', 1023) as word from generate_series(1, 3000)")
+    row = xxhash.xxh3_64_intdigest(b"x" * 1023 + b"\n")
+    assert hash_of(exports, output={"header": False}) == f"{3000 * row % 2**64:016x}"
+
+
 def test_header_and_compression_do_not_matter(exports: Exports, admin: psycopg.Connection) -> None:
     admin.execute(MANY)
     outputs = ({}, {"header": False}, {"compression": "zstd"}, {"level": 6}, {"compression": "none"})

@@ -77,8 +77,8 @@ class Lists:
 @contextmanager
 def receivers(environ: dict[str, str], _directory: Path) -> Iterator[None]:
     """The container worker's way, without its exports."""
-    stopping = Event()
-    retries = RetryQueue(Settings.from_env(environ))
+    stopping, settings = Event(), Settings.from_env(environ)
+    retries = RetryQueue(settings)
 
     def work() -> None:
         with ServiceBusClient.from_connection_string(environ["ServiceBusConnection"]) as client:
@@ -88,7 +88,7 @@ def receivers(environ: dict[str, str], _directory: Path) -> Iterator[None]:
                         attempt = attempt_of(message.application_properties or {}, message.delivery_count or 0)
                         number = message.sequence_number or 0
                         delivery = Delivery(body_of(message), str(message.message_id), number, attempt)
-                        settler = ReceiverSettler(receiver, message, delivery, retries)
+                        settler = ReceiverSettler(receiver, message, delivery, retries, settings)
                         settle(settler, settlement_of(delivery.body, attempt))
 
     thread = Thread(target=work)
