@@ -1,6 +1,6 @@
 # Run `make` for the list. Everything is installed into this folder: .venv, devstack/node/node_modules, .local.
 .DEFAULT_GOAL := help
-.PHONY: help setup native demo up test test-containers bench check fuzz format lock clean
+.PHONY: help setup native demo up test test-containers pictures bench check fuzz format lock clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 # Somebody else's Python settings must not reach this project's. All paths are relative: the folder's may hold spaces.
@@ -33,6 +33,9 @@ test-containers:  ## the integration tests on the vendors' container images; nee
 	@sh scripts/setup.sh
 	@$(PYTHON) -m pytest --stack=containers --ignore=tests/integration/devstack tests/integration tests/acceptance $(ARGS)
 
+pictures: setup  ## take the pictures of the page for the documentation
+	@$(PYTHON) -m pytest tests/browser/test_pictures.py --pictures docs/pictures
+
 bench: setup  ## speed and memory beside other tools, half an hour (QUICK=1: 3 minutes; GROWTH=1, ROWS=, ROUNDS=, MINUTES=)
 	@sh bench/setup.sh
 	@$(PYTHON) -m bench.tick $(if $(QUICK),--jobs 100 --blobs 100000)
@@ -61,5 +64,5 @@ lock: setup  ## write the lock files anew from pyproject.toml and devstack/node/
 	@sh scripts/lock.sh
 
 clean:  ## remove everything that was installed or generated
-	@rm -rf worker/native/lib .venv .local devstack/node/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	@rm -rf worker/native/lib .venv .local devstack/node/node_modules tests/browser/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

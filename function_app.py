@@ -1,4 +1,4 @@
-"""The app that Azure loads: registers the triggers of producer/, worker/ and doctor/, nothing else."""
+"""The app that Azure loads: registers the triggers of producer/, worker/, doctor/ and web/, nothing else."""
 
 import os
 
@@ -6,16 +6,19 @@ import azure.functions as func
 
 import doctor.functions
 import producer.functions
+import web.functions
 import worker.functions
 from contracts.jobs_file import load_jobs
 from settings import Settings
 from telemetry.events import quiet_sdks
 
 # Settings or jobs that cannot be used stop the app here, before any message is taken from the queue.
-load_jobs(Settings.from_env(os.environ).jobs)
+settings = Settings.from_env(os.environ)
+load_jobs(settings.jobs)
 
 quiet_sdks()
 app = func.FunctionApp()
 app.register_functions(producer.functions.blueprint)
 app.register_functions(worker.functions.blueprint)
 app.register_functions(doctor.functions.blueprint)
+app.register_functions(web.functions.blueprint(settings.http_auth))

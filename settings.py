@@ -23,6 +23,7 @@ _PLAIN = {
     "TAILRACE_CONTAINER": "container",
     "TAILRACE_JOBS": "jobs",
     "TAILRACE_TICK": "tick",
+    "TAILRACE_HTTP_AUTH": "http_auth",
     "TAILRACE_MAX_ATTEMPTS": "max_attempts",
     "TAILRACE_QUEUE_LIMIT": "queue_limit",
     "TAILRACE_RETRY_BASE_SECONDS": "retry_base_seconds",
@@ -69,6 +70,7 @@ class Settings(Model):
     container: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", max_length=63)] = "exports"
     jobs: Path = _HERE / "jobs.toml"
     tick: Ncrontab = "0 * * * * *"
+    http_auth: Literal["key", "entra"] = "key"
     # With a delay of 15 s that doubles up to 15 minutes, ten attempts last for an hour.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 10
     # Messages that a tick looks at, 250 a round trip, and ten times as many dead letters.

@@ -12,5 +12,6 @@ FACE = (
     "queue_view",
     "schedule",
     "store",
+    "submit",
     "windows",
 )

@@ -1,4 +1,4 @@
-"""Azure Functions: the timer that enqueues what is due, and HTTP POST /api/exports that submits one request."""
+"""Azure Functions: the timer that enqueues what is due."""
 
 import os
 from datetime import UTC, datetime
@@ -11,7 +11,6 @@ from contracts.message import trace_of
 from producer.enqueue import enqueue_due
 from producer.queue import ExportQueue
 from producer.store import BlobIndex
-from producer.submit import submit_over_http
 from settings import Settings
 from telemetry.traces import Origin, span
 
@@ -29,15 +28,6 @@ def schedule_exports(timer: func.TimerRequest, context: func.Context) -> None:  
     settings = _settings()
     with span("enqueue due", origin=_origin(context)), ExportQueue(settings) as queue:
         enqueue_due(load_jobs(settings.jobs), BlobIndex(settings), queue, datetime.now(UTC), settings.queue_limit)
-
-
-@blueprint.route("exports", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
-def submit(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """Submits one export: 202 with the request, 200 if it needs no sending, or 400 with the problem."""
-    settings = _settings()
-    with span("enqueue one", origin=_origin(context)):
-        answer = submit_over_http(req.get_body(), settings, datetime.now(UTC))
-    return func.HttpResponse(answer.body, status_code=answer.status, mimetype="application/json")
 
 
 def _origin(context: func.Context) -> Origin:
