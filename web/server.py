@@ -12,7 +12,7 @@ import uvicorn
 from contracts.errors import ConfigurationError
 from settings import Settings
 from web.api.app import create_app
-from web.api.guard import with_key
+from web.api.guard import Limits, with_key
 
 LOOPBACK = "127.0.0.1"
 
@@ -40,30 +40,30 @@ class Server:
         self._uvicorn.should_exit = True
 
 
-def listening(settings: Settings, who: str, host: str = LOOPBACK, port: int = 0) -> Server:
+def listening(settings: Settings, who: str, port: int = 0, limits: Limits | None = None) -> Server:
     """A server that listens on `port`, or on a free one. Raises ConfigurationError if it cannot."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((host, port))
+        listener.bind((LOOPBACK, port))
         # From now on nobody else can have the port, and who calls before `run` waits for it.
         listener.listen()
     except OSError as error:
         listener.close()
         advice = "give another by --port, or leave --port out"
-        raise ConfigurationError(f"port {port} of {host} cannot be used: {error.strerror}", advice=advice) from None
+        raise ConfigurationError(f"port {port} of {LOOPBACK} cannot be used: {error.strerror}", advice=advice) from None
     port, key = listener.getsockname()[1], secrets.token_urlsafe(24)
     # A page of another site may have its name lead to this machine: only loopback's own names are served.
-    names = frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost", "[::1]")) if host == LOOPBACK else None
-    app = create_app(settings, with_key(key, who), names)
+    names = frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost"))
+    app = create_app(settings, with_key(key, who), names, limits)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
-    return Server(f"http://{'localhost' if host == '::1' else host}:{port}", key, uvicorn.Server(config), listener)
+    return Server(f"http://{LOOPBACK}:{port}", key, uvicorn.Server(config), listener)
 
 
 @contextmanager
-def serving(settings: Settings, who: str) -> Iterator[Server]:
+def serving(settings: Settings, who: str, limits: Limits | None = None) -> Iterator[Server]:
     """A server that runs in a thread of this process during the block."""
-    server = listening(settings, who)
+    server = listening(settings, who, limits=limits)
     thread = Thread(target=server.run, name="web", daemon=True)
     thread.start()
     try:

@@ -18,11 +18,13 @@ from support.gate import Gate
 from support.waiting import until
 
 from contracts.jobs_file import Jobs, load_jobs
+from contracts.ncrontab import last_fire_time
 from contracts.receipt import Closed, Part, Read, Receipt
 from contracts.request import ExportRequest
 from producer.ask import one_request, requests_between
 from producer.queue import ExportQueue
 from producer.queue_view import read_queue
+from producer.schedule import request_for_run
 from settings import Settings
 
 _TABLE = """
@@ -146,7 +148,8 @@ def _past(made: Scene, container: ContainerClient, days: int) -> None:
         if not (job == "bannerclicked" and _start(one)[:10] in lacking | old)
         and not (job == "orders" and 1_200_000 <= int(_start(one)) < 1_250_000)
     ]
-    requests += [one_request(made.jobs["countries"], None, made.now - timedelta(days=number)) for number in range(14)]
+    latest = last_fire_time("0 0 3 * * *", made.now)
+    requests += [request_for_run(made.jobs["countries"], latest - timedelta(days=number)) for number in range(14)]
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda request: plant(container, request), requests))
 

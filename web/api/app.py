@@ -25,7 +25,9 @@ _REFUSALS = {
 }
 
 
-def create_app(settings: Settings, access: Access, hosts: frozenset[str] | None = None) -> ASGIApp:
+def create_app(
+    settings: Settings, access: Access, hosts: frozenset[str] | None = None, limits: Limits | None = None
+) -> ASGIApp:
     """The app that serves /api; `access` says who may call, `hosts` by which names (None: by any)."""
     app = FastAPI(
         title="Tailrace", summary="What is exported, missing, running and dead, and what to do about it.",
@@ -46,4 +48,4 @@ def create_app(settings: Settings, access: Access, hosts: frozenset[str] | None 
         return RedirectResponse("/api/ui")
 
     answer_faults(app)
-    return Guard(app, access, Limits(), hosts)
+    return Guard(app, access, limits or Limits(), hosts)

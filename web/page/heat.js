@@ -119,7 +119,9 @@ class Heat {
     const { x, y, width, height } = this.spot(cell);
     context.strokeStyle = colour;
     context.lineWidth = height > 7 ? line : 1.5;
-    context.strokeRect(x - 0.5, y - 0.5, width + 1, height + 1);
+    context.beginPath();
+    context.roundRect(x - 0.5, y - 0.5, width + 1, height + 1, height > 8 ? 3.5 : 1);
+    context.stroke();
   }
 
   cellAt(event) {

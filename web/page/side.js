@@ -66,8 +66,8 @@ function showDead(dead) {
       make("p.muted", {}, jobs.slice(0, 3).join(", ") + (jobs.length > 3 ? ` and ${jobs.length - 3} more` : "") + (group.stale ? ` · ${number.format(group.stale)} stale` : "")),
       make("p.advice", {}, group.advice),
       make("div.acts", {},
-        button(`Replay ${number.format(group.count)}`, () => planLetters("replay", { reason: group.reason }, `${many(group.count, "dead letter")} of ${group.reason}`), "", { "aria-label": `Replay all of ${group.reason}` }),
-        button("Drop", () => planLetters("drop", { reason: group.reason }, `${many(group.count, "dead letter")} of ${group.reason}`), "quiet.danger", { "aria-label": `Drop all of ${group.reason}` })),
+        button(`Replay ${number.format(group.count)}`, () => planLetters("replay", { reason: group.reason }, `${many(group.count, "dead letter")} of ${group.reason}`), "", {}, ` of ${group.reason}`),
+        button("Drop", () => planLetters("drop", { reason: group.reason }, `${many(group.count, "dead letter")} of ${group.reason}`), "quiet.danger", {}, ` all of ${group.reason}`)),
       details);
   }));
 }

@@ -63,7 +63,8 @@ function make(what, properties = {}, ...children) {
 }
 
 const find = (id) => document.getElementById(id);
-const button = (text, act, kind = "", more = {}) => make(`button${kind && `.${kind}`}`, { type: "button", onclick: act, ...more }, text);
+// `heard` is said by a screen reader after the text, and not shown.
+const button = (text, act, kind = "", more = {}, heard = null) => make(`button${kind && `.${kind}`}`, { type: "button", onclick: act, ...more }, text, heard && make("span.hidden", {}, heard));
 
 let announcing = 0;
 function announce(text) {
