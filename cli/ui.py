@@ -3,6 +3,7 @@
 import getpass
 import os
 import webbrowser
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -39,4 +40,6 @@ def ui(
     say(f"the page is at {server.page}", "Ctrl-C ends it")
     if open_browser:
         webbrowser.open(server.page)
-    server.run()
+    # The way to end it is no failure.
+    with suppress(KeyboardInterrupt):
+        server.run()

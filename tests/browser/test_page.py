@@ -1,6 +1,8 @@
 """What a person does on the page, in a real browser."""
 
+import calendar
 import re
+from datetime import datetime
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -59,6 +61,21 @@ def test_windows_are_selected_by_dragging_and_narrowed_by_state(page: Page) -> N
     expect(bar).to_contain_text("3 windows of bannerclicked")
     bar.get_by_role("button", name="Clear").click()
     expect(bar).to_be_hidden()
+
+
+def test_what_is_missing_in_a_month_is_selected_by_its_name_and_by_the_state(page: Page, made: Scene) -> None:
+    month = datetime.fromisoformat(made.starts["missing"])
+    box = page.get_by_role("application", name="bannerclicked").bounding_box()
+    assert box
+    bar = page.get_by_role("region", name="Selected windows")
+    for x in range(int(box["x"] + box["width"]) - 5, int(box["x"]), -12):
+        page.mouse.click(x, box["y"] + 8)
+        if bar.is_visible() and bar.get_by_role("button", name="missing").is_visible():
+            break
+    days = calendar.monthrange(month.year, month.month)[1]
+    expect(bar.locator("strong").first).to_have_text(re.compile(rf"^({days}|{made.now.day}) windows of bannerclicked$"))
+    bar.get_by_role("button", name="missing").click()
+    expect(bar).to_contain_text("3 windows of bannerclicked")
 
 
 def test_keys_alone_select_windows_and_say_what_they_are(page: Page) -> None:

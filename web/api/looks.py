@@ -1,10 +1,11 @@
-"""Looks at the container, the queue and the server, at most once in some seconds however many ask."""
+"""Looks at the container, the queue and the server: one look serves all who ask within some seconds."""
 
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated
 from uuid import UUID
 
@@ -15,18 +16,33 @@ from contracts.jobs_file import Jobs, load_jobs
 from operations.coverage import Cell
 from operations.looking import Coverage, Lookout, looking
 from operations.running import Running, Sessions, connect
+from operations.summary import Summary, summary_of
 from settings import Settings
+from web.api.packing import packed
+from web.api.shapes import JobCoverage
 
 _FRESH_SECONDS = 3.0
+# A look that took long serves for longer: at most a fifth of the time is spent on looking.
+_SHARE = 5
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Look:
     """What was seen at `seen.now`, of all jobs."""
 
     jobs: Jobs
     seen: Lookout
     covered: list[Coverage]
+
+    @cached_property
+    def packed(self) -> dict[str, JobCoverage]:
+        """The coverage of each job, as the API sends it."""
+        return {one.job.name: packed(one) for one in self.covered}
+
+    @cached_property
+    def summaries(self) -> list[Summary]:
+        """Each job at a glance."""
+        return [summary_of(one.job, one.cells, self.seen.now) for one in self.covered]
 
     @property
     def cells(self) -> Iterator[Cell]:
@@ -41,15 +57,22 @@ class Looks:
     settings: Settings
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _latest: Look | None = None  # written and read under the lock
-    _at: float = 0.0  # likewise
+    _at: float = 0.0  # when it ended; likewise
+    _took: float = 0.0  # likewise
     # Written and read under `_lock`: the planner is asked once for each export.
     _estimates: dict[UUID, int] = field(default_factory=dict)
 
     def latest(self, seconds: float = _FRESH_SECONDS) -> Look:
-        """A look that is no older than `seconds`. Raises ConfigurationError, SinkUnavailable, SinkRejected."""
+        """A look that is no older than `seconds`, or than five times what it took.
+
+        Raises ConfigurationError, SinkUnavailable, SinkRejected.
+        """
         with self._lock:
-            if self._latest is None or time.monotonic() - self._at > seconds:
-                self._latest, self._at = self._look(), time.monotonic()
+            began = time.monotonic()
+            if self._latest is None or began - self._at > max(seconds, _SHARE * self._took):
+                self._latest = self._look()
+                self._at = time.monotonic()
+                self._took = self._at - began
             return self._latest
 
     def forget(self) -> None:

@@ -19,7 +19,6 @@ from operations.dead_letters import DeadLetters as Letters
 from operations.dead_letters import DeadMessage
 from operations.finding import find
 from operations.looking import Lookout
-from operations.summary import summary_of
 from producer.ask import AskRefused, bound, job_named
 from producer.facts import Present
 from web.api.looks import Look, Looking, note_of
@@ -63,14 +62,12 @@ def coverage(looks: Looking, job: Job = None, since: Since = None, until: Until 
     if job is None and (since or until):
         raise AskRefused("a range needs a job", advice="name the job")
     if job is None:
-        return Coverage(at=look.seen.now, jobs=[packed(one) for one in look.covered])
+        return Coverage(at=look.seen.now, jobs=list(look.packed.values()))
     wanted = job_named(look.jobs, job)
     if since or until:
         _refuse_huge(wanted, since, until, look.seen.now)
-        covered = list(look.seen.coverages([wanted], since, until))
-    else:
-        covered = [one for one in look.covered if one.job.name == job]
-    return Coverage(at=look.seen.now, jobs=[packed(one) for one in covered])
+        return Coverage(at=look.seen.now, jobs=[packed(one) for one in look.seen.coverages([wanted], since, until)])
+    return Coverage(at=look.seen.now, jobs=[look.packed[wanted.name]])
 
 
 @router.get("/running")
@@ -140,7 +137,7 @@ def shown(cell: Cell, seen: Lookout) -> Shown:
 
 def _status(look: Look) -> Status:
     seen, queue = look.seen, look.seen.queue
-    jobs = [job_status(summary_of(one.job, one.cells, seen.now)) for one in look.covered]
+    jobs = [job_status(summary) for summary in look.summaries]
     retrying = sum(live.why is not None or live.scheduled_for is not None for live in queue.live.values())
     return Status(
         at=seen.now,

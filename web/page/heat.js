@@ -129,6 +129,18 @@ class Heat {
     return this.layout ? this.layout.at(event.clientX - place.left, event.clientY - place.top + this.box.scrollTop) : -1;
   }
 
+  // The windows that a label stands for: those of a month, or of a row.
+  labelled(event) {
+    const place = this.box.getBoundingClientRect();
+    const x = event.clientX - place.left;
+    const y = event.clientY - place.top + this.box.scrollTop;
+    const label = this.layout?.labels(this.box.scrollTop, this.box.scrollTop + this.view).find((one) => one.to !== undefined && x >= one.x - 2 && x < one.x + one.text.length * 6.6 && y > one.y - 13 && y < one.y + 4);
+    if (!label) return null;
+    const first = this.windows.starts.findIndex((start) => start >= label.from);
+    const end = this.windows.starts.findIndex((start) => start >= label.to);
+    return first < 0 ? null : [first, end < 0 ? this.windows.count : end];
+  }
+
   reveal(cell) {
     const { y } = this.layout.place(cell);
     if (y < this.box.scrollTop + 24) this.box.scrollTop = y - 24;

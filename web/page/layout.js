@@ -114,7 +114,7 @@ function calendarLabels({ monday, last, perBand, band, left, top, size, y0, y1 }
       if (!isFirst || x < free) continue;
       const isYear = date.getUTCMonth() === 0 || column === 0;
       const text = isYear ? `${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}` : MONTHS[date.getUTCMonth()];
-      found.push({ x, y: row * band + 11, text, month: day });
+      found.push({ x, y: row * band + 11, text, from: Date.UTC(date.getUTCFullYear(), date.getUTCMonth()) / 1000, to: Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) / 1000 });
       free = x + text.length * 6.6 + 6;
     }
     if (size >= 10) ["Mon", "Wed", "Fri"].forEach((text, i) => found.push({ x: 4, y: row * band + top + (i * 2 + 0.75) * size, text }));
@@ -155,6 +155,8 @@ function rowsOf(windows, cells, width, level) {
     const there = spot(cell);
     return there.row === row && there.column === column ? cell : -1;
   };
+  // Where the next row begins, by the start of its first window.
+  const rowEnd = (row) => { const next = indexOf(row + 1, 0); return next >= 0 && next < cells.count ? windows.starts[cells.from(next)] : Infinity; };
   return {
     cells, size, wide, height: rows * size + 6, step: { across: 1, down: columns },
     place: (cell) => { const at = spot(cell); return { x: left + at.column * wide, y: 3 + at.row * size }; },
@@ -174,7 +176,7 @@ function rowsOf(windows, cells, width, level) {
       for (let row = Math.max(0, Math.floor(y0 / size)); row < rows && row * size < y1; row += 1) {
         if (row % every) continue;
         const first = indexOf(row, 0);
-        if (first >= 0 && first < cells.count) found.push({ x: 4, y: 3 + row * size + Math.min(size - 1, size / 2 + 4), text: label(windows.starts[cells.from(first)]) });
+        if (first >= 0 && first < cells.count) found.push({ x: 4, y: 3 + row * size + Math.min(size - 1, size / 2 + 4), text: label(windows.starts[cells.from(first)]), from: windows.starts[cells.from(first)], to: rowEnd(row) });
       }
       return found;
     },

@@ -8,7 +8,10 @@ function attach(heat, on) {
 
   box.addEventListener("pointerdown", (event) => {
     const cell = heat.cellAt(event);
-    if (event.button !== 0 || cell < 0) return;
+    if (event.button !== 0) return;
+    const labelled = cell < 0 ? heat.labelled(event) : null;
+    if (labelled) on.select(...labelled, event.ctrlKey || event.metaKey);
+    if (cell < 0) return;
     if (event.shiftKey && heat.cursor !== null) {
       on.select(...span(heat.cursor, cell), event.ctrlKey || event.metaKey);
       event.preventDefault();
