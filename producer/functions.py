@@ -26,10 +26,11 @@ def _settings() -> Settings:
 def schedule_exports(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001  # the host passes it
     """Every tick: enqueues each due export that has neither a blob nor a live message."""
     settings = _settings()
-    with span("enqueue due", origin=_origin(context)), ExportQueue(settings) as queue:
+    with span("enqueue due", origin=origin_of(context)), ExportQueue(settings) as queue:
         enqueue_due(load_jobs(settings.jobs), BlobIndex(settings), queue, datetime.now(UTC), settings.queue_limit)
 
 
-def _origin(context: func.Context) -> Origin:
+def origin_of(context: func.Context) -> Origin:
+    """The trace that the host began for a call."""
     call = context.trace_context
     return Origin(call=trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state}))

@@ -6,7 +6,9 @@ from typing import Literal
 
 import azure.functions as func
 
+from producer.functions import origin_of
 from settings import Settings
+from telemetry.traces import span
 
 type Auth = Literal["key", "entra"]
 
@@ -27,7 +29,8 @@ def blueprint(auth: Auth) -> func.Blueprint:
     @made.route("exports", methods=["POST"], auth_level=level)
     async def submit(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         """Ask for one export. A function of its own, so that alerts and the workbook can name it."""
-        return await _answer(auth, req, context)
+        with span("enqueue one", origin=origin_of(context)):
+            return await _answer(auth, req, context)
 
     @made.route("{*path}", methods=["GET", "POST"], auth_level=level)
     async def api(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:

@@ -9,13 +9,15 @@ from pathlib import Path
 import psycopg
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from support.scene import Scene, scene
 
 from devstack.azurite import node
 from devstack.stack import Stack
 from web.server import Server, serving
 
+# A look takes seconds on a busy machine.
+expect.set_options(timeout=20_000)
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
 _UNPACK = "import('@sparticuz/chromium').then(async (found) => console.log(await found.default.executablePath()))"
@@ -88,6 +90,7 @@ def page(browser: Browser, server: Server) -> Iterator[Page]:
         opened.on("pageerror", lambda error: faults.append(str(error)))
         opened.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         opened.goto(server.page)
+        opened.set_default_timeout(20_000)
         opened.wait_for_selector(".card .chip")
         yield opened
         assert faults == []

@@ -142,6 +142,19 @@ def test_a_wrong_key_is_asked_for_and_the_right_one_opens_the_page(browser: Brow
         assert server.key not in page.url
 
 
+def test_a_server_that_went_away_is_said_and_its_return_is_noticed(browser: Browser, server: Server) -> None:
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(server.page)
+        page.wait_for_selector(".card .chip")
+        page.route("**/api/**", lambda route: route.abort())
+        page.get_by_role("button", name="Look again now").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("The server does not answer")
+        expect(page.locator("#details")).to_have_text("start it again; this page goes on by itself")
+        page.unroute("**/api/**")
+        expect(page.get_by_role("heading", level=1)).to_contain_text("need you")
+
+
 def test_a_job_is_found_by_a_part_of_its_name(page: Page) -> None:
     page.get_by_label("Show jobs whose name contains").fill("ref")
     expect(page.locator(".card")).to_have_count(1)

@@ -17,11 +17,12 @@ function levelsOf(windows) {
   return [...far, ...SIZES.map((size) => ({ bucket: 1, size }))];
 }
 
-// The nearest level at which a map is not much higher than a hand.
+// The nearest level at which a map is not too high. On a phone fingers need larger windows; the newest are in view.
 function firstLevel(windows, width) {
   const levels = levelsOf(windows);
+  const most = width < 600 ? 380 : 190;
   for (let level = levels.length - 2; level > 0; level -= 1) {
-    if (layoutOf(windows, width, levels[level]).height <= 190) return level;
+    if (layoutOf(windows, width, levels[level]).height <= most) return level;
   }
   return 0;
 }
@@ -82,7 +83,7 @@ function calendar(windows, cells, width, size) {
       const to = (Math.floor(y1 / band) + 1) * perBand * WEEK + monday;
       return [lower(cells, windows, from), lower(cells, windows, to)];
     },
-    labels: (y0, y1) => calendarLabels({ monday, last, perBand, band, left, top, size, y0, y1 }),
+    labels: (y0, y1) => calendarLabels({ width, monday, last, perBand, band, left, top, size, y0, y1 }),
   };
 }
 
@@ -101,7 +102,7 @@ function nearest(cells, windows, day) {
   return cell < cells.count && dayNumber(windows.starts[cells.from(cell)]) === day ? cell : -1;
 }
 
-function calendarLabels({ monday, last, perBand, band, left, top, size, y0, y1 }) {
+function calendarLabels({ width, monday, last, perBand, band, left, top, size, y0, y1 }) {
   const found = [];
   for (let row = Math.max(0, Math.floor(y0 / band)); row * band < y1; row += 1) {
     let free = 0;
@@ -111,7 +112,7 @@ function calendarLabels({ monday, last, perBand, band, left, top, size, y0, y1 }
       const date = new Date(day * DAY * 1000);
       const isFirst = date.getUTCDate() <= 7 || column === 0;
       const x = left + column * size;
-      if (!isFirst || x < free) continue;
+      if (!isFirst || x < free || x + 30 > width) continue;
       const isYear = date.getUTCMonth() === 0 || column === 0;
       const text = isYear ? `${MONTHS[date.getUTCMonth()]} ${date.getUTCFullYear()}` : MONTHS[date.getUTCMonth()];
       found.push({ x, y: row * band + 11, text, from: Date.UTC(date.getUTCFullYear(), date.getUTCMonth()) / 1000, to: Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1) / 1000 });
