@@ -1,5 +1,6 @@
 """The page in a real browser, on a scene with every kind of trouble."""
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from web.server import Server, serving
 expect.set_options(timeout=20_000)
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
+UNPACKED = HERE.parents[1] / ".local" / "browser"
 _UNPACK = "import('@sparticuz/chromium').then(async (found) => console.log(await found.default.executablePath()))"
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--headless=new", "--font-render-hinting=none", "--hide-scrollbars"]
 
@@ -28,7 +30,15 @@ _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--headless=new", "--font-render-
 def chromium() -> str:
     """The browser's program. Raises OSError or CalledProcessError if npm cannot install it."""
     path = os.pathsep.join((str(Path(node()).parent), os.environ["PATH"]))
-    environ = {**os.environ, "PATH": path}
+    UNPACKED.mkdir(parents=True, exist_ok=True)
+    environ = {**os.environ, "PATH": path, "TMPDIR": str(UNPACKED)}
+    # One process installs and unpacks, and all others wait for it.
+    with (UNPACKED / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _unpacked(environ)
+
+
+def _unpacked(environ: dict[str, str]) -> str:
     if not (MODULES / ".package-lock.json").is_file():
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
         subprocess.run(command, cwd=HERE, env=environ, check=True, capture_output=True, text=True, timeout=110)

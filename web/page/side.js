@@ -34,6 +34,7 @@ function noteFlow(now) {
 
 const SVG = "http://www.w3.org/2000/svg";
 function spark(name, values, text) {
+  if (values.length === 1) values.push(values[0]);
   const most = Math.max(...values, 1);
   const step = 100 / Math.max(1, values.length - 1);
   const points = values.map((value, i) => `${(i * step).toFixed(1)},${(27 - (25 * value) / most).toFixed(1)}`).join(" ");
