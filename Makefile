@@ -1,6 +1,6 @@
 # Run `make` for the list. All that is installed is in this folder: .venv, .local, and node_modules of devstack/node and the tests.
 .DEFAULT_GOAL := help
-.PHONY: help setup native demo up test test-containers bench check chaos fuzz format lock clean
+.PHONY: help setup native demo up test test-containers pictures bench check chaos fuzz format lock clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 # Somebody else's Python settings must not reach this project's. All paths are relative: the folder's may hold spaces.
@@ -19,8 +19,8 @@ setup:  ## install what is missing (the other targets do it themselves)
 native: setup  ## compile worker/native for all targets by zig; setup compiles it for this machine
 	@$(PYTHON) -m worker.native.build --all
 
-demo: setup  ## the whole way of a request, on this machine, in about a minute
-	@$(PYTHON) -m devstack.demo
+demo: setup  ## the whole way of a request, on this machine, in about a minute (UI=1: the page shows it until Ctrl-C)
+	@$(PYTHON) -m devstack.demo $(if $(UI),--ui)
 
 up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C (KEEP=1: data and ports are there at the next start)
 	@$(PYTHON) -m devstack.up $(if $(KEEP),--lasting)
@@ -32,6 +32,9 @@ test-containers:  ## the integration tests on the vendors' container images; nee
 	@docker info >/dev/null 2>&1 || { echo "make $@: there is no Docker engine; start one, or run 'make test'" >&2; exit 1; }
 	@sh scripts/setup.sh
 	@$(PYTHON) -m pytest --stack=containers --ignore=tests/integration/devstack tests/integration tests/acceptance $(ARGS)
+
+pictures: setup  ## take the pictures of the page for the documentation
+	@$(PYTHON) -m pytest tests/browser/test_pictures.py --pictures docs/pictures
 
 bench: setup  ## speed and memory beside other tools, half an hour (QUICK=1: 3 minutes; GROWTH=1, ROWS=, ROUNDS=, MINUTES=)
 	@sh bench/setup.sh
@@ -68,5 +71,5 @@ lock: setup  ## write the lock files anew from pyproject.toml and devstack/node/
 	@sh scripts/lock.sh
 
 clean:  ## remove everything that was installed or generated
-	@rm -rf worker/native/lib .venv .local devstack/node/node_modules tests/support/clients/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
+	@rm -rf worker/native/lib .venv .local devstack/node/node_modules tests/support/clients/node_modules tests/browser/node_modules .mypy_cache .ruff_cache .import_linter_cache .hypothesis *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

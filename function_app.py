@@ -1,4 +1,4 @@
-"""The app that Azure loads: registers the triggers of producer/, worker/, operations/ and doctor/, nothing else."""
+"""The app that Azure loads: registers the triggers of the rooms, nothing else."""
 
 import os
 
@@ -7,6 +7,7 @@ import azure.functions as func
 import doctor.functions
 import operations.functions
 import producer.functions
+import web.functions
 import worker.functions
 from contracts.jobs_file import load_jobs
 from settings import Settings
@@ -23,3 +24,4 @@ app.register_functions(worker.functions.blueprint)
 if settings.audit is not None:
     app.register_functions(operations.functions.blueprint)
 app.register_functions(doctor.functions.blueprint)
+app.register_functions(web.functions.blueprint(settings.http_auth))

@@ -25,6 +25,7 @@ _PLAIN = {
     "TAILRACE_TICK": "tick",
     "TAILRACE_AUDIT": "audit",
     "TAILRACE_AUDIT_BUDGET_SECONDS": "audit_budget_seconds",
+    "TAILRACE_HTTP_AUTH": "http_auth",
     "TAILRACE_MAX_ATTEMPTS": "max_attempts",
     "TAILRACE_QUEUE_LIMIT": "queue_limit",
     "TAILRACE_RETRY_BASE_SECONDS": "retry_base_seconds",
@@ -75,6 +76,7 @@ class Settings(Model):
     audit: Annotated[Ncrontab | None, BeforeValidator(lambda value: None if value == "off" else value)] = None
     # Of one audit of all jobs; well below the 30 minutes of a function.
     audit_budget_seconds: Annotated[float, Field(ge=0, le=86_400)] = 300.0
+    http_auth: Literal["key", "entra"] = "key"
     # With a delay of 15 s that doubles up to 15 minutes, ten attempts last for an hour.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 10
     # Messages that a tick looks at, 250 a round trip, and ten times as many dead letters.

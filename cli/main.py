@@ -27,6 +27,7 @@ from cli.status import missing, status
 from cli.submit import submit
 from cli.terminal import complain, say
 from cli.tick import tick
+from cli.ui import ui
 from cli.verify import verify
 from cli.work import work
 from contracts.errors import ConfigurationError, TailraceError
@@ -82,6 +83,7 @@ app.command()(running)
 app.command()(watch)
 app.command()(history)
 app.command()(show)
+app.command()(ui)
 app.command()(jobs)
 app.command()(submit)
 app.command()(export)

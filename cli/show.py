@@ -1,11 +1,8 @@
 """`tailrace show`: the whole life of one window, request or blob."""
 
 import json
-from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -13,11 +10,9 @@ from cli.history import closed_by, seconds_of
 from cli.looks import configured, end, size
 from cli.ranges import AsJson
 from cli.terminal import record
-from contracts.job import ExportJob
-from contracts.jobs_file import Jobs
 from operations.coverage import Cell
+from operations.finding import find
 from operations.looking import Lookout, looking
-from producer.ask import AskRefused, bound, job_named
 
 
 def show(
@@ -36,44 +31,13 @@ def show(
     """
     now, (settings, jobs) = datetime.now(UTC), configured()
     with looking(settings, now) as seen:
-        cell = _found(seen, jobs, what, window)
+        cell = find(seen, jobs, what, window)
     fields = fields_of(cell, seen)
     if as_json:
         print(json.dumps({"job": cell.job.name, "window": cell.start, **fields}, default=str))
     else:
         record(f"{cell.job.name} {cell.start}: {cell.state}", fields)
     end(seen, jobs, is_well=True)
-
-
-def _found(seen: Lookout, jobs: Jobs, what: str, window: str | None) -> Cell:
-    if window is not None:
-        return _of_window(seen, job_named(jobs, what), window)
-    with suppress(ValueError):
-        wanted = UUID(what)
-        return _first(seen, jobs.values(), lambda cell: cell.request_id == wanted, f"request {what}")
-    near = [job for job in jobs.values() if what.startswith(job.blob_prefix)]
-    if not near and what in jobs:
-        raise AskRefused(f"job {what!r} has many windows", advice=f"say which: tailrace show {what} WINDOW")
-    return _first(seen, near, lambda cell: cell.name == what, f"blob {what!r}")
-
-
-def _of_window(seen: Lookout, job: ExportJob, window: str) -> Cell:
-    if job.window is not None:
-        bound(job, window)
-    (covered,) = seen.coverages([job], None if job.window is None else window, None)
-    cell = next((cell for cell in covered.cells if cell.start.startswith(window)), None)
-    if cell is None:
-        raise AskRefused(f"job {job.name!r} has no window that begins at {window}")
-    return cell
-
-
-def _first(seen: Lookout, jobs: Iterable[ExportJob], is_it: Callable[[Cell], bool], what: str) -> Cell:
-    for covered in seen.coverages(jobs, None, None):
-        if cell := next(filter(is_it, covered.cells), None):
-            return cell
-    raise AskRefused(
-        f"{what} belongs to no window of jobs.toml", advice="`tailrace show JOB WINDOW` names one by its start"
-    )
 
 
 def fields_of(cell: Cell, seen: Lookout) -> dict[str, object]:

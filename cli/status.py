@@ -10,6 +10,7 @@ import typer
 from cli.looks import brief, configured, end
 from cli.ranges import AsJson, Since, Until
 from cli.terminal import record, remark, say, table
+from operations.advice import STATE_ADVICE
 from operations.coverage import STATES, WRONG, State
 from operations.looking import looking
 from operations.summary import Range, Summary, ranges_of, summary_of
@@ -115,17 +116,9 @@ def fields_of(summary: Summary) -> dict[str, Any]:
 def _show_wrong(wrong: list[Range]) -> None:
     for gap in wrong[:_SHOWN]:
         title = f"{gap.state}  {gap.cells[0].job.name}  {_span(gap)}"
-        record(title, {"why": gap.why, "advice": _ADVICE.get(gap.state)})
+        record(title, {"why": gap.why, "advice": STATE_ADVICE.get(gap.state)})
     if len(wrong) > _SHOWN:
         remark(f"and {len(wrong) - _SHOWN:,} more ranges; `tailrace missing` lists them")
-
-
-_ADVICE: dict[State, str] = {
-    "dead": "`tailrace dlq list` shows it; correct the cause, then `tailrace dlq replay`",
-    "missing": "the next tick asks for it; if it stays, look at the producer's log",
-    "too-old": "`tailrace backfill`",
-    "foreign": "rename or remove that blob, or give the job other names",
-}
 
 
 def _span(gap: Range) -> str:

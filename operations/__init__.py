@@ -11,6 +11,7 @@ the tables of a database, and `first_jobs` writes a jobs.toml for them.
 
 # What other rooms may import; tests/unit/architecture holds them to it.
 FACE = (
+    "advice",
     "audit",
     "auditing",
     "backfill",
@@ -23,6 +24,7 @@ FACE = (
     "dead_letters",
     "drill",
     "export_now",
+    "finding",
     "first_jobs",
     "functions",
     "looking",

@@ -55,6 +55,10 @@ class Blobs:
         """The blob of this name, or None."""
         return self.named([name]).get(name)
 
+    def url(self, name: str) -> str:
+        """The address of a blob, without anything that gives access to it."""
+        return self._container.get_blob_client(name).url.partition("?")[0]
+
     def blocks(self, name: str) -> list[int]:
         """The sizes of the committed blocks; none of a blob that was put in one piece."""
         with storage_errors("look-up", self._subject(name)), waiting_for("storage: look-up"):

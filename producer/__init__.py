@@ -13,5 +13,6 @@ FACE = (
     "schedule",
     "store",
     "tick",
+    "submit",
     "windows",
 )

@@ -1,4 +1,4 @@
-"""Azure Functions: the timer that enqueues what is due, and HTTP POST /api/exports that submits one request."""
+"""Azure Functions: the timer that enqueues what is due."""
 
 import os
 from datetime import UTC, datetime
@@ -8,10 +8,9 @@ import azure.functions as func
 
 from contracts.jobs_file import load_jobs
 from contracts.message import trace_of
-from producer.submit import submit_over_http
 from producer.tick import tick
 from settings import Settings
-from telemetry.traces import Origin, span
+from telemetry.traces import Origin
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -25,18 +24,10 @@ def _settings() -> Settings:
 def schedule_exports(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001  # the host passes it
     """Every tick: enqueues each due export that has neither a blob nor a live message."""
     settings = _settings()
-    tick(settings, load_jobs(settings.jobs), datetime.now(UTC), _origin(context))
+    tick(settings, load_jobs(settings.jobs), datetime.now(UTC), origin_of(context))
 
 
-@blueprint.route("exports", methods=["POST"], auth_level=func.AuthLevel.FUNCTION)
-def submit(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-    """Submits one export: 202 with the request, 200 if it needs no sending, or 400 with the problem."""
-    settings = _settings()
-    with span("enqueue one", origin=_origin(context)):
-        answer = submit_over_http(req.get_body(), settings, datetime.now(UTC))
-    return func.HttpResponse(answer.body, status_code=answer.status, mimetype="application/json")
-
-
-def _origin(context: func.Context) -> Origin:
+def origin_of(context: func.Context) -> Origin:
+    """The trace that the host began for a call."""
     call = context.trace_context
     return Origin(call=trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state}))

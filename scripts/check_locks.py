@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 LOCKED = re.compile(r"^([\w.-]+)==(\S+)(?: ;.*?)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE)
-NODE = (ROOT / "devstack" / "node", ROOT / "tests" / "support" / "clients")
+NODE = tuple(ROOT / folder for folder in ("devstack/node", "tests/browser", "tests/support/clients"))
 
 
 def main(arguments: list[str]) -> int:

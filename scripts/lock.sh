@@ -23,7 +23,7 @@ compile "$extra" --constraint requirements-dev.txt -o requirements-parquet.txt
 .venv/bin/python -I scripts/check_locks.py --print-extra cli >"$extra"
 compile "$extra" --constraint requirements-dev.txt -o deploy/requirements-cli.txt
 
-for folder in devstack/node tests/support/clients; do
+for folder in devstack/node tests/browser tests/support/clients; do
     (cd "$folder" && npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit \
         --no-fund --loglevel=error)
 done

@@ -55,6 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="where the servers come from: packages of the venv, or the vendors' container images",
     )
+    parser.addoption("--pictures", metavar="FOLDER", help="where tests/browser/test_pictures.py puts its pictures")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,9 @@ import shutil
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 import psycopg
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
@@ -19,6 +21,8 @@ from devstack.demo.restored import Proof, prove_restorable
 from devstack.demo.watch import View, Watcher
 from devstack.process import ProcessError
 from devstack.stack import CONTAINER, QUEUE, Stack
+from settings import Settings
+from web.server import Server, serving
 
 _FOLDER = Path(__file__).parent
 _DAYS = 30  # as far back as the catch_up of jobs.toml
@@ -30,12 +34,13 @@ def main() -> int:
     """The demo in five steps; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m devstack.demo", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table; default 1,000,000")
+    parser.add_argument("--ui", action="store_true", help="keep everything running at the end, until Ctrl-C")
     arguments = parser.parse_args()
     # 130 columns where nobody watches: the names and reasons are to be read whole.
     console = Console(width=None if sys.stdout.isatty() else 130)
     directory = Path(tempfile.mkdtemp(prefix="tailrace-demo-"))
     try:
-        return _run(console, directory, arguments.rows)
+        return _run(console, directory, arguments.rows, stays=arguments.ui)
     except ProcessError as error:
         console.print(f"[red]The demo could not start:[/red] {error}", markup=True)
         return 1
@@ -43,10 +48,11 @@ def main() -> int:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _run(console: Console, directory: Path, rows: int) -> int:
+def _run(console: Console, directory: Path, rows: int, *, stays: bool) -> int:
     started = time.monotonic()
     console.print("Starting PostgreSQL, Azurite and the Service Bus broker …")
-    with Stack.start(directory) as stack:
+    with Stack.start(directory) as stack, serving(Settings.from_env(_environ(stack)), "demo") as server:
+        console.print(f"The page is at {server.page}", soft_wrap=True)
         console.print(f"Loading {rows:,} rows of {_DAYS} days into events.bannerclicked …")
         with psycopg.connect(stack.postgres.dsn("postgres"), autocommit=True) as connection:
             sql = (_FOLDER / "data.sql").read_text().format(rows=rows, days=_DAYS)
@@ -55,10 +61,23 @@ def _run(console: Console, directory: Path, rows: int) -> int:
             console.print(report.blobs(view), report.dead_letters(view))
         console.print("The drill: restoring every window, and comparing it with its receipt and with the source …")
         proof = prove_restorable(_environ(stack), stack.postgres.dsn("postgres"))
-    problems = _problems(view, proof, rows)
-    report.verdict(console, proof, problems)
-    console.print(f"{time.monotonic() - started:.0f} s in all.")
+        problems = _problems(view, proof, rows)
+        report.verdict(console, proof, problems)
+        console.print(f"{time.monotonic() - started:.0f} s in all.")
+        if stays:
+            _stay(console, stack, directory, server)
     return 1 if problems else 0
+
+
+def _stay(console: Console, stack: Stack, directory: Path, server: Server) -> None:
+    """Until Ctrl-C: the page, and workers for what is asked for on it."""
+    with suppress(KeyboardInterrupt), running_hosts(_environ(stack), directory):
+        console.print(f"The page is at {server.page} until Ctrl-C.", soft_wrap=True)
+        Event().wait()
+
+
+def _environ(stack: Stack) -> dict[str, str]:
+    return stack.environ() | {"TAILRACE_JOBS": str(_FOLDER / "jobs.toml"), "TAILRACE_TICK": "0 0 * * * *"}
 
 
 def _export(console: Console, stack: Stack, directory: Path) -> View:
@@ -89,10 +108,6 @@ def _watch(console: Console, watcher: Watcher) -> View:
     if not console.is_terminal:
         console.print(report.progress(view, _DAYS, seconds))
     return view
-
-
-def _environ(stack: Stack) -> dict[str, str]:
-    return stack.environ() | {"TAILRACE_JOBS": str(_FOLDER / "jobs.toml"), "TAILRACE_TICK": "0 0 * * * *"}
 
 
 def _problems(view: View, proof: Proof, rows: int) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 ROOMS = (
     "bench", "cli", "connections", "contracts", "deploy", "devstack", "doctor", "emulators", "operations", "producer",
-    "telemetry", "worker",
+    "telemetry", "web", "worker",
 )  # fmt: skip
 ROOT_FILES = [ROOT / "function_app.py", ROOT / "settings.py"]
 FILES = ROOT_FILES + [

@@ -26,7 +26,7 @@ METRICS = {
 # What a function is called in Azure, and the file that it is written in.
 FUNCTIONS = {
     "schedule_exports": "producer/functions.py",
-    "submit": "producer/functions.py",
+    "submit": "web/functions.py",
     "export": "worker/functions.py",
     "audit_exports": "operations/functions.py",
 }
