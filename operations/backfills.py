@@ -1,7 +1,7 @@
 """What became of backfills, and how they and other messages are cancelled."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -15,6 +15,7 @@ from contracts.steering import Cancel, Steering
 from operations.backfill import BACKFILLS, Backfill
 from operations.pauses import operator
 from producer.ask import AskRefused, bound
+from producer.facts import QueueView
 from producer.queue import ExportQueue
 from producer.queue_view import count_cancelled
 from settings import Settings
@@ -46,7 +47,11 @@ class Standing:
 
 def standings(settings: Settings, queue: ExportQueue, now: datetime) -> list[Standing]:
     """All remembered backfills, newest first. Raises QueueUnavailable, SinkUnavailable or SinkRejected."""
-    view, waiting = queue.look(None), queue.waiting_by_backfill()
+    return standings_by(settings, queue.look(None), queue.waiting_by_backfill(), now)
+
+
+def standings_by(settings: Settings, view: QueueView, waiting: Mapping[str, int], now: datetime) -> list[Standing]:
+    """As `standings`, by a look at the queue and how many messages of each backfill were on it."""
     cancelled = {cancel.backfill for cancel in view.orders.cancels}
     found = Records(settings, BACKFILLS, Backfill).all()
     dead = Counter(letter.lineage.backfill for letter in view.dead.values())
@@ -54,8 +59,8 @@ def standings(settings: Settings, queue: ExportQueue, now: datetime) -> list[Sta
         Standing(
             record.name,
             record.value,
-            _state(record.value, now, waiting[record.name], is_cancelled=record.name in cancelled),
-            waiting[record.name],
+            _state(record.value, now, waiting.get(record.name, 0), is_cancelled=record.name in cancelled),
+            waiting.get(record.name, 0),
             dead[record.name],
         )
         for record in found

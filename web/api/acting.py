@@ -1,6 +1,5 @@
 """The calls that change something. Each writes a line into the log: who did what."""
 
-import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,9 +12,12 @@ from contracts.job import ExportJob
 from contracts.jobs_file import Jobs, load_jobs
 from contracts.model import JobName
 from contracts.request import ExportRequest, TableSource
+from operations.backfill import Wanted
+from operations.backfilling import Backfilling
 from operations.coverage import written
 from operations.dead_choice import Choice, to_send
 from operations.dead_letters import DeadLetters, DeadMessage, Replay
+from operations.pauses import refuse_paused
 from producer.ask import AskRefused, job_named, requests_between
 from producer.asking import counts_of
 from producer.enqueue import ask, send_asked
@@ -24,11 +26,10 @@ from producer.queue import ExportQueue
 from producer.store import BlobIndex
 from producer.submit import Ask, submit_over_http
 from settings import Settings
-from telemetry.events import event
+from web.api.audit import audit
 from web.api.looks import Looking, Looks
 from web.api.shapes import BackfillDone, BackfillOrder, Bound, DropOrder, LetterOrder, LettersDone, ReplayOrder, Span
 
-_log = logging.getLogger(__name__)
 _MOST = 50_000  # requests in memory at once, about 3 KB each
 _PATIENCE_SECONDS = 60.0  # Azure ends an answer after 230 s
 
@@ -59,7 +60,7 @@ def export(
         body = _asked(load_jobs(looks.settings.jobs), job, table, date)
     answer = submit_over_http(body, looks.settings, datetime.now(UTC))
     looks.forget()
-    _audit(call, "export", asked=body[:200].decode(errors="replace"), status=answer.status)
+    audit(call, "export", asked=body[:200].decode(errors="replace"), status=answer.status)
     return Response(answer.body, answer.status, media_type="application/json")
 
 
@@ -69,7 +70,7 @@ def backfill(call: Request, looks: Looking, order: BackfillOrder) -> BackfillDon
     done = _backfilled(looks.settings, order)
     if not order.dry_run:
         looks.forget()
-        _audit(call, "backfill", job=order.job, windows=done.windows, sent=done.sent)
+        audit(call, "backfill", job=order.job, windows=done.windows, sent=done.sent)
     return done
 
 
@@ -110,17 +111,27 @@ def _names_of(job: ExportJob) -> tuple[str, ...]:
 
 
 def _backfilled(settings: Settings, order: BackfillOrder) -> BackfillDone:
+    """A single range is a backfill with an id; several are requests, each on its own."""
     now, jobs = datetime.now(UTC), load_jobs(settings.jobs)
-    requests = _requests(job_named(jobs, order.job), order.windows, now)
+    job = job_named(jobs, order.job)
+    refuse_paused(settings, job.name)
+    requests = _requests(job, order.windows, now)
     with ExportQueue(settings) as queue:
         asked = ask(requests, jobs, BlobIndex(settings), queue, now)
         chosen = [one for one in asked if one.state == "send"]
-        sent = 0 if order.dry_run else send_asked(chosen, queue, now)
-    ends = [_start(one.request) for one in (chosen[:1] + chosen[-1:])]
-    return BackfillDone(
-        job=order.job, windows=len(asked), found=counts_of(asked), chosen=len(chosen), sent=sent,
-        first=ends[0] if ends else None, last=ends[-1] if ends else None,
-    )  # fmt: skip
+        ends = [_start(one.request) for one in (chosen[:1] + chosen[-1:])]
+        done = BackfillDone(
+            job=order.job, windows=len(asked), found=counts_of(asked), chosen=len(chosen), sent=0,
+            first=ends[0] if ends else None, last=ends[-1] if ends else None,
+        )  # fmt: skip
+        if order.dry_run or not chosen:
+            return done
+        if len(order.windows) > 1:
+            return done.model_copy(update={"sent": send_asked(chosen, queue, now)})
+        (span,) = order.windows
+        running = Backfilling(settings, Wanted(job, span.since, span.until), now)
+        running.send(queue, lambda _counts: None, Event())
+    return done.model_copy(update={"sent": running.counts.sent, "id": running.id})
 
 
 def _requests(job: ExportJob, spans: Iterable[Span], now: datetime) -> list[ExportRequest]:
@@ -196,9 +207,5 @@ def _present(settings: Settings, letters: Iterable[DeadMessage]) -> Mapping[str,
 def _noted(call: Request, action: str, order: LetterOrder, done: LettersDone, looks: Looks) -> LettersDone:
     if not order.dry_run:
         looks.forget()
-        _audit(call, action, reason=order.reason, job=order.job, chosen=done.chosen, done=done.done)
+        audit(call, action, reason=order.reason, job=order.job, chosen=done.chosen, done=done.done)
     return done
-
-
-def _audit(call: Request, action: str, **fields: object) -> None:
-    event(_log, logging.INFO, "operator action", action=action, by=call.scope.get("who"), **fields)

@@ -5,7 +5,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp
 
 from settings import Settings
-from web.api import acting, reading
+from web.api import acting, reading, steering
 from web.api.faults import answer_faults
 from web.api.guard import Access, Guard, Limits
 from web.api.looks import Looks
@@ -37,6 +37,7 @@ def create_app(
     app.state.looks = Looks(settings)
     app.include_router(reading.router, prefix="/api")
     app.include_router(acting.router, prefix="/api")
+    app.include_router(steering.router, prefix="/api")
 
     @app.get("/api/ui", include_in_schema=False)
     async def ui() -> HTMLResponse:

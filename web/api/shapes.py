@@ -197,9 +197,13 @@ class BackfillOrder(Model):
 
 
 class BackfillDone(Model):
-    """What was found in the windows, by state, and how many requests were sent, or would be."""
+    """What was found in the windows, by state, and how many requests were sent, or would be.
+
+    `id` is that of the backfill, if the windows were a single range.
+    """
 
     job: str
+    id: str | None = None
     windows: int
     found: dict[str, int]
     chosen: int

@@ -1,0 +1,77 @@
+"""Pauses, backfills and cancels over HTTP, on real servers."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from azure.servicebus import ServiceBusClient
+from azure.storage.blob import ContainerClient
+from support.dead_letters import Bus
+from support.http import Http
+
+NOW = datetime.now(UTC)
+
+
+def day(number: int) -> str:
+    return (NOW.date() - timedelta(days=number)).isoformat()
+
+
+@pytest.fixture
+def bus(configured: dict[str, str], container: ContainerClient) -> Iterator[Bus]:
+    assert container.exists()
+    with ServiceBusClient.from_connection_string(configured["ServiceBusConnection"]) as client:
+        yield Bus(client, configured["TAILRACE_QUEUE"])
+
+
+def test_a_paused_job_takes_no_backfill_until_it_is_resumed(http: Http, bus: Bus) -> None:
+    status, done = http.post("/api/pause", {"job": "clicks", "why": "the table is being rebuilt"})
+    assert (status, done["changed"], done["pause"]["why"]) == (200, True, "the table is being rebuilt")
+    assert http.post("/api/pause", {"job": "clicks"})[1]["changed"] is False
+    assert [one["job"] for one in http.get("/api/pauses")[1]["jobs"]] == ["clicks"]
+    order = {"job": "clicks", "windows": [{"since": day(4), "until": day(1)}]}
+    status, refused = http.post("/api/backfills", order)
+    assert (status, "was paused" in refused["error"]) == (400, True)
+    assert len(bus.queued()) == 0
+    assert http.post("/api/resume", {"job": "clicks"})[1]["changed"] is True
+    assert http.post("/api/backfills", order)[1]["sent"] == 3
+
+
+def test_a_backfill_of_one_range_has_an_id_and_is_cancelled_by_it(
+    http: Http, bus: Bus, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, done = http.post("/api/backfills", {"job": "clicks", "windows": [{"since": day(5), "until": day(1)}]})
+    (standing,) = http.get("/api/backfills")[1]["backfills"]
+    assert (standing["id"], standing["sent"], standing["waiting"], standing["state"]) == (done["id"], 4, 4, "waiting")
+    assert http.post("/api/cancel", {"backfill": done["id"], "dry_run": True})[1] == {"covered": 4}
+    assert http.get("/api/status")[1]["queue"]["live"] == 4
+    with caplog.at_level(logging.INFO):
+        assert http.post("/api/cancel", {"backfill": done["id"]})[1] == {"covered": 4}
+    assert f"operator action action=cancel by=tester what={done['id']} covered=4" in caplog.text
+    assert http.get("/api/backfills")[1]["backfills"][0]["state"] == "cancelled"
+    assert http.get("/api/status")[1]["queue"]["live"] == 0
+    assert len(bus.queued()) == 4  # until a worker completes them
+
+
+def test_a_range_of_a_job_is_cancelled_and_the_rest_waits_on(http: Http, bus: Bus) -> None:
+    http.post("/api/backfills", {"job": "clicks", "windows": [{"since": day(5), "until": day(1)}]})
+    assert http.post("/api/cancel", {"job": "clicks", "since": day(3), "until": day(1)})[1] == {"covered": 2}
+    assert http.get("/api/status")[1]["queue"]["live"] == 2
+    assert len(bus.queued()) == 4
+
+
+@pytest.mark.usefixtures("bus")
+@pytest.mark.parametrize(
+    ("path", "body", "error"),
+    [
+        ("pause", {"job": "none"}, "there is no job 'none'"),
+        ("resume", {"job": "none"}, "there is no job 'none'"),
+        ("cancel", {}, "the call names no single thing to cancel"),
+        ("cancel", {"backfill": "b-00000000"}, "there is no backfill and no job 'b-00000000'"),
+        ("cancel", {"job": "clicks", "since": "x"}, "'x' is no day or time"),
+    ],
+)
+def test_an_order_that_means_nothing_says_what_to_write(http: Http, path: str, body: object, error: str) -> None:
+    status, answer = http.post(f"/api/{path}", body)
+    assert status == 400
+    assert error in answer["error"]
