@@ -43,7 +43,7 @@ def test_a_window_opens_its_receipt_and_its_proof(page: Page, made: Scene) -> No
     page.keyboard.press("Escape")
     expect(drawer).to_be_hidden()
     page.locator(".gap").filter(has_text="foreign").click()
-    expect(drawer).to_contain_text("another blob has this name")
+    expect(drawer).to_contain_text("a blob without a receipt has this name")
     expect(drawer).to_contain_text(made.starts["foreign"])
 
 

@@ -52,9 +52,9 @@ def test_every_command_says_after_five_seconds_what_it_waits_for_and_gives_up_in
     queue = {"ServiceBusConnection": re.sub(r":\d+;", f":{silent};", configured["ServiceBusConnection"], count=1)}
     name = f"queue {configured['TAILRACE_QUEUE']}"
     commands: list[tuple[dict[str, str], str, tuple[str, ...]]] = [
-        (storage, "storage: a look at records", SUBMIT),
+        (storage, "storage: listing", SUBMIT),
         (storage, "storage: a look at records", BACKFILL),
-        (storage, "storage: listing", ("verify", "clicks", *RANGE)),
+        (storage, "storage: a look at records", ("verify", "clicks", *RANGE)),
         (queue, f"{name}: connecting", SUBMIT),
         (queue, f"{name}: connecting", (*BACKFILL, "--all")),
         (queue, f"{name}: a look", ("dlq", "list")),

@@ -15,8 +15,9 @@ from support.relay import Relay
 from settings import Settings
 from worker.message.delivery import Delivery
 from worker.message.retry import RetryQueue
+from worker.message.settlement import RetryLater
 
-HOUR = timedelta(hours=1)
+RETRY = RetryLater(timedelta(hours=1), "LockTimeout", "t is locked")
 
 
 @pytest.fixture
@@ -32,10 +33,10 @@ def delivery(number: int) -> Delivery:
 
 def test_many_clones_take_one_connection(environ: dict[str, str], bus: Bus) -> None:
     with closing(RetryQueue(Settings.from_env(environ))) as retries:
-        retries.schedule(delivery(0), HOUR, attempt=2)
+        retries.schedule(delivery(0), RETRY)
         began = monotonic()
         for number in range(1, 41):
-            retries.schedule(delivery(number), HOUR, attempt=2)
+            retries.schedule(delivery(number), RETRY)
         assert monotonic() - began < 10, "connecting alone takes half a second"
     assert len(bus.messages()) == 41
 
@@ -53,14 +54,14 @@ def test_a_link_that_is_gone_is_replaced_and_the_clone_arrives_once(
         ]
         retries = RetryQueue(Settings.from_env({**environ, "ServiceBusConnection": addresses[0]}))
         with closing(retries):
-            retries.schedule(delivery(1), HOUR, attempt=2)
+            retries.schedule(delivery(1), RETRY)
             first.close()
             monkeypatch.setattr(
                 retries, "_settings", Settings.from_env({**environ, "ServiceBusConnection": addresses[1]})
             )
             if was_idle:
                 monkeypatch.setattr("worker.message.retry._IDLE_SECONDS", 0.0)
-            retries.schedule(delivery(2), HOUR, attempt=2)
+            retries.schedule(delivery(2), RETRY)
     assert len(bus.messages()) == 2
     del retries
     gc.collect()
