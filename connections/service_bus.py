@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -81,8 +81,12 @@ def open_link[L: ServiceBusSender | ServiceBusReceiver](link: L, queue: str) -> 
     answered(queue, "connecting", link.__enter__)
     try:
         yield link
-    finally:
-        link.close()
+    except BaseException:
+        # The thread of a call that was given up may still use it, which the SDK does not expect.
+        with suppress(Exception):
+            link.close()
+        raise
+    link.close()
 
 
 @contextmanager

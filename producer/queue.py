@@ -3,14 +3,22 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
-from connections.service_bus import queue_sender, service_bus_client, service_bus_errors
+from connections.service_bus import (
+    answered,
+    open_link,
+    queue_receiver,
+    queue_sender,
+    service_bus_client,
+    service_bus_errors,
+)
 from contracts.message import CONTENT_TYPE, NO_LINEAGE, Lineage, ask_id, backfill_id, properties, unique_id
 from contracts.request import ExportRequest
 from producer.facts import QueueView
@@ -32,6 +40,8 @@ class ExportQueue:
         self._name = settings.queue
         self._settings = settings
         self._client = service_bus_client(settings)
+        # Holds the links that are open.
+        self._links = ExitStack()
         # Opened by the first `send`: opening a link takes as long as sending 2,000 requests.
         self._sender: ServiceBusSender | None = None
         # Opened by the first `waiting_by_backfill`, and never receives.
@@ -43,7 +53,8 @@ class ExportQueue:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close_links()
+        self._sender = self._peeker = None
+        self._links.close()
         self._client.close()
 
     def look(self, limit: int | None) -> QueueView:
@@ -58,7 +69,8 @@ class ExportQueue:
         """How many messages of each backfill are on the queue. Raises QueueUnavailable."""
         with service_bus_errors("peek", self._name), self._closing_links_that_failed():
             if self._peeker is None:
-                self._peeker = self._client.get_queue_receiver(self._name, keep_alive=0)
+                link = queue_receiver(self._client, self._name, keep_alive=0)
+                self._peeker = self._links.enter_context(open_link(link, self._name))
             return waiting_by_backfill(self._peeker, self._name)
 
     def send(
@@ -93,51 +105,47 @@ class ExportQueue:
                 for request in requests
                 for lineage in (_asked(lineages.get(request.request_id, NO_LINEAGE), now),)
             )
-            for size in _sent(sender, _batches(sender, messages)):
+            for size in self._sent(sender, _batches(sender, messages)):
                 count += size
                 sending.set(sent=count)
                 sent(count)
         return count
+
+    def _sent(self, sender: "ServiceBusSender", batches: "Iterable[ServiceBusMessageBatch]") -> Iterator[int]:
+        """The size of each batch, once it is sent. A thread sends it while this one builds the next."""
+        with ThreadPoolExecutor(1, thread_name_prefix="send") as thread:
+            before: tuple[Future[None], int] | None = None
+            for batch in batches:
+                if before:
+                    before[0].result()
+                    yield before[1]
+                send = partial(sender.send_messages, batch)
+                before = thread.submit(answered, self._name, "sending", send), len(batch)
+            if before:
+                before[0].result()
+                yield before[1]
 
     @contextmanager
     def _open_sender(self) -> "Iterator[ServiceBusSender]":
         """The sender, which the next call uses again unless this one fails."""
         with self._closing_links_that_failed():
             if self._sender is None:
-                self._sender = queue_sender(self._client, self._name)
+                link = queue_sender(self._client, self._name)
+                self._sender = self._links.enter_context(open_link(link, self._name))
             yield self._sender
 
     @contextmanager
     def _closing_links_that_failed(self) -> Iterator[None]:
         try:
             yield
-        except BaseException:
-            self._close_links()
+        except BaseException as error:
+            self._sender = self._peeker = None
+            self._links.__exit__(type(error), error, error.__traceback__)
             raise
-
-    def _close_links(self) -> None:
-        for link in (self._sender, self._peeker):
-            if link is not None:
-                link.close()
-        self._sender = self._peeker = None
 
 
 def _asked(lineage: Lineage, now: datetime) -> Lineage:
     return lineage if lineage.asked_at else replace(lineage, asked_at=now)
-
-
-def _sent(sender: "ServiceBusSender", batches: "Iterable[ServiceBusMessageBatch]") -> Iterator[int]:
-    """The size of each batch, once it is sent. A thread sends it while this one builds the next."""
-    with ThreadPoolExecutor(1, thread_name_prefix="send") as thread:
-        before: tuple[Future[None], int] | None = None
-        for batch in batches:
-            if before:
-                before[0].result()
-                yield before[1]
-            before = thread.submit(sender.send_messages, batch), len(batch)
-        if before:
-            before[0].result()
-            yield before[1]
 
 
 def _message_id(request_id: UUID, lineage: Lineage, asked_at: datetime | None) -> str:

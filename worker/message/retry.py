@@ -71,8 +71,9 @@ class RetryQueue:
             try:
                 sender, due = self._opened(), datetime.now(UTC) + delay
                 answered(self._name, "scheduling", partial(sender.schedule_messages, clone, due))
-            except Exception:
-                self._drop()
+            except Exception as error:
+                self._sender = None
+                self._link.__exit__(type(error), error, error.__traceback__)
                 if is_last:
                     raise
                 is_last = True

@@ -56,7 +56,7 @@ def test_every_command_says_after_five_seconds_what_it_waits_for_and_gives_up_in
         (storage, "storage: a look at records", BACKFILL),
         (storage, "storage: a look at records", ("verify", "clicks", *RANGE)),
         (queue, f"{name}: connecting", SUBMIT),
-        (queue, f"{name}: ", (*BACKFILL, "--only", "all")),
+        (queue, f"{name}: connecting", (*BACKFILL, "--only", "all")),
         (queue, f"{name}: a look", ("dlq", "list")),
         (queue, f"{name}: a look", ("dlq", "replay", "--all")),
         (postgres, "a connection to PostgreSQL", ("grants", "--audit")),
@@ -65,7 +65,7 @@ def test_every_command_says_after_five_seconds_what_it_waits_for_and_gives_up_in
         running = [threads.submit(ended, configured | change, *argv) for change, _, argv in commands]
         results = [future.result() for future in running]
     for (_, what, argv), result in zip(commands, results, strict=True):
-        assert f'still waiting on="{what}' in result.lines[0], (argv, result)
+        assert f'still waiting on="{what}"' in result.lines[0], (argv, result)
         assert float(result.lines[0].rpartition("seconds=")[2]) < 10, (argv, result)
         assert result.lines[-1].startswith("error: "), (argv, result)
         assert result.status == 1
