@@ -3,6 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
 from typing import Annotated
@@ -127,12 +128,8 @@ def left_open(wanted: Wanted, now: datetime) -> str | None:
     until = bound(wanted.job, wanted.until)
     if not isinstance(until, datetime):
         return None
-    latest = next(_newest_first(wanted).requests(now)).run
+    latest = next(replace(wanted, newest_first=True).requests(now)).run
     return latest.isoformat(timespec="minutes") if latest < until else None
-
-
-def _newest_first(wanted: Wanted) -> Wanted:
-    return Wanted(wanted.job, wanted.since, wanted.until, newest_first=True)
 
 
 class _Ends:

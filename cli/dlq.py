@@ -13,12 +13,10 @@ from cli.signals import at_first_signal
 from cli.terminal import record, remark, say, table
 from contracts.errors import QueueUnavailable, TailraceError
 from contracts.jobs_file import load_jobs
-from contracts.request import ExportRequest
 from operations.dead_choice import Choice, Group, groups_of, is_stale, to_send
-from operations.dead_letters import DeadLetters, DeadMessage, Replay
+from operations.dead_letters import DeadLetters, DeadMessage, Replay, blobs_of
 from producer.ask import job_named
 from producer.facts import Present
-from producer.store import BlobIndex
 from settings import Settings
 
 _FIRST_BYTES = 120
@@ -66,7 +64,7 @@ def list_(
 
 def _list_groups(settings: Settings, letters: Iterable[DeadMessage], as_json: bool) -> int:  # as the option
     groups = groups_of(letters)
-    present = _present(settings, (one for group in groups for one in group.requests))
+    present = blobs_of(settings, (one for group in groups for one in group.requests))
     shown = [group_fields(group, present) for group in groups]
     if as_json:
         for fields in shown:
@@ -87,7 +85,7 @@ def _shown(value: object) -> str:
 
 def _list_each(settings: Settings, letters: Iterable[DeadMessage], limit: int, *, as_json: bool) -> int:
     found = list(islice(letters, limit + 1))
-    present = _present(settings, (letter.request for letter in found[:limit] if letter.request))
+    present = blobs_of(settings, (letter.request for letter in found[:limit] if letter.request))
     for letter in found[:limit]:
         fields = {**as_fields(letter), "stale": is_stale(letter, present) or None}
         if as_json:
@@ -166,20 +164,12 @@ def drop(
     settings = Settings.from_env(os.environ, postgres=False)
     with DeadLetters(settings) as letters:
         found = list(letters.peek())
-        chosen = choice.among(found, _present(settings, (one.request for one in found if one.request)) if stale else {})
+        chosen = choice.among(found, blobs_of(settings, (one.request for one in found if one.request)) if stale else {})
         numbers = [letter.sequence_number for letter in chosen]
         if numbers:
             _carry_out("dropped", numbers, lambda done, stopping: letters.drop(numbers, done, stopping))
         else:
             _say_none(settings, job)
-
-
-def _present(settings: Settings, requests: Iterable[ExportRequest]) -> Mapping[str, Present]:
-    """The existing blobs among those of the requests."""
-    by_job: dict[str, set[str]] = {}
-    for request in requests:
-        by_job.setdefault(request.job, set()).add(request.blob)
-    return BlobIndex(settings).present(by_job.values()) if by_job else {}
 
 
 def _say_none(settings: Settings, job: str | None) -> None:

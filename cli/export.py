@@ -79,7 +79,7 @@ def said_of(receipt: Receipt) -> str:
     """What an export did, in one line."""
     rows = f"{receipt.rows:,} {'row' if receipt.rows == 1 else 'rows'}"
     sizes = f"{decimal(receipt.csv_bytes)} → {decimal(receipt.blob_bytes)}"
-    return f"{rows}, {sizes}, {_seconds(receipt):.1f} s{_closed(receipt.closed)}"
+    return f"{rows}, {sizes}, {receipt.seconds:.1f} s{_closed(receipt.closed)}"
 
 
 def _closed(closed: Closed | None) -> str:
@@ -92,8 +92,4 @@ def _fields(receipt: Receipt) -> dict[str, object]:
     """The receipt's fields that are of interest, in JSON's types."""
     shown = {"request_id", "job", "rows", "csv_bytes", "blob_bytes", "exported_at", "row_hash", "closed"}
     fields = receipt.model_dump(mode="json", exclude_none=True, include=shown)
-    return {**fields, "seconds": round(_seconds(receipt), 3)}
-
-
-def _seconds(receipt: Receipt) -> float:
-    return (receipt.exported_at - receipt.started_at).total_seconds()
+    return {**fields, "seconds": round(receipt.seconds, 3)}

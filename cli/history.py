@@ -12,7 +12,6 @@ from cli.terminal import say, table
 from contracts.receipt import Receipt
 from operations.coverage import Cell
 from operations.looking import looking
-from operations.summary import chosen
 from producer.ask import job_named
 
 
@@ -31,7 +30,8 @@ def history(
     now, (settings, jobs) = datetime.now(UTC), configured()
     with looking(settings, now, server=False) as seen:
         (covered,) = seen.coverages([job_named(jobs, job)], since, until)
-    exports = [(cell, receipt) for cell in chosen(covered.cells, ["there"]) if (receipt := _receipt(cell))]
+    there = (cell for cell in covered.cells if cell.state == "there")
+    exports = [(cell, receipt) for cell in there if (receipt := _receipt(cell))]
     if as_json:
         for cell, receipt in exports[-limit:]:
             print(json.dumps(fields_of(cell, receipt)))
@@ -45,11 +45,6 @@ def history(
 
 
 _NUMBERS = ("rows", "size", "blob", "ratio", "seconds")
-
-
-def seconds_of(receipt: Receipt) -> float:
-    """From the first look at the source to the commit."""
-    return (receipt.exported_at - receipt.started_at).total_seconds()
 
 
 def closed_by(receipt: Receipt) -> str:
@@ -66,7 +61,7 @@ def fields_of(cell: Cell, receipt: Receipt) -> dict[str, Any]:
         "rows": receipt.rows,
         "csv_bytes": receipt.csv_bytes,
         "blob_bytes": receipt.blob_bytes,
-        "seconds": seconds_of(receipt),
+        "seconds": receipt.seconds,
         "exported_at": receipt.exported_at.isoformat(),
         "closed": receipt.closed.model_dump(mode="json", exclude_none=True) if receipt.closed else None,
     }
@@ -80,13 +75,13 @@ def _row(cell: Cell, receipt: Receipt) -> list[object]:
     sizes = [f"{receipt.rows:,}", size(receipt.csv_bytes), size(receipt.blob_bytes)]
     ratio = f"{receipt.csv_bytes / receipt.blob_bytes:.1f}" if receipt.blob_bytes else "-"
     exported = receipt.exported_at.strftime("%Y-%m-%d %H:%M")
-    return [cell.start, exported, *sizes, ratio, f"{seconds_of(receipt):.1f}", closed_by(receipt)]
+    return [cell.start, exported, *sizes, ratio, f"{receipt.seconds:.1f}", closed_by(receipt)]
 
 
 def _totals(exports: list[tuple[Cell, Receipt]]) -> str:
     rows, read = sum(one.rows for _, one in exports), sum(one.csv_bytes for _, one in exports)
-    cell, slowest = max(exports, key=lambda one: seconds_of(one[1]))
+    cell, slowest = max(exports, key=lambda one: one[1].seconds)
     return (
         f"{len(exports):,} exports, {rows:,} rows, {size(read)}; the slowest was {cell.start} "
-        f"with {seconds_of(slowest):.1f} s"
+        f"with {slowest.seconds:.1f} s"
     )

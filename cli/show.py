@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.history import closed_by, seconds_of
+from cli.history import closed_by
 from cli.looks import configured, end, size
 from cli.ranges import AsJson
 from cli.terminal import record
@@ -79,7 +79,7 @@ def _receipt(cell: Cell) -> dict[str, object]:
     return {
         "written by": None if cell.state == "there" else f"request {receipt.request_id} of job {receipt.job}",
         "exported at": receipt.exported_at.isoformat(timespec="seconds"),
-        "seconds": f"{seconds_of(receipt):.1f}",
+        "seconds": f"{receipt.seconds:.1f}",
         "rows": f"{receipt.rows:,}",
         "size": f"{size(receipt.csv_bytes)}, {size(receipt.blob_bytes)} compressed",
         "parts": len(receipt.parts),

@@ -86,6 +86,15 @@ def container_client(settings: Settings, connections: int) -> "ContainerClient":
     return service.get_container_client(settings.container)
 
 
+def tag_of(etag: object) -> str:
+    """An entity tag as receipts and requests hold it: some calls of the SDK give it with quotes.
+
+    >>> tag_of('"0x8D"'), tag_of("0x8D")
+    ('0x8D', '0x8D')
+    """
+    return str(etag).strip('"')
+
+
 def error_code(error: Exception) -> str:
     """The service's name of an error, such as ConditionNotMet, or else the name of its class."""
     code = getattr(error, "error_code", None)

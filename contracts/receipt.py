@@ -116,6 +116,11 @@ class Receipt(Model):
             closed=read.closed,
         )
 
+    @property
+    def seconds(self) -> float:
+        """From the first look at the source to the commit."""
+        return (self.exported_at - self.started_at).total_seconds()
+
     def to_metadata(self) -> dict[str, str]:
         """The blob metadata: keys are C# identifiers as Azure wants them, values ASCII."""
         fields = self.model_dump(mode="json", exclude_none=True, exclude={"columns", "output"})

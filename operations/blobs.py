@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, cast, override
 
-from connections.storage import container_client, listed, storage_errors
+from connections.storage import container_client, listed, storage_errors, tag_of
 from contracts.receipt import Receipt
 from producer.prefixes import prefixes_of
 from settings import Settings
@@ -49,7 +49,7 @@ class Blobs:
     def under(self, prefix: str) -> Iterator[Blob]:
         """All blobs whose names begin with `prefix`, by name."""
         for blob in listed(self._container, prefix):
-            yield Blob(blob.name, str(blob.etag).strip('"'), int(blob.size or 0), blob.metadata or {})
+            yield Blob(blob.name, tag_of(blob.etag), int(blob.size or 0), blob.metadata or {})
 
     def find(self, name: str) -> Blob | None:
         """The blob of this name, or None."""

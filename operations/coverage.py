@@ -17,7 +17,7 @@ from operations.blobs import Blob
 from operations.running import Running
 from producer.asking import state_by
 from producer.facts import Present, QueueView
-from producer.schedule import request_for_run, request_for_window, request_id
+from producer.schedule import due_between, request_for_run, request_for_window, request_id
 from producer.windows import GridWindow
 
 # there: its blob exists. running: a session reads it. waiting: its message is on the queue. retrying: its message is
@@ -107,8 +107,9 @@ def written(bound: object) -> str:
 
 def cover(job: ExportJob, windows: Iterable[GridWindow], evidence: Evidence, now: datetime) -> Iterator[Cell]:
     """The state of each window, in their order."""
-    opened, closed = _due_between(job, now)
-    delay = job.window.delay if isinstance(job.window, TimeGrid) else timedelta(0)
+    grid, nothing = job.window, timedelta(0)
+    delay, catch_up = (grid.delay, grid.catch_up) if isinstance(grid, TimeGrid) else (nothing, nothing)
+    opened, closed = due_between(catch_up, job.schedule, now)
     recent = now - _GRACE
     for window in windows:
         name = job.blob_for(window_start=window.start, window_end=window.end)
@@ -141,14 +142,6 @@ def cover_runs(job: ExportJob, evidence: Evidence, now: datetime) -> Iterator[Ce
     yield from sorted(seen.values(), key=lambda cell: cell.run)
 
 
-def _due_between(job: ExportJob, now: datetime) -> tuple[datetime, datetime]:
-    """Windows that became ready in (first, second] are those that a tick asks for."""
-    catch_up = job.window.catch_up if isinstance(job.window, TimeGrid) else timedelta(0)
-    if job.schedule is None:
-        return now - catch_up, now
-    return last_fire_time(job.schedule, now - catch_up), last_fire_time(job.schedule, now)
-
-
 def _cell(job: ExportJob, window: GridWindow | None, run: datetime, name: str, id_: UUID, evidence: Evidence) -> Cell:
     blob, running = evidence.blobs.get(name), evidence.running.get(id_)
     state, why, when = _on_queue(evidence.queue, id_)
@@ -178,8 +171,7 @@ def _written_by(job: ExportJob, blob: Blob | None) -> str:
 def _on_queue(queue: QueueView, id_: UUID) -> tuple[State, str | None, datetime | None]:
     """What the queue and the dead letters say of a request."""
     if live := queue.live.get(id_):
-        is_put_off = live.why is not None or live.scheduled_for is not None
-        return "retrying" if is_put_off else "waiting", live.why, live.scheduled_for
+        return "retrying" if live.is_put_off else "waiting", live.why, live.scheduled_for
     if dead := queue.dead.get(id_):
         return "dead", ": ".join(filter(None, (dead.reason, dead.description))), None
     return "missing", None, None

@@ -1,6 +1,6 @@
 """Edge: the dead-letter queue beside the queue of export requests."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,10 @@ from contracts.message import (
     trace_of,
 )
 from contracts.request import ExportRequest, parse_request
+from producer.enqueue import names_of
+from producer.facts import Present
 from producer.queue_view import peeked
+from producer.store import BlobIndex
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -199,3 +202,9 @@ def _dead_message(message: "ServiceBusReceivedMessage") -> DeadMessage:
         # Redeliveries are left out: the dead-letter queue goes on counting whenever a message is looked at.
         attempt=attempt_of(carried, redeliveries=0),
     )
+
+
+def blobs_of(settings: Settings, requests: Iterable[ExportRequest]) -> Mapping[str, Present]:
+    """The existing blobs among those of the requests."""
+    names = names_of(requests)
+    return BlobIndex(settings).present(names) if names else {}

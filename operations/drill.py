@@ -22,9 +22,8 @@ from operations.windows import WindowBlob
 from settings import Settings
 from worker.cancellation import Cancellation
 from worker.export import select_of
-from worker.source.copy_out import copy_out
+from worker.reread import hashed_text
 from worker.source.snapshot import begin_statement
-from worker.source.statement import copy_statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +103,7 @@ def _hash(connection: psycopg.Connection[Any], selected: sql.Composable, output:
     """Rows and hash of a SELECT, by the path that exports take."""
     connection.execute(begin_statement(0, 10_000))
     try:
-        statement = copy_statement(selected, output, header=False)
-        with copy_out(connection, statement, header=False, cancelled=Cancellation()) as copy:
-            for _ in copy.chunks():
-                pass
-        return copy.rows, row_hash.written(copy.row_hash)
+        rows, hash_ = hashed_text(connection, selected, output, Cancellation())
+        return rows, row_hash.written(hash_)
     finally:
         connection.execute("ROLLBACK")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from connections.storage import tag_of
 from contracts.errors import TailraceError, WindowOpen
 from contracts.request import ExportRequest
 from settings import Settings
@@ -34,7 +35,7 @@ def export_now(
         # An export waits for a server that is away; a person does not want to.
         exporter.source.check()
         if again and (found := exporter.sink.find(request.blob)):
-            request = request.model_copy(update={"replaces": found.etag.strip('"')})
+            request = request.model_copy(update={"replaces": tag_of(found.etag)})
         with report.began(request, attempt=1, enqueued_at=None) as export:
             done = _exported(request, exporter, cancelled, waiting)
             export.done(done)

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from contracts.errors import TailraceError
-from contracts.message import trace_of
 from producer.ask import AskRefused
 from settings import Settings
 from telemetry.events import event
-from telemetry.traces import Origin, annotate, span
+from telemetry.traces import annotate, origin_of, span
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 _log = logging.getLogger(__name__)
@@ -24,9 +23,8 @@ def audit_exports(timer: func.TimerRequest, context: func.Context) -> None:  # n
     # Most processes of the app never serve this function.
     from operations.auditing import Auditing
 
-    settings, call = Settings.from_env(os.environ), context.trace_context
-    origin = Origin(call=trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state}))
-    with span("audit", origin=origin), Auditing.opened(settings) as auditing:
+    settings = Settings.from_env(os.environ)
+    with span("audit", origin=origin_of(context)), Auditing.opened(settings) as auditing:
         drift = failed = 0
         for job, found in auditing.audit_all(settings.audit_budget_seconds, datetime.now(UTC)):
             if isinstance(found, TailraceError):

@@ -1,11 +1,12 @@
 """Edge: looks at the container, the queue and the server, and says what state each window of each job is in."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import dropwhile
+from uuid import UUID
 
 from contracts.errors import TailraceError
 from contracts.grid import IntegerGrid, TimeGrid
@@ -46,14 +47,16 @@ class Lookout:
 
     def coverages(self, jobs: Iterable[ExportJob], since: str | None, until: str | None) -> Iterator[Coverage]:
         """The coverage of each job, in their order; the containers' listings run side by side."""
-        wanted = list(jobs)
+        wanted, running = list(jobs), {one.request_id: one for one in self.running}
         with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="list") as threads:
             listed = threads.map(lambda job: list(self.blobs.under(job.blob_prefix)), wanted)
             for job, blobs in zip(wanted, listed, strict=True):
-                yield Coverage(job, list(self._cells(job, blobs, since, until)))
+                yield Coverage(job, list(self._cells(job, blobs, running, (since, until))))
 
-    def _cells(self, job: ExportJob, blobs: list[Blob], since: str | None, until: str | None) -> Iterator[Cell]:
-        running = {one.request_id: one for one in self.running}
+    def _cells(
+        self, job: ExportJob, blobs: list[Blob], running: Mapping[UUID, Running], span: tuple[str | None, str | None]
+    ) -> Iterator[Cell]:
+        since, until = span
         evidence = Evidence({blob.name: blob for blob in blobs}, self.queue, running)
         if job.window is None:
             return cover_runs(job, evidence, self.now)

@@ -1,7 +1,7 @@
 """Pure: what a person wants to know of many windows: counts, lag, ranges of one state, totals."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -68,18 +68,3 @@ def ranges_of(cells: Iterable[Cell], states: Iterable[State]) -> Iterator[Range]
     for (state, why), group in groupby(cells, key=alike):
         if state in wanted:
             yield Range(state, why, list(group))
-
-
-def chosen(cells: Iterable[Cell], states: Iterable[State], reason: str | None = None) -> list[Cell]:
-    """A selection: the cells of these states, and of this reason if one is given."""
-    wanted = set(states)
-    return [
-        cell
-        for cell in cells
-        if cell.state in wanted and (reason is None or (cell.why or "").partition(":")[0] == reason)
-    ]
-
-
-def slowest(cells: Iterable[Cell], seconds: Callable[[Cell], float]) -> Cell | None:
-    """The export that took longest; None of none."""
-    return max(cells, key=seconds, default=None)

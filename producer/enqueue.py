@@ -93,7 +93,7 @@ def ask(
 
     Looks blobs up again after the queue: an export that ended in between has left the queue for the container.
     """
-    present = index.present(_names(requests))
+    present = index.present(names_of(requests))
     lacking = [request for request in requests if blob_state(request, present) is None]
     view = queue.look(limit) if lacking else _EMPTY
     versions = {name: job.version for name, job in jobs.items()}
@@ -101,7 +101,7 @@ def ask(
     wanted = [one.request for one in asked if one.state == "send"]
     if not wanted:
         return asked
-    again = {**present, **index.present(_names(wanted))}
+    again = {**present, **index.present(names_of(wanted))}
     return decide(requests, again, view, versions, now)
 
 
@@ -123,7 +123,7 @@ def lags(jobs: Iterable[str], lacking: Iterable[ExportRequest], now: datetime) -
     return {job: (now - run).total_seconds() for job, run in oldest.items()}
 
 
-def _names(requests: Iterable[ExportRequest]) -> list[list[str]]:
+def names_of(requests: Iterable[ExportRequest]) -> list[list[str]]:
     """The names of each job's blobs."""
     by_job: dict[str, list[str]] = {}
     for request in requests:

@@ -48,6 +48,11 @@ class Live:
     why: str | None = None
     backfill: str | None = None
 
+    @property
+    def is_put_off(self) -> bool:
+        """Whether it waits for another attempt, or for its time."""
+        return self.why is not None or self.scheduled_for is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Dead:

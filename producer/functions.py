@@ -7,10 +7,9 @@ from functools import cache
 import azure.functions as func
 
 from contracts.jobs_file import load_jobs
-from contracts.message import trace_of
 from producer.tick import tick
 from settings import Settings
-from telemetry.traces import Origin
+from telemetry.traces import origin_of
 
 blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
 
@@ -25,9 +24,3 @@ def schedule_exports(timer: func.TimerRequest, context: func.Context) -> None:  
     """Every tick: enqueues each due export that has neither a blob nor a live message."""
     settings = _settings()
     tick(settings, load_jobs(settings.jobs), datetime.now(UTC), origin_of(context))
-
-
-def origin_of(context: func.Context) -> Origin:
-    """The trace that the host began for a call."""
-    call = context.trace_context
-    return Origin(call=trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state}))

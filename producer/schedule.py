@@ -1,7 +1,7 @@
 """Pure: which exports of a job are due."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from contracts.grid import TimeGrid
@@ -42,41 +42,42 @@ def due_windows(grid: TimeGrid, schedule: str | None, now: datetime) -> Iterator
     >>> [str(window.start) for window in due_windows(grid, None, datetime(2026, 1, 10, 1, 0, tzinfo=UTC))]
     ['2026-01-08', '2026-01-09']
     """
-    # With a schedule, a window waits for the schedule's next time. So both ends move back to such a time.
-    opened, closed = now - grid.catch_up, now
-    if schedule is not None:
-        opened, closed = last_fire_time(schedule, opened), last_fire_time(schedule, closed)
+    opened, closed = due_between(grid.catch_up, schedule, now)
     for window in windows_between(grid, opened - grid.delay - longest(grid.every), closed):
         assert window.closed_at is not None
         if opened < window.closed_at + grid.delay <= closed:
             yield window
 
 
+def due_between(catch_up: timedelta, schedule: str | None, now: datetime) -> tuple[datetime, datetime]:
+    """Windows that became ready in (first, second] are those that a tick at `now` asks for."""
+    # With a schedule, a window waits for the schedule's next time. So both ends move back to such a time.
+    opened, closed = now - catch_up, now
+    return (
+        (opened, closed) if schedule is None else (last_fire_time(schedule, opened), last_fire_time(schedule, closed))
+    )
+
+
 def request_for_window(job: ExportJob, window: GridWindow, now: datetime) -> ExportRequest:
     """The request of one window. Its run is the window's end, so that every tick builds the same body."""
-    return ExportRequest(
-        request_id=request_id(job, window.interval),
-        job=job.name,
-        source=job.source,
-        window=window.interval,
-        blob=job.blob_for(window_start=window.start, window_end=window.end),
-        run=window.closed_at or now.astimezone(UTC).replace(microsecond=0),
-        revision=job.revision,
-        if_exists=job.if_exists,
-        output=job.output,
-        streams=job.streams,
-        closing=job.closing,
-    )
+    run = window.closed_at or now.astimezone(UTC).replace(microsecond=0)
+    name = job.blob_for(window_start=window.start, window_end=window.end)
+    return _request(job, request_id(job, window.interval), name, run, window.interval)
 
 
 def request_for_run(job: ExportJob, run: datetime) -> ExportRequest:
     """The request of a job without windows, at a time of its schedule or at the time of a submit."""
     run = run.astimezone(UTC).replace(microsecond=0)
+    return _request(job, request_id(job, run), job.blob_for(run=run), run)
+
+
+def _request(job: ExportJob, id_: UUID, blob: str, run: datetime, window: Window | None = None) -> ExportRequest:
     return ExportRequest(
-        request_id=request_id(job, run),
+        request_id=id_,
         job=job.name,
         source=job.source,
-        blob=job.blob_for(run=run),
+        window=window,
+        blob=blob,
         run=run,
         revision=job.revision,
         if_exists=job.if_exists,

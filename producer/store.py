@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from connections.storage import container_client, listed
+from connections.storage import container_client, listed, tag_of
 from producer.facts import Present
 from producer.prefixes import prefixes_of
 from settings import Settings
@@ -36,8 +36,4 @@ class BlobIndex:
     def _listed(self, wanted: tuple[str, set[str]]) -> dict[str, Present]:
         prefix, names = wanted
         blobs = listed(self._container, prefix)
-        return {blob.name: Present.of(blob.metadata or {}, _tag(blob.etag)) for blob in blobs if blob.name in names}
-
-
-def _tag(etag: object) -> str | None:
-    return str(etag).strip('"') if etag else None
+        return {blob.name: Present.of(blob.metadata or {}, tag_of(blob.etag)) for blob in blobs if blob.name in names}

@@ -1,12 +1,13 @@
 """Spans. The W3C context of a message joins the spans of its producer to those of the worker that receives it."""
 
 from contextlib import AbstractContextManager
+from typing import Any
 
-from contracts.message import Carrier
+from contracts.message import Carrier, trace_of
 from telemetry.backend import backend
 from telemetry.types import NOWHERE, Attribute, Kind, Origin, Span
 
-__all__ = ["NOWHERE", "Attribute", "Carrier", "Origin", "Span", "annotate", "failed", "span"]
+__all__ = ["NOWHERE", "Attribute", "Carrier", "Origin", "Span", "annotate", "failed", "origin_of", "span"]
 
 
 def span(
@@ -17,6 +18,12 @@ def span(
     An exception that leaves the block marks it as failed, with its reason or class only: its text may quote data.
     """
     return backend().span(name, kind, origin, attributes)
+
+
+def origin_of(context: Any) -> Origin:
+    """The trace that the Functions host began for a call; `context` is the call's func.Context."""
+    call = context.trace_context
+    return Origin(call=trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state}))
 
 
 def failed(outcome: str, reason: str) -> None:

@@ -6,9 +6,8 @@ from typing import Literal
 
 import azure.functions as func
 
-from producer.functions import origin_of
 from settings import Settings
-from telemetry.traces import span
+from telemetry.traces import origin_of, span
 
 type Auth = Literal["key", "entra"]
 

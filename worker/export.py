@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from psycopg import sql
 
 from connections.postgres.session_name import session_name
+from connections.storage import tag_of
 from contracts import row_hash
 from contracts.errors import CompressionWrong, JobDisabled, SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
@@ -182,7 +183,7 @@ def _query_text(request: ExportRequest, jobs: Jobs) -> str | None:
 def _outcome_of(found: Found, request: ExportRequest) -> Exported | None:
     """What the blob that is there means for a request: already done, superseded by a newer one, or None: replace it."""
     receipt = found.receipt
-    if request.replaces is not None and request.replaces == found.etag.strip('"'):
+    if request.replaces is not None and request.replaces == tag_of(found.etag):
         return None
     if receipt is not None and receipt.request_id == request.request_id:
         return Exported("already-there", receipt)
@@ -215,7 +216,7 @@ def _report(request: ExportRequest, receipt: Receipt) -> None:
         csv_bytes=receipt.csv_bytes,
         blob_bytes=receipt.blob_bytes,
         parts=len(receipt.parts),
-        seconds=(receipt.exported_at - receipt.started_at).total_seconds(),
+        seconds=receipt.seconds,
         closed=_said_of(receipt.closed),
     )
 

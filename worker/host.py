@@ -9,9 +9,9 @@ from threading import Lock
 import azure.functions as func
 from azurefunctions.extensions.bindings.servicebus import ServiceBusMessageActions
 
-from contracts.message import trace_of
 from settings import Settings
 from telemetry.events import name_deliveries
+from telemetry.traces import origin_of
 from worker.assemble import open_worker
 from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, Worker, delivery_context, handle_message
@@ -48,8 +48,7 @@ def deliver(message: func.ServiceBusMessage, actions: ServiceBusMessageActions, 
         redeliveries=(message.delivery_count or 1) - 1,
         enqueued_at=_in_utc(message.enqueued_time_utc),
     )
-    call = context.trace_context
-    with delivery_context(delivery, trace_of({"traceparent": call.trace_parent, "tracestate": call.trace_state})):
+    with delivery_context(delivery, origin_of(context).call):
         settlement = handle_message(delivery, worker, _NEVER)
         settle(HostSettler(message, actions, delivery, retries), settlement)
 

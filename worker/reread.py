@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from contracts.jobs_file import Jobs
+from contracts.output import Output
 from contracts.receipt import Receipt, SourceColumn
 from contracts.request import ExportRequest
 from contracts.row_hash import written
@@ -94,8 +95,15 @@ def _hashed(
         from worker.formats.parquet.rows import hashed_rows
 
         return hashed_rows(snapshot.connection, selected, described, subject_of(request), cancelled)
-    statement = copy_statement(selected, request.output, header=False)
-    with copy_out(snapshot.connection, statement, header=False, cancelled=cancelled) as copy:
+    return hashed_text(snapshot.connection, selected, request.output, cancelled)
+
+
+def hashed_text(
+    connection: psycopg.Connection[Any], selected: sql.Composable, output: Output, cancelled: Cancellation
+) -> tuple[int, int | None]:
+    """Rows of a SELECT and their hash, as CSV in the form of `output`. Raises what CopyOut.chunks raises."""
+    statement = copy_statement(selected, output, header=False)
+    with copy_out(connection, statement, header=False, cancelled=cancelled) as copy:
         for _ in copy.chunks():
             pass
     return copy.rows, copy.row_hash

@@ -23,7 +23,7 @@ def blobs(view: View) -> Table:
     for name in ("blob", "rows", "CSV bytes", "blob bytes", "seconds"):
         table.add_column(name, justify="left" if name == "blob" else "right", no_wrap=True)
     for name, receipt in sorted(view.receipts.items()):
-        seconds = (receipt.exported_at - receipt.started_at).total_seconds()
+        seconds = receipt.seconds
         table.add_row(name, f"{receipt.rows:,}", f"{receipt.csv_bytes:,}", f"{receipt.blob_bytes:,}", f"{seconds:.2f}")
     return table
 

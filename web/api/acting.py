@@ -16,12 +16,11 @@ from operations.backfill import Wanted
 from operations.backfilling import Backfilling
 from operations.coverage import written
 from operations.dead_choice import Choice, to_send
-from operations.dead_letters import DeadLetters, DeadMessage, Replay
+from operations.dead_letters import DeadLetters, Replay, blobs_of
 from operations.pauses import refuse_paused
 from producer.ask import AskRefused, job_named, requests_between
 from producer.asking import counts_of
 from producer.enqueue import ask, send_asked
-from producer.facts import Present
 from producer.queue import ExportQueue
 from producer.store import BlobIndex
 from producer.submit import Ask, submit_over_http
@@ -166,7 +165,9 @@ def _dropped(settings: Settings, order: DropOrder) -> LettersDone:
     choice = _choice(order, stale=order.stale)
     with DeadLetters(settings) as letters:
         found = list(letters.peek())
-        chosen = choice.among(found, _present(settings, found) if order.stale else {})
+        chosen = choice.among(
+            found, blobs_of(settings, (one.request for one in found if one.request)) if order.stale else {}
+        )
         numbers = [letter.sequence_number for letter in chosen]
         done = 0 if order.dry_run else _counted(numbers, lambda note, stopping: letters.drop(numbers, note, stopping))
     return LettersDone(chosen=len(chosen), done=done, left=len(numbers) - done, refused={})
@@ -194,14 +195,6 @@ def _counted(chosen: Collection[int], act: Callable[[Callable[[int], object], Ev
     finally:
         timer.cancel()
     return len(done)
-
-
-def _present(settings: Settings, letters: Iterable[DeadMessage]) -> Mapping[str, Present]:
-    by_job: dict[str, set[str]] = {}
-    for letter in letters:
-        if letter.request:
-            by_job.setdefault(letter.request.job, set()).add(letter.request.blob)
-    return BlobIndex(settings).present(by_job.values()) if by_job else {}
 
 
 def _noted(call: Request, action: str, order: LetterOrder, done: LettersDone, looks: Looks) -> LettersDone:

@@ -138,7 +138,7 @@ def shown(cell: Cell, seen: Lookout) -> Shown:
 def _status(look: Look) -> Status:
     seen, queue = look.seen, look.seen.queue
     jobs = [job_status(summary) for summary in look.summaries]
-    retrying = sum(live.why is not None or live.scheduled_for is not None for live in queue.live.values())
+    retrying = sum(live.is_put_off for live in queue.live.values())
     return Status(
         at=seen.now,
         well=all(job.well for job in jobs) and not look.jobs.disabled and not seen.notes,

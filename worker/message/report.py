@@ -37,7 +37,7 @@ class Export:
         if exported.outcome == "exported":
             record(ROWS, receipt.rows, job=receipt.job)
             record(BYTES, receipt.blob_bytes, job=receipt.job)
-            record(SECONDS, (receipt.exported_at - receipt.started_at).total_seconds(), job=receipt.job)
+            record(SECONDS, receipt.seconds, job=receipt.job)
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from azure.storage.blob import ContainerClient
+from support.days import day
 from support.dead_letters import Bus, message, request
 from support.gate import Gate
 from support.waiting import until
@@ -16,13 +16,6 @@ from typer.testing import Result
 from devstack.process import Process
 
 type Tailrace = Callable[..., Result]
-
-TODAY = datetime.now(UTC).date()
-
-
-def day(number: int) -> str:
-    """The day so many days ago."""
-    return (TODAY - timedelta(days=number)).isoformat()
 
 
 @pytest.fixture

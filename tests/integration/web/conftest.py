@@ -2,6 +2,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from azure.servicebus import ServiceBusClient
+from azure.storage.blob import ContainerClient
+from support.dead_letters import Bus
 from support.http import Http
 
 from settings import Settings
@@ -54,3 +57,10 @@ def http(settings: Settings) -> Iterator[Http]:
     """The API on a server of its own, with its key."""
     with serving(settings, "tester") as server:
         yield Http(server.address, {"x-functions-key": server.key})
+
+
+@pytest.fixture
+def bus(configured: dict[str, str], container: ContainerClient) -> Iterator[Bus]:
+    assert container.exists()
+    with ServiceBusClient.from_connection_string(configured["ServiceBusConnection"]) as client:
+        yield Bus(client, configured["TAILRACE_QUEUE"])

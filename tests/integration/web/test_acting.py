@@ -1,12 +1,10 @@
 """What the API does, on real servers."""
 
 import logging
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from azure.servicebus import ServiceBusClient
 from azure.storage.blob import ContainerClient
+from support.days import NOW, day
 from support.dead_letters import Bus, message
 from support.http import Http
 from support.scene import plant
@@ -14,19 +12,6 @@ from support.scene import plant
 from contracts.jobs_file import load_jobs
 from producer.ask import one_request
 from settings import Settings
-
-NOW = datetime.now(UTC)
-
-
-def day(number: int) -> str:
-    return (NOW.date() - timedelta(days=number)).isoformat()
-
-
-@pytest.fixture
-def bus(configured: dict[str, str], container: ContainerClient) -> Iterator[Bus]:
-    assert container.exists()
-    with ServiceBusClient.from_connection_string(configured["ServiceBusConnection"]) as client:
-        yield Bus(client, configured["TAILRACE_QUEUE"])
 
 
 def test_an_export_is_asked_for_by_body_or_by_what_people_type(http: Http, bus: Bus) -> None:

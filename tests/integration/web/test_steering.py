@@ -1,27 +1,11 @@
 """Pauses, backfills and cancels over HTTP, on real servers."""
 
 import logging
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from azure.servicebus import ServiceBusClient
-from azure.storage.blob import ContainerClient
+from support.days import day
 from support.dead_letters import Bus
 from support.http import Http
-
-NOW = datetime.now(UTC)
-
-
-def day(number: int) -> str:
-    return (NOW.date() - timedelta(days=number)).isoformat()
-
-
-@pytest.fixture
-def bus(configured: dict[str, str], container: ContainerClient) -> Iterator[Bus]:
-    assert container.exists()
-    with ServiceBusClient.from_connection_string(configured["ServiceBusConnection"]) as client:
-        yield Bus(client, configured["TAILRACE_QUEUE"])
 
 
 def test_a_paused_job_takes_no_backfill_until_it_is_resumed(http: Http, bus: Bus) -> None:
