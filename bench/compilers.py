@@ -29,8 +29,8 @@ def main() -> None:
             read = list(chunks(database.admin, table))
             pairs = [(_seconds(by_zig, read), _seconds(by_system, read)) for _ in range(_ROUNDS)]
             ratios = sorted(zig / system for zig, system in pairs)
-            rows.append([table.name, f"{median(ratios):.2f}", f"{ratios[0]:.2f}–{ratios[-1]:.2f}"])
-        print(as_text(["table", "zig ÷ cc", "min–max"], rows))
+            rows.append([table.name, f"{median(ratios):.2f}", f"{ratios[0]:.2f} to {ratios[-1]:.2f}"])
+        print(as_text(["table", "zig ÷ cc", "min to max"], rows))
 
 
 def _compiled(folder: Path, *, portable: bool) -> library.Native:
