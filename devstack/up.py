@@ -104,6 +104,8 @@ Make tables, check jobs.toml, work the queue, or run the function app:
   {programs}/tailrace work --until-empty
   {host}
 
+The last command is our own Functions host. Core Tools (func start) and .NET clients were not tried with this stack.
+
 Ctrl-C ends everything; {end}."""
 
 

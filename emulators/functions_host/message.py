@@ -9,8 +9,10 @@ from azure.servicebus import ServiceBusReceivedMessage
 from emulators.functions_host.wire import Typed, typed
 
 BINARY = "binary"
+# When a message without a time to live expires; .NET writes one digit more.
+NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 # Objects of the .NET extension that a Python worker gets as empty JSON objects.
-_HANDLES = ("MessageReceiver", "MessageActions", "ReceiveActions", "Client")
+_HANDLES = ("MessageReceiver", "MessageSession", "MessageActions", "SessionActions", "ReceiveActions", "Client")
 
 
 def body_of(message: ServiceBusReceivedMessage, data_type: str) -> Typed:
@@ -42,11 +44,12 @@ def attempt_of(message: ServiceBusReceivedMessage) -> int:
 
 def _binding_data(message: ServiceBusReceivedMessage) -> dict[str, object]:
     properties = _properties(message)
+    expires = message.expires_at_utc or NEVER
     return {
         "DeliveryCount": attempt_of(message),
         "LockToken": str(message.lock_token),
-        "ExpiresAtUtc": _naive(message.expires_at_utc),
-        "ExpiresAt": message.expires_at_utc,
+        "ExpiresAtUtc": _naive(expires),
+        "ExpiresAt": expires,
         "EnqueuedTimeUtc": _naive(message.enqueued_time_utc),
         "EnqueuedTime": message.enqueued_time_utc,
         "MessageId": message.message_id,
