@@ -12,7 +12,7 @@ from emulators.service_bus.amqp.performatives import Attach
 from emulators.service_bus.amqp.terminus import Coordinator, Source, Terminus, address, terminus
 from emulators.service_bus.faults import Faults
 from emulators.service_bus.links import MAX_MESSAGE_BYTES, End, Incoming, Replies, request_link
-from emulators.service_bus.nodes import CBS, Node, Nodes, UnknownNode, node_path
+from emulators.service_bus.nodes import CBS, Node, Nodes, NotOffered, UnknownNode, node_path
 from emulators.service_bus.queue import Queue
 from emulators.service_bus.requests import CBS as CBS_DIALECT
 from emulators.service_bus.requests import MANAGEMENT, Refused, Reply, Request
@@ -102,6 +102,8 @@ def _node(nodes: Nodes, where: str, source: Terminus | None, target: Terminus | 
         raise AttachRefused("amqp:not-implemented", "This broker does not offer transactions.")
     try:
         node = nodes.find(where)
+    except NotOffered as error:
+        raise AttachRefused("amqp:not-implemented", str(error)) from error
     except UnknownNode as error:
         raise AttachRefused("amqp:not-found", str(error)) from error
     why = None if node.management else _why_not(node.queue, incoming=incoming, by_session=asks_for_session(source))

@@ -10,12 +10,16 @@ from emulators.service_bus.rules import Rules
 from emulators.service_bus.session_queue import SessionQueue
 
 CBS = "$cbs"
-_MANAGEMENT, _DEAD_LETTERS = "/$management", "/$deadletterqueue"
+_MANAGEMENT, _DEAD_LETTERS, _SUBSCRIPTIONS = "/$management", "/$deadletterqueue", "/subscriptions/"
 _HOST = re.compile(r"^[a-z]+://[^/]*/?")
 
 
 class UnknownNode(LookupError):  # noqa: N818
     """An address that leads nowhere."""
+
+
+class NotOffered(UnknownNode):
+    """An address of something that Azure has and this broker has not."""
 
 
 class Conflict(ValueError):  # noqa: N818
@@ -106,8 +110,12 @@ class Nodes:
         return entity
 
     def find(self, address: str) -> Node:
-        """The node at an address. Raises UnknownNode, in words for the person who mistyped it."""
+        """The node at an address. Raises UnknownNode or NotOffered, in words for the person who mistyped it."""
         path = node_path(address)
+        if _SUBSCRIPTIONS in path:
+            raise NotOffered(
+                f"'{_HOST.sub('', address)}' is a subscription: this broker offers queues only, no topics."
+            )
         name = path.removesuffix(_MANAGEMENT)
         entity = self._entities.get(name.removesuffix(_DEAD_LETTERS))
         if entity is None:
@@ -118,7 +126,7 @@ class Nodes:
     def _known(self) -> str:
         names = sorted(entity.name for entity in self._entities.values())
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        return f"Queues here: {', '.join(names[:5]) or 'none'}{more}."
+        return f"There are no topics here, and these queues: {', '.join(names[:5]) or 'none'}{more}."
 
     def _targets(self, properties: QueueProperties) -> tuple[Queue | None, Queue | None]:
         names = properties.ForwardTo, properties.ForwardDeadLetteredMessagesTo

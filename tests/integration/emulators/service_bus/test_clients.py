@@ -224,6 +224,14 @@ def test_a_client_goes_on_after_its_links_were_detached(client: Driver, bus: Emu
     client.close("plain")
 
 
+def test_a_topic_and_a_subscription_are_refused_with_the_reason(client: Driver):
+    with pytest.raises(ClientError, match="There are no topics here"):
+        send(client, "news", "x")
+    with pytest.raises(ClientError, match="this broker offers queues only"):
+        client.open("news/Subscriptions/all")
+        client.receive("news/Subscriptions/all", count=1, wait_s=5)
+
+
 @pytest.mark.needs("version")
 def test_the_client_is_of_the_version_that_its_name_says(client: Driver, running: tuple[Client, Driver]):
     version = client.version("")

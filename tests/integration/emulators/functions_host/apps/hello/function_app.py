@@ -4,12 +4,13 @@ import logging
 
 import azure.functions as func
 
+logger = logging.getLogger("app")
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
 
 @app.route(route="HttpExample")
 def http_example(req: func.HttpRequest) -> func.HttpResponse:
-    logging.info("A request for %s", req.url)
+    logger.info("A request for %s", req.url)
     name = req.params.get("name")
     if not name:
         try:

@@ -5,6 +5,7 @@ import logging
 
 import azure.functions as func
 
+logger = logging.getLogger("app")
 app = func.FunctionApp()
 
 
@@ -21,7 +22,7 @@ def take_order(req: func.HttpRequest, message: func.Out[str]) -> func.HttpRespon
 @app.service_bus_queue_output(arg_name="$return", connection="Orders", queue_name="%PRICED%")
 def price_order(msg: func.ServiceBusMessage) -> str:
     order = json.loads(msg.get_body())
-    logging.info("Pricing order %s, attempt %s", order["id"], msg.delivery_count)
+    logger.info("Pricing order %s, attempt %s", order["id"], msg.delivery_count)
     return json.dumps({"id": order["id"], "price": 3 * order["pieces"]})
 
 
