@@ -16,15 +16,15 @@ from typer.testing import CliRunner
 from devstack.stack import Stack
 
 sys.path.insert(0, str(Path(__file__).parent))
-from support.closing import wake_often
 from support.leaks import Written, add_secrets, leaks_of_files, text_of
+from support.pauses import look_often
 
 NUMBER = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Written(), "written")
-    wake_often()
+    look_often()
 
 
 @pytest.fixture(scope="session", autouse=True)

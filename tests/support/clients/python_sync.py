@@ -11,7 +11,7 @@ from pathlib import Path
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQueue, __version__
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from closing import wake_often
+from pauses import look_often
 
 
 def message(item):
@@ -93,7 +93,7 @@ class Driver:
 
 
 def main():
-    wake_often()
+    look_often()
     driver = Driver(sys.argv[1])
     for line in sys.stdin:
         name, arguments = json.loads(line)
