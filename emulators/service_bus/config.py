@@ -1,5 +1,6 @@
 """The official emulator's Config.json, as far as this broker can honour it."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -102,6 +103,20 @@ def parse(text: bytes, name: str) -> Config:
         return TypeAdapter(Config).validate_json(text)
     except ValidationError as error:
         raise ConfigError(f"{name}: {_first_problem(error)}") from error
+
+
+def queue_properties(name: str, values: Mapping[str, object]) -> QueueProperties:
+    """Give the properties of a queue from their names in Config.json. Raises ConfigError, which names the queue.
+
+    >>> queue_properties("orders", {"LockDuraton": "PT5S"})
+    Traceback (most recent call last):
+    ...
+    emulators.service_bus.config.ConfigError: queue 'orders': LockDuraton: Extra inputs are not permitted
+    """
+    try:
+        return QueueProperties.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"queue {name!r}: {_first_problem(error)}") from error
 
 
 _NOT_OFFERED = {"Topics": "topics are not offered by this broker, the list must be empty"}

@@ -7,11 +7,12 @@ from typing import Any, Self
 
 from emulators.service_bus.admin.server import AdminServer
 from emulators.service_bus.admin.tls import Tls
-from emulators.service_bus.config import QueueConfig, QueueProperties
+from emulators.service_bus.config import ConfigError, QueueConfig, queue_properties
 from emulators.service_bus.control import Conflict, Control, Counts, Fault, UnknownNode
+from emulators.service_bus.hosts import name_of
 from emulators.service_bus.server import IDLE_LINKS_MS, Server
 
-__all__ = ["Conflict", "Counts", "Emulator", "Fault", "Tls", "UnknownNode"]
+__all__ = ["ConfigError", "Conflict", "Counts", "Emulator", "Fault", "Tls", "UnknownNode"]
 
 
 class Emulator(Control):
@@ -53,16 +54,19 @@ class Emulator(Control):
     @property
     def connection_string(self) -> str:
         """For clients that send and receive."""
-        return _connection_string(self.host, self.port)
+        return _connection_string(name_of(self.host), self.port)
 
     @property
     def admin_connection_string(self) -> str:
         """For clients that manage queues."""
-        return _connection_string(self.host, self.admin_port)
+        return _connection_string(name_of(self.host), self.admin_port)
 
     def add_queue(self, name: str, **properties: Any) -> str:
-        """Make a queue, with properties as in Config.json (LockDuration="PT5S"); its name. Raises as `create_queue`."""
-        self.create_queue(name, QueueProperties.model_validate(properties))
+        """Make a queue, with properties as in Config.json (LockDuration="PT5S"); its name.
+
+        Raises ConfigError, a ValueError, for a property that is none, and otherwise as `create_queue`.
+        """
+        self.create_queue(name, queue_properties(name, properties))
         return name
 
     def counts(self, name: str) -> Counts:

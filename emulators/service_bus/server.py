@@ -13,6 +13,7 @@ from functools import partial
 from emulators.service_bus.attach import Broker, attach
 from emulators.service_bus.config import QueueConfig
 from emulators.service_bus.faults import Faults
+from emulators.service_bus.hosts import listen
 from emulators.service_bus.idle_links import IdleLinks
 from emulators.service_bus.monotonic import now_ms
 from emulators.service_bus.nodes import Nodes
@@ -47,7 +48,7 @@ class Server:
         self.faults = Faults(self._run_later)
         self._attach = partial(attach, Broker(self.nodes, wall_clock, self.faults))
         self._idle_links_ms = idle_links_ms
-        self._listener = socket.create_server((host, port), backlog=256)
+        self._listener = listen(host, port)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._waker, self._wake = socket.socketpair()

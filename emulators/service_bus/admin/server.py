@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import override
@@ -12,6 +13,7 @@ from emulators.service_bus.admin.http import Request
 from emulators.service_bus.admin.routes import answer
 from emulators.service_bus.admin.tls import Tls
 from emulators.service_bus.control import Control
+from emulators.service_bus.hosts import listen
 
 TLS_HANDSHAKE = b"\x16"
 SILENCE_S = 60
@@ -22,7 +24,7 @@ class AdminServer:
 
     def __init__(self, control: Control, port: int = 0, *, host: str = "127.0.0.1", tls: Tls | None = None) -> None:
         context = tls.context() if tls else None
-        self._server = _Listener((host, port), partial(_Handler, control, context))
+        self._server = _Listener(listen(host, port), partial(_Handler, control, context))
         self.port: int = self._server.server_address[1]
 
     def serve(self) -> None:
@@ -38,6 +40,11 @@ class AdminServer:
 class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+
+    def __init__(self, listening: socket.socket, handler: Callable[..., BaseHTTPRequestHandler]) -> None:
+        super().__init__(listening.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
 
     @override
     def handle_error(self, request: object, client_address: object) -> None:

@@ -167,9 +167,6 @@ class Queue:
         until(lambda: len(self.left()) >= count, f"{count} messages in {self.name}", 30, host)
         return self.left()
 
-    def wait_for_dead_letters(self, count: int, host: Host) -> None:
-        until(lambda: len(self.dead_letters()) >= count, f"{count} dead letters of {self.name}", 30, host)
-
     def wait_until_empty(self, host: Host) -> None:
         until(lambda: not self.left(), f"{self.name} to be empty", 30, host)
 
