@@ -16,7 +16,7 @@ from emulators.service_bus.server import Server
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the broker; the exit status."""
+    """Run the broker. Returns the exit status."""
     options = _options(arguments)
     try:
         queues = config.read(options.config).queues
