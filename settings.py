@@ -145,8 +145,12 @@ class Settings(Model):
 
 
 def _lacking_postgres(values: Mapping[str, str]) -> list[Problem]:
-    names = {"pg_host": "PGHOST", "pg_database": "PGDATABASE", "pg_user": "PGUSER"}
-    return [Problem(f"{name} is missing") for field, name in names.items() if field not in values]
+    needed = {
+        "pg_host": ("PGHOST", "set it to the server's name"),
+        "pg_database": ("PGDATABASE", "set it to the database that holds the tables"),
+        "pg_user": ("PGUSER", "set it to the role that reads them; with Entra it has the identity's name"),
+    }
+    return [Problem(f"{name} is missing", advice) for field, (name, advice) in needed.items() if field not in values]
 
 
 def _contradictions(values: Mapping[str, str], needed: Mapping[str, tuple[str, str, str]]) -> list[Problem]:
@@ -177,12 +181,30 @@ def _login_contradictions(values: Mapping[str, str]) -> list[Problem]:
     return []
 
 
+# What a pattern stands for.
+_SAID = {
+    "TAILRACE_CONTAINER": "a container's name has 3 to 63 small letters, digits and single hyphens",
+    "TAILRACE_QUEUE": "a queue's name has letters, digits, dots, hyphens, underscores and slashes",
+    "ServiceBusConnection__fullyQualifiedNamespace": "it is a host, such as name.servicebus.windows.net",
+    "ExportStorage__serviceUri": "it is an address, such as https://name.blob.core.windows.net",
+}
+
+
+def _plain(message: str) -> str:
+    """Pydantic's words, without its own names.
+
+    >>> _plain("Input should be a valid integer, unable to parse string as an integer")
+    'it should be a valid integer'
+    """
+    return message.removeprefix("Value error, ").replace("Input should", "it should").partition(", unable to parse")[0]
+
+
 def _invalid(error: ValidationError) -> list[Problem]:
     names = {field: name for name, field in _PLAIN.items()}
     names |= {field: f"{connection}__{suffix}" for connection, (suffix, field, _) in _CONNECTIONS.items()}
     problems = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         name = names[str(problem["loc"][0])]
-        message = problem["msg"].removeprefix("Value error, ")
+        message = _SAID.get(name) or _plain(problem["msg"])
         problems.append(Problem(f"{name} is missing" if problem["type"] == "missing" else f"{name}: {message}"))
     return problems
