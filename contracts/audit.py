@@ -35,6 +35,12 @@ class AuditRecord(Model):
     drift: Annotated[dict[str, int], Field(default_factory=dict)]
     without_window: int | None = None
 
+    @property
+    def head(self) -> dict[str, str]:
+        """What a listing of records shows of it."""
+        through = {} if self.verified_through is None else {"verified_through": self.verified_through}
+        return {"at": self.at.isoformat(), **through}
+
 
 class DrillRecord(Model):
     """The last drill that proved windows of a job restorable: `_tailrace/drills/<job>.json`.
@@ -47,3 +53,8 @@ class DrillRecord(Model):
     windows: Annotated[int, Field(ge=1)]
     rows: int
     newest: str
+
+    @property
+    def head(self) -> dict[str, str]:
+        """What a listing of records shows of it."""
+        return {"at": self.at.isoformat()}

@@ -1,6 +1,7 @@
 """What people do with exports. The command, HTTP and pages call it; it uses producer and worker.
 
 `looking` sees container, queue and server; `coverage` says by that which state each window is in, and `summary` counts.
+`proofs` shows what audits and drills have proven.
 `running` shows the exports that read now. `windows` finds the blobs of a job's windows; `verify` reads blobs again,
 `restore` and `restoring` put their rows back into a table, `drill` proves that it can be done; `auditing` compares
 exports with their source, and `manifests` lists what was exported; `dead_letters` reads the dead-letter queue and sends
@@ -30,6 +31,7 @@ FACE = (
     "looking",
     "manifests",
     "pauses",
+    "proofs",
     "restore",
     "restoring",
     "running",

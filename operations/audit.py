@@ -20,9 +20,9 @@ from operations.judge import Finding, Known, by_blob, by_count, by_rows, is_due
 from operations.ledger import Ledger
 from operations.picks import picks
 from operations.retention import pass_over_deleted
-from operations.spans import covers
-from operations.windows import WindowBlob, windows_of
-from producer.ask import AskRefused
+from operations.spans import Bound, covers
+from operations.windows import WindowBlob, oldest_start, windows_of
+from producer.ask import AskRefused, bound
 from worker.cancellation import Cancellation
 from worker.export import subject_of
 from worker.reread import reread
@@ -84,9 +84,14 @@ class Audit:
             if not goes_on or through is None:
                 raise
             return []
-        if goes_on and self.ledger.origin is None:
-            self.ledger.origin = self.ledger.bounds(found[0].request)[0]
+        if self.ledger.origin is None:
+            self.ledger.origin = self.ledger.bounds(found[0].request)[0] if goes_on else self._first()
         return [window for window in found if window.blob is not None or is_due(self._job, window.request, now)]
+
+    def _first(self) -> Bound | None:
+        """Where the windows of the job begin, whatever range is audited."""
+        start = oldest_start(self._job, self._blobs)
+        return None if start is None else bound(self._job, start)
 
     def count(self, windows: Sequence[WindowBlob], now: datetime) -> None:
         """Compares the counts of all windows, by one query."""

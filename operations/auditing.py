@@ -114,7 +114,7 @@ class Auditing:
     def _put(self, job: ExportJob, record: AuditRecord) -> str | None:
         """Writes the record, or says why it cannot be: who may only read can audit, too."""
         try:
-            self._records.put(job.name, record)
+            self._records.put(job.name, record, head=record.head)
         except SinkRejected as error:
             event(_log, logging.WARNING, "record not written", job=job.name, error=str(error))
             return str(error)

@@ -58,7 +58,7 @@ def remember(settings: Settings, windows: Sequence[WindowBlob], found: Sequence[
     job = newest.request.job
     done = DrillRecord(job=job, at=now, windows=len(windows), rows=rows, newest=newest.start)
     try:
-        Records(settings, "drills", DrillRecord).put(job, done)
+        Records(settings, "drills", DrillRecord).put(job, done, head=done.head)
     except SinkRejected as error:
         return str(error)
     return None
