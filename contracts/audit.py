@@ -45,7 +45,8 @@ class AuditRecord(Model):
 class DrillRecord(Model):
     """The last drill that proved windows of a job restorable: `_tailrace/drills/<job>.json`.
 
-    `newest` is the start of the newest of its windows; `rows` are those of all.
+    `newest` is the start of the newest of its windows; `rows` are those of all. `source` counts the windows by how they
+    compared with the source: same, changed, gone, not compared.
     """
 
     job: JobName
@@ -53,6 +54,7 @@ class DrillRecord(Model):
     windows: Annotated[int, Field(ge=1)]
     rows: int
     newest: str
+    source: Annotated[dict[str, int], Field(default_factory=dict)]
 
     @property
     def head(self) -> dict[str, str]:
