@@ -2,9 +2,9 @@
 
 Four windows of one table are exported once. Each round then runs, one after the other: B0, which is psql's COPY of the
 whole table to /dev/null; `zcat | psql \\copy` of the four files, from this machine's disk; `tailrace restore` of the
-same blobs by one and by four streams; a deep audit; and `tailrace verify`. "per window" is the reading of all windows by
-a process that runs already, one after the other. Printed are medians of wall time and of the processes' own CPU time,
-and of Tailrace's commands the most memory.
+same blobs by one and by four streams; a deep audit; and `tailrace verify`. "per window" is the reading of all windows
+by a process that runs already, one after the other. Printed are medians of wall time and of the processes' own CPU
+time, and of Tailrace's commands the most memory.
 """
 
 import argparse

@@ -108,7 +108,7 @@ class Stream(io.RawIOBase):
 
 
 def decoded(pieces: Iterator[bytes], compression: str) -> IO[bytes]:
-    """What was compressed, as a file. Reading raises EOFError, OSError or zstandard.ZstdError for damaged data.
+    """What was compressed, as a file. Reading damaged data raises EOFError, OSError, IsalError or ZstdError.
 
     >>> import gzip
     >>> decoded(iter([gzip.compress(b"a,b\\n")[:9], gzip.compress(b"a,b\\n")[9:]]), "gzip").read()
