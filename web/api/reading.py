@@ -137,7 +137,7 @@ def shown(cell: Cell, seen: Lookout) -> Shown:
 
 def _status(look: Look) -> Status:
     seen, queue = look.seen, look.seen.queue
-    jobs = [job_status(summary) for summary in look.summaries]
+    jobs = [job_status(summary, look.proofs[summary.job.name]) for summary in look.summaries]
     retrying = sum(live.is_put_off for live in queue.live.values())
     return Status(
         at=seen.now,

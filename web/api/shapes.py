@@ -41,6 +41,9 @@ class JobStatus(Model):
     lag_seconds: int
     last_window: str | None
     last_exported_at: datetime | None
+    verified_through: str | None
+    last_audit_at: datetime | None
+    last_proven_restorable: datetime | None
 
 
 class Disabled(Model):
