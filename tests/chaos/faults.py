@@ -85,9 +85,10 @@ def _killed(_: World, worker: Worker) -> Acting:
 
 
 def _terminated(world: World, worker: Worker) -> Acting:
-    status, seconds = worker.end(signal.SIGTERM)
+    status, seconds, was_ready = worker.end(signal.SIGTERM)
     world.history.write("drained", worker=worker.name, status=status, seconds=seconds)
-    if status != 0:
+    # One that is still being started has no handler yet, and any process ends by the signal then.
+    if status != 0 and (was_ready or status is None):
         said = "did not end within a minute" if status is None else f"ended with status {status}"
         world.noticed.append(("SIGTERM", f"{worker.name} {said} after SIGTERM"))
     yield

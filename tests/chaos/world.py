@@ -59,10 +59,14 @@ class Worker:
         """Those to PostgreSQL, storage and the broker."""
         return self.postgres, self.storage, self.broker
 
-    def end(self, number: int) -> tuple[int | None, float]:
-        """Signals the process, waits for its end, and starts the next generation. Its status and its seconds."""
+    def end(self, number: int) -> tuple[int | None, float, bool]:
+        """Signals the process, waits for its end, and starts the next generation.
+
+        Returns its status, its seconds, and whether it had become ready before.
+        """
         with self.lock:
             self.expected_to_end = True
+            was_ready = "worker ready" in self.process.output()
             began = time.monotonic()
             self.process.send_signal(number)
             try:
@@ -74,16 +78,17 @@ class Worker:
             self.generation += 1
             self.process = self._launch(self)
             self.expected_to_end = False
-            return status, seconds
+            return status, seconds, was_ready
 
     def rss_mb(self) -> float | None:
-        """Resident memory; None of an ended process."""
+        """Resident memory, with that of its children: a Functions host has a worker process. None of an ended one."""
         try:
-            status = Path(f"/proc/{self.process.pid}/status").read_text()
+            tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+            pids = [self.process.pid, *(int(pid) for task in tasks for pid in task.read_text().split())]
+            found = [re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in pids]
         except OSError:
             return None
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
-        return int(found[1]) / 1024 if found else None
+        return sum(int(one[1]) for one in found if one) / 1024 if found[0] else None
 
 
 class World:
