@@ -75,6 +75,11 @@ def _broker(path: str, body: dict[str, Any] | None = None, *, of_queue: bool = T
     return switched
 
 
+def _broker_restarted(world: World, _: Worker) -> Acting:
+    with world.broker_restarts():
+        yield
+
+
 def _settlement(fault: str, times: int = 1, delay_ms: int = 0) -> Act:
     return _broker("settlement-faults", {"fault": fault, "times": times, "delay_ms": delay_ms})
 
@@ -137,6 +142,7 @@ KINDS |= proxied("broker", lambda worker: worker.broker, 0.02, 20_000)
 KINDS |= {
     "broker frozen": Kind(frozen(lambda worker: worker.broker), (2.0, 4.0), 1),
     "broker goes silent": Kind(lost_for_ever(lambda worker: worker.broker), AT_ONCE, 1),
+    "broker restarted": Kind(_broker_restarted, (0.2, 2.0), 1, "server"),
     "links detached": Kind(_broker("detach-links"), AT_ONCE, 4, "server"),
     "connections dropped": Kind(_broker("drop-connections", of_queue=False), AT_ONCE, 2, "server"),
     "locks expired": Kind(_ALL_MESSAGES, AT_ONCE, 3, "server"),

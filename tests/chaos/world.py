@@ -22,6 +22,7 @@ from chaos.servers import ROOT, Servers
 from chaos.storage import Commit, StorageProxy
 from support.bus import Bus
 
+from contracts.message import body_of
 from devstack.process import Launch, Process, start
 
 FOREIGN = b"somebody else's\n"
@@ -99,7 +100,8 @@ class World:
         self.queue = f"chaos-{servers.used}"
         self.directory = directory / self.queue
         self.directory.mkdir(parents=True)
-        # Used by one thread at a time: the one that sends, then the one that proves.
+        # Held by who uses the bus while a run goes on: the thread that sends, and a restart of the broker.
+        self.sending = Lock()
         self._bus = self._connected()
         service = BlobServiceClient.from_connection_string(servers.azurite.connection_string)
         self.container: ContainerClient = service.create_container(self.queue)
@@ -127,7 +129,23 @@ class World:
         self.asks.append(ask)
         self.history.write("ask", kind=ask.kind, message_id=ask.message_id, fate=type(ask.fate).__name__)
         message = ServiceBusMessage(ask.body, message_id=ask.message_id, content_type="application/json")
-        self._persistently(lambda bus: bus.send(message))
+        with self.sending:
+            self._persistently(lambda bus: bus.send(message))
+
+    @contextmanager
+    def broker_restarts(self) -> Iterator[None]:
+        """The broker is gone for the block, and comes back with what it had just before.
+
+        The emulator stores nothing, so its messages are read before and sent again: what is settled in between comes
+        a second time, as from a broker that fails over to a copy. Dead letters are delivered again.
+        """
+        broker = self.servers.broker
+        with self.sending, broker.lock:
+            held = self._persistently(lambda bus: [*bus.messages(), *bus.dead_letters()])
+            with broker.down():
+                yield
+            for one in {message.message_id: message for message in held}.values():
+                self._persistently(lambda bus, one=one: bus.send(_again(one)))  # type: ignore[misc]
 
     def messages(self) -> list[ServiceBusReceivedMessage]:
         """All messages of the queue: waiting, locked or scheduled."""
@@ -205,6 +223,21 @@ class World:
     def last_line_of(self, worker: Worker) -> str:
         """What a worker logged last."""
         return (worker.process.output().strip().splitlines() or ["nothing"])[-1]
+
+
+def _again(message: ServiceBusReceivedMessage) -> ServiceBusMessage:
+    """A message as it was sent; a dead letter without its reason."""
+    carried = dict(message.application_properties or {})
+    for name in ("DeadLetterReason", "DeadLetterErrorDescription"):
+        carried.pop(name, None)
+        carried.pop(name.encode(), None)
+    return ServiceBusMessage(
+        body_of(message.body),
+        message_id=message.message_id,
+        content_type=message.content_type,
+        application_properties=carried,
+        scheduled_enqueue_time_utc=message.scheduled_enqueue_time_utc,
+    )
 
 
 def _inherited() -> dict[str, str]:
