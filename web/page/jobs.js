@@ -7,7 +7,8 @@ function sentence(job) {
   const due = Object.values(counts).reduce((sum, count) => sum + count, 0) - counts["not-due"];
   const unit = unitOf(job.grid);
   if (!due) return "Nothing is due yet.";
-  if (counts.there === due) return due === 1 ? `The ${unit} is there.` : `All ${many(due, unit)} are there.`;
+  if (due === 1) return `The ${unit} is ${counts.there ? "" : "not "}there.`;
+  if (counts.there === due) return `All ${many(due, unit)} are there.`;
   return `${number.format(counts.there)} of ${many(due, unit)} are there.`;
 }
 
