@@ -53,9 +53,7 @@ def requests_between(
     job: ExportJob, since: str, until: str, now: datetime, *, newest_first: bool = False
 ) -> Iterator[ExportRequest]:
     """The requests of all closed windows that begin in [since, until), oldest first if not `newest_first`."""
-    start, end = bound(job, since), bound(job, until)
-    if not start < end:  # type: ignore[operator]  # both are of the one type that the job's windows have
-        raise AskRefused(f"the range is empty: {since} is not before {until}")
+    start, end = refuse_empty(job, since, until)
     if newest_first:
         yield from (request_for_window(job, window, now) for window in _backwards(job, start, end, now))
         return
@@ -63,6 +61,14 @@ def requests_between(
         if window.closed_at is not None and window.closed_at > now:
             return
         yield request_for_window(job, window, now)
+
+
+def refuse_empty(job: ExportJob, since: str, until: str) -> tuple[datetime | int, datetime | int]:
+    """The bounds of a range that a person wrote. Raises AskRefused if nothing can begin in it."""
+    start, end = bound(job, since), bound(job, until)
+    if not start < end:  # type: ignore[operator]  # both are of the one type that the job's windows have
+        raise AskRefused(f"the range is empty: {since} is not before {until}")
+    return start, end
 
 
 def bound(job: ExportJob, text: str) -> datetime | int:
