@@ -37,6 +37,7 @@ FACE = (
     "restoring",
     "running",
     "summary",
+    "target",
     "survey",
     "verify",
     "verifying",

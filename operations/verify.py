@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from isal.isal_zlib import IsalError
 from zstandard import ZstdError
 
 from contracts.output import Output
@@ -14,7 +13,7 @@ from operations.receipt_check import ReceiptCheck
 
 NO_RECEIPT = "it has no receipt: something other than Tailrace wrote it"
 # What decoding damaged data raises, whatever the codec.
-DAMAGED: tuple[type[Exception], ...] = (EOFError, OSError, ValueError, IsalError, ZstdError)  # type: ignore[assignment]  # isal's stub does not say that it is a class
+DAMAGED = (EOFError, OSError, ValueError, ZstdError)
 
 
 @dataclass(frozen=True, slots=True)
