@@ -90,6 +90,6 @@ def _closed(closed: Closed | None) -> str:
 
 def _fields(receipt: Receipt) -> dict[str, object]:
     """The receipt's fields that are of interest, in JSON's types."""
-    shown = {"request_id", "job", "rows", "csv_bytes", "blob_bytes", "exported_at", "row_hash", "closed"}
+    shown = {"request_id", "job", "rows", "csv_bytes", "blob_bytes", "exported_at", "row_hash", "closed", "attempts"}
     fields = receipt.model_dump(mode="json", exclude_none=True, include=shown)
     return {**fields, "seconds": round(receipt.seconds, 3)}

@@ -80,6 +80,7 @@ def _receipt(cell: Cell) -> dict[str, object]:
         "written by": None if cell.state == "there" else f"request {receipt.request_id} of job {receipt.job}",
         "exported at": receipt.exported_at.isoformat(timespec="seconds"),
         "seconds": f"{receipt.seconds:.1f}",
+        "attempts": receipt.attempts,
         "rows": f"{receipt.rows:,}",
         "size": f"{size(receipt.csv_bytes)}, {size(receipt.blob_bytes)} compressed",
         "parts": len(receipt.parts),

@@ -72,7 +72,8 @@ class Read:
 class Receipt(Model):
     """Proof of one export; lives in the blob's metadata (at most 8 KB, one field a key, ASCII values).
 
-    `row_hash` is the order-independent hash of the rows, 16 hex digits; `output` the form in which they are written.
+    `row_hash` is the order-independent hash of the rows, 16 hex digits; `output` the form in which they are written;
+    `attempts` how many deliveries the export took, redeliveries and retries included.
     Fields that are None were not recorded by the version that made the export.
     """
 
@@ -92,9 +93,10 @@ class Receipt(Model):
     columns: tuple[SourceColumn, ...] | None = None
     output: Output | None = None
     closed: Closed | None = None
+    attempts: Annotated[int, Field(ge=1)] | None = None
 
     @classmethod
-    def of(cls, request: ExportRequest, read: Read, span: tuple[datetime, datetime]) -> Self:
+    def of(cls, request: ExportRequest, read: Read, span: tuple[datetime, datetime], attempts: int = 1) -> Self:
         """The receipt of a finished `request`. Totals are sums over the parts; `span` is the begin and the commit."""
         parts = read.parts
         return cls(
@@ -114,6 +116,7 @@ class Receipt(Model):
             columns=read.columns,
             output=request.output,
             closed=read.closed,
+            attempts=attempts,
         )
 
     @property

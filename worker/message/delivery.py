@@ -101,7 +101,7 @@ def handle_message(delivery: Delivery, worker: Worker, cancelled: Cancellation) 
             report.steered(request, ordered)
             return ordered
         with report.began(request, delivery.attempt, delivery.enqueued_at) as export:
-            done = run_export(request, worker.exporter, cancelled, delivery.waits_since)
+            done = run_export(request, worker.exporter, cancelled, delivery.waits_since, delivery.attempt)
             export.done(done)
     except Exception as error:  # noqa: BLE001  # whatever it is, the message must be settled and the worker stay up
         settlement = settlement_for(error, delivery.attempt, worker.retry, spread=random.random())  # noqa: S311
