@@ -9,7 +9,7 @@ import typer
 from rich.filesize import decimal
 
 from cli.progress import export_bar
-from cli.ranges import AsJson
+from cli.ranges import AnyJob, AsJson
 from cli.signals import at_first_signal
 from cli.terminal import remark, say
 from contracts.errors import ExportInterrupted, TailraceError
@@ -20,7 +20,7 @@ from settings import Settings
 
 
 def export(
-    job: Annotated[str, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml.")],
+    job: AnyJob,
     *,
     window: Annotated[
         str | None,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.completion import job_names
 from cli.ranges import AsJson
 from cli.terminal import record, say
 from contracts.jobs_file import load_jobs
@@ -19,7 +20,10 @@ _NOTICED = "ticks notice at once, workers within half a minute; what runs goes o
 
 
 def pause(
-    job: Annotated[str | None, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml.")] = None,
+    job: Annotated[
+        str | None,
+        typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml.", autocompletion=job_names),
+    ] = None,
     *,
     why: Annotated[
         str | None, typer.Option(metavar="TEXT", show_default=False, help="What others should know.")
@@ -55,7 +59,9 @@ def pause(
 
 
 def resume(
-    job: Annotated[str, typer.Argument(metavar="JOB", show_default=False, help="A paused job.")],
+    job: Annotated[
+        str, typer.Argument(metavar="JOB", show_default=False, help="A paused job.", autocompletion=job_names)
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
