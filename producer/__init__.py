@@ -7,6 +7,7 @@ FACE = (
     "enqueue",
     "facts",
     "functions",
+    "identity",
     "prefixes",
     "queue",
     "queue_view",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from contracts.grid import TimeGrid
 from contracts.job import ExportJob
@@ -10,10 +10,8 @@ from contracts.jobs_file import Jobs
 from contracts.ncrontab import last_fire_time
 from contracts.request import ExportRequest
 from contracts.window import Window
+from producer.identity import request_id
 from producer.windows import GridWindow, integer_windows_between, longest, windows_between
-
-# Never to change: another value would give every request a new id, and every blob a second export.
-_NAMESPACE = UUID("6f0b8a52-1d3e-5c74-9a86-0f6f5d1b7c21")
 
 
 def due_requests(job: ExportJob, now: datetime) -> Iterator[ExportRequest]:
@@ -106,9 +104,3 @@ def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
         if window.interval.bounds() == (start, end):
             return request_for_window(job, window, request.run)
     return None
-
-
-def request_id(job: ExportJob, what: Window | datetime) -> UUID:
-    """One id for a job, window or run, and revision, however often it is asked for. Receipts and messages carry it."""
-    name = what.isoformat() if isinstance(what, datetime) else what.model_dump_json()
-    return uuid5(_NAMESPACE, f"{job.name}\n{job.revision}\n{name}")
