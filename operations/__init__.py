@@ -32,6 +32,7 @@ FACE = (
     "pauses",
     "restore",
     "restoring",
+    "resuming",
     "running",
     "summary",
     "survey",

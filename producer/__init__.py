@@ -5,6 +5,7 @@ FACE = (
     "ask",
     "asking",
     "enqueue",
+    "encoded",
     "facts",
     "functions",
     "identity",
