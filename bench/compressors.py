@@ -32,10 +32,11 @@ _LEVELS = [("gzip", 1), ("gzip", 2), ("gzip", 4), ("gzip", 5), ("gzip", 6), ("zs
 def main() -> None:
     with Database.started(over_socket=True) as database:
         header = ["table", "zlib 6", *(f"{name} {level}" for name, level in _LEVELS)]
-        print(as_text(header, [_row(table, list(_chunks(database.admin, table))) for table in _TABLES]))
+        print(as_text(header, [_row(table, list(chunks(database.admin, table))) for table in _TABLES]))
 
 
-def _chunks(admin: psycopg.Connection, table: Table) -> Iterator[memoryview]:
+def chunks(admin: psycopg.Connection, table: Table) -> Iterator[memoryview]:
+    """The CSV of a table, in pieces as an export compresses them."""
     load(admin, table)
     with admin.cursor().copy(f"COPY {table.qualified} TO STDOUT (FORMAT csv, HEADER)") as copy:
         joined = memoryview(bytearray().join(copy))

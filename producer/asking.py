@@ -70,14 +70,12 @@ def _decided(
     if queue.is_live(request.request_id):
         return Asked(request, "alive")
     dead = queue.dead.get(request.request_id)
-    decided = _of_dead(request, dead, version, now) if dead else _of_nothing(request, version, is_whole=queue.is_whole)
-    return (
-        replace(decided, state="paused") if decided.state == "send" and request.job in queue.orders.paused else decided
-    )
-
-
-def _of_nothing(request: ExportRequest, version: str | None, *, is_whole: bool) -> Asked:
-    return Asked(request, "send" if is_whole else "held", lineage=Lineage(version))
+    decided = _of_dead(request, dead, version, now) if dead else Asked(request, "send", lineage=Lineage(version))
+    if decided.state != "send":
+        return decided
+    if not queue.is_whole:  # its message may be among those that were not looked at, a dead letter beside it or not
+        return Asked(request, "held", decided.reason)
+    return replace(decided, state="paused") if request.job in queue.orders.paused else decided
 
 
 def _of_dead(request: ExportRequest, dead: Dead, version: str | None, now: datetime) -> Asked:

@@ -1,7 +1,7 @@
 """Runs the property tests of worker/native on a library that is compiled with sanitizers; `make fuzz`.
 
-Bytes that hypothesis makes up go through the compressor, the columns and the rows' hash. Reads and writes beyond an
-allocation, overflows and other undefined behaviour end the run. It takes less than a minute.
+Bytes that hypothesis makes up go through the compressor, the columns, the printer and the rows' hash. Reads and writes
+beyond an allocation, overflows and other undefined behaviour end the run. It takes less than a minute.
 """
 
 import os
@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from worker.native.build import ZIG, system_compiler  # noqa: E402
 from worker.native.targets import signature, sources  # noqa: E402
 
-_TESTS = [f"tests/unit/worker/test_{name}.py" for name in ("gzip", "columns", "csv_rows")]
+_TESTS = [f"tests/unit/worker/test_{name}.py" for name in ("gzip", "columns", "csv_rows", "printer")]
 _LONGEST_SECONDS = 60
 _RUN = """
 import sys

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from psycopg import sql
 
@@ -11,6 +12,7 @@ from connections.storage import tag_of
 from contracts import row_hash
 from contracts.errors import CompressionWrong, JobDisabled, SinkRejected, SinkUnavailable, SourceRejected
 from contracts.jobs_file import Jobs
+from contracts.output import Output
 from contracts.receipt import Closed, Part, Read, Receipt
 from contracts.request import ExportRequest, QuerySource, TableSource
 from telemetry.events import event
@@ -19,18 +21,23 @@ from worker.blob.buffers import MAX_PARTS, PARQUET_STREAMS
 from worker.blob.sink import BlobChangedError, Found, Sink, Upload
 from worker.cancellation import Cancellation
 from worker.formats.codecs import Trust
-from worker.formats.csv import write_csv
+from worker.formats.csv import Form, write_csv
 from worker.formats.parquet import require_parquet
+from worker.native.library import native
 from worker.progress import exporting
-from worker.source.catalogue import column_types
+from worker.source.catalogue import column_types, output_functions
 from worker.source.closing import prove_closed
 from worker.source.pool import Source
+from worker.source.printing import Printing, is_worth_printing, printing_of, types_to_convert
 from worker.source.readers import Selects, open_readers
 from worker.source.snapshot import Snapshot
 from worker.source.split import parts_wanted, streams_wanted
 from worker.source.statement import relation_of, select_statement
 
 _log = logging.getLogger(__name__)
+
+# The form in which PostgreSQL sent the rows.
+type Copied = Literal["csv", "binary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +80,14 @@ def run_export(
     task = _Task(request, exporter, selected, found, cancelled, waits_since, attempt)
     try:
         try:
-            receipt = _upload(task, Trust.VERIFIED if request.output.is_verified else Trust.FULL)
+            receipt, copied = _upload(task, Trust.VERIFIED if request.output.is_verified else Trust.FULL)
         except CompressionWrong as error:
             # Nothing of it is visible. ISA-L compresses the same rows to a larger blob.
             event(_log, logging.ERROR, "compression wrong", blob=request.blob, error=str(error))
-            receipt = _upload(task, Trust.NONE)
+            receipt, copied = _upload(task, Trust.NONE)
     except BlobChangedError as error:
         return _after_change(request, exporter.sink, error)
-    _report(request, receipt)
+    _report(request, receipt, copied)
     return Exported("exported", receipt)
 
 
@@ -97,7 +104,7 @@ class _Task:
     attempt: int
 
 
-def _upload(task: _Task, trust: Trust) -> Receipt:
+def _upload(task: _Task, trust: Trust) -> tuple[Receipt, Copied]:
     """Reads, writes and commits. Raises BlobChangedError if another writer was first, CompressionWrong if it was."""
     request, source, started_at = task.request, task.exporter.source, datetime.now(UTC)
     with task.exporter.sink.upload(request.blob, task.replacing) as upload:
@@ -107,15 +114,15 @@ def _upload(task: _Task, trust: Trust) -> Receipt:
             with source.snapshot(connection, task.selected, relation_of(request), name) as snapshot:
                 columns = column_types(connection, snapshot.columns)
                 with exporting(snapshot.estimated_bytes):
-                    parts = _write(task, snapshot, upload, trust)
+                    parts, copied = _write(task, snapshot, upload, trust)
         read = Read(parts, snapshot.id, row_hash.combined(part.row_hash for part in parts), columns, closed)
         receipt = Receipt.of(request, read, (started_at, datetime.now(UTC)), task.attempt)
         with span("commit"):
             upload.commit(receipt, request.output.content_type)
-    return receipt
+    return receipt, copied
 
 
-def _write(task: _Task, snapshot: Snapshot, upload: Upload, trust: Trust) -> tuple[Part, ...]:
+def _write(task: _Task, snapshot: Snapshot, upload: Upload, trust: Trust) -> tuple[tuple[Part, ...], Copied]:
     """Reads all rows and writes them to the upload; returns what each part holds, in the order of the blob."""
     request, exporter, cancelled = task.request, task.exporter, task.cancelled
     is_parquet, subject = request.output.format == "parquet", subject_of(request)
@@ -131,13 +138,24 @@ def _write(task: _Task, snapshot: Snapshot, upload: Upload, trust: Trust) -> tup
     )
     with open_readers(exporter.source, snapshot, min(wanted, len(selects)), subject) as readers:
         if not is_parquet:
-            return write_csv(readers, selects, request.output, trust, upload, cancelled)
+            form = Form(request.output, trust, _printing(snapshot, request.output))
+            return write_csv(readers, selects, form, upload, cancelled), "binary" if form.printing else "csv"
         # Imports pyarrow, which exports to CSV do without.
         from worker.formats.parquet.export import write_parquet
 
         if len(readers) < len(selects):
             selects = plan.parts(len(readers), len(readers))
-        return (write_parquet(readers[: len(selects)], selects, snapshot.columns, upload.part(0), subject, cancelled),)
+        used = readers[: len(selects)]
+        return (write_parquet(used, selects, snapshot.columns, upload.part(0), subject, cancelled),), "binary"
+
+
+def _printing(snapshot: Snapshot, output: Output) -> Printing | None:
+    """How the rows are printed here, if that saves CPU time."""
+    columns = snapshot.columns
+    if native() is None or not is_worth_printing(columns, snapshot.planned.row_bytes):
+        return None
+    functions = output_functions(snapshot.connection, types_to_convert(columns))
+    return printing_of(columns, output, functions)
 
 
 def subject_of(request: ExportRequest) -> str:
@@ -211,7 +229,7 @@ def _after_change(request: ExportRequest, sink: Sink, error: BlobChangedError) -
     raise SinkUnavailable(f"another writer changed blob {request.blob!r} during the export ({error})")
 
 
-def _report(request: ExportRequest, receipt: Receipt) -> None:
+def _report(request: ExportRequest, receipt: Receipt, copied: Copied) -> None:
     event(
         _log,
         logging.INFO,
@@ -221,6 +239,7 @@ def _report(request: ExportRequest, receipt: Receipt) -> None:
         csv_bytes=receipt.csv_bytes,
         blob_bytes=receipt.blob_bytes,
         parts=len(receipt.parts),
+        copied=copied,
         seconds=receipt.seconds,
         closed=_said_of(receipt.closed),
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from bench.contender import Contender, Steps
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from contracts.request import ExportRequest
 
 
-def ours(*, streams: int | None = None, is_warm: bool = False, is_compiled: bool = True, **output: Any) -> Steps:
-    """streams: None leaves their number to the worker. is_warm: the second export of the process is the timed one.
+type Part = Literal["the compiled library", "printing"]
 
-    is_compiled: whether rows are joined by the loop in C.
-    """
+
+def ours(*, streams: int | None = None, is_warm: bool = False, without: Part | None = None, **output: Any) -> Steps:
+    """streams: None leaves their number to the worker. is_warm: the second export of the process is the timed one."""
 
     def steps(job: Job) -> Iterator[None]:
         from settings import Settings
@@ -28,7 +28,7 @@ def ours(*, streams: int | None = None, is_warm: bool = False, is_compiled: bool
         from worker.message.delivery import Delivery, handle_message
         from worker.message.settlement import Complete
 
-        _switch_compiled_library(is_on=is_compiled)
+        _switch_off(without)
         connections = {"TAILRACE_POOL_SIZE": str(streams)} if streams and streams > 4 else {}
         with open_worker(Settings.from_env(os.environ | connections)) as worker:
 
@@ -46,12 +46,15 @@ def ours(*, streams: int | None = None, is_warm: bool = False, is_compiled: bool
     return steps
 
 
-def _switch_compiled_library(*, is_on: bool) -> None:
+def _switch_off(part: Part | None) -> None:
+    from worker import export
     from worker.native import library
 
-    if not is_on:
+    if part == "the compiled library":
         library.PATH = Path("switched-off")
-    assert (library.why_not() is None) is is_on, library.why_not()
+    if part == "printing":
+        export._printing = lambda *_: None  # noqa: SLF001  # a switch that nobody but a benchmark needs
+    assert (library.why_not() is None) is (part != "the compiled library"), library.why_not()
 
 
 def _request(name: str, job: Job, blob: str, streams: int | None, output: dict[str, Any]) -> "ExportRequest":
@@ -92,9 +95,10 @@ def _named(name: str, steps: Steps, **options: Any) -> Contender:
 CONTENDERS = (
     _named("csv.gz, 1 stream", ours(streams=1), quick=True),
     _named("csv.gz, 2 streams", ours(streams=2), quick=True),
-    _named("csv.gz, 1 stream, without the compiled loop", ours(streams=1, is_compiled=False)),
+    _named("csv.gz, 1 stream, without the compiled loop", ours(streams=1, without="the compiled library")),
     *(_named(f"csv.gz, {count} streams", ours(streams=count), full=False) for count in (4, 8)),
     _named("csv.gz, as it decides", ours()),
+    _named("csv.gz, as it decides, CSV from the server", ours(without="printing")),
     _named("csv.gz, as it decides, second export of the process", ours(is_warm=True)),
     _named("csv.gz level 1, as it decides", ours(level=1)),
     _named("csv.gz level 5, as it decides", ours(level=5)),

@@ -113,6 +113,33 @@ def test_a_permanent_failure_is_asked_for_again_when_its_job_was_corrected_and_n
     exported(hosts, blobs, bus, clicks)
 
 
+def test_an_outage_a_deleted_blob_a_corrected_job_and_an_emptied_container_are_healed_within_two_ticks_each(
+    one_job: dict[str, str], hosts: Hosts, blobs: Blobs, bus: Bus, clicks: list[str]
+) -> None:
+    """One run through all four: whatever went wrong before, two ticks later every window of both jobs has its blob."""
+    jobs = Path(one_job["TAILRACE_JOBS"])
+    other = JOB.replace('"clicks"\nschema', '"others"\nschema')
+    jobs.write_text(JOB.replace("WORD", "word") + other)
+    both = sorted(clicks + [name.replace("clicks/", "others/") for name in clicks])
+    assert tick(one_job).sent == 6
+    away = hosts.container(PGPORT=str(free_port()), TAILRACE_MAX_ATTEMPTS="2", TAILRACE_CONNECT_TIMEOUT_SECONDS="0.3")
+    until(lambda: len(bus.dead_letters()) == 6, "six dead letters of the outage")
+    away.close()
+    later = asking._FIRST_PAUSE + timedelta(minutes=1)
+    assert tick(one_job, later).sent == 6
+    exported(hosts, blobs, bus, clicks)  # the other job names a column that is not there
+    until(lambda: len(bus.dead_letters()) == 9, "three dead letters of the column")
+    blobs.container.delete_blob(clicks[1])
+    jobs.write_text(jobs.read_text().replace("WORD", "word"))
+    assert tick(one_job, later + timedelta(minutes=1)).sent == 4
+    exported(hosts, blobs, bus, both)
+    for name in both:
+        blobs.container.delete_blob(name)
+    assert tick(one_job, later + timedelta(minutes=2)).sent == 6
+    exported(hosts, blobs, bus, both)
+    assert tick(one_job, later + timedelta(minutes=3)) == Enqueued(asked=6, present=6, sent=0)
+
+
 def test_a_foreign_blob_never_stands_for_a_window(one_job: dict[str, str], blobs: Blobs, clicks: list[str]) -> None:
     blobs.container.upload_blob(clicks[0], b"")
     assert tick(one_job) == Enqueued(asked=3, present=0, sent=2, foreign=1)

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -16,24 +17,37 @@ from worker.blob.sink import Upload
 from worker.cancellation import Cancellation
 from worker.formats.codecs import Trust, compressed
 from worker.source.copy_out import copy_out
+from worker.source.printing import Printing, binary_copy
 from worker.source.readers import Reader
 from worker.source.statement import copy_statement
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How rows are written. `printing` is how they become CSV here; None if PostgreSQL sends CSV."""
+
+    output: Output
+    trust: Trust
+    printing: Printing | None
+
+    def statement(self, selected: sql.Composed, *, header: bool) -> sql.Composed:
+        """The COPY of what is selected."""
+        return (
+            binary_copy(selected, self.printing)
+            if self.printing
+            else copy_statement(selected, self.output, header=header)
+        )
+
+
 def write_csv(
-    readers: Sequence[Reader],
-    selects: Sequence[sql.Composed],
-    output: Output,
-    trust: Trust,
-    upload: Upload,
-    cancelled: Cancellation,
+    readers: Sequence[Reader], selects: Sequence[sql.Composed], form: Form, upload: Upload, cancelled: Cancellation
 ) -> tuple[Part, ...]:
     """Writes what `selects` select and returns what each part holds, in their order.
 
     The calling thread reads by the first reader, and a thread more by each further one. Raises what the first failing
     part raised, once all threads have stopped; ExportInterrupted if `cancelled` is set.
     """
-    team = _Team(selects, output, trust, upload, cancelled.child())
+    team = _Team(selects, form, upload, cancelled.child())
     first, *others = readers
     with ThreadPoolExecutor(max(1, len(others)), thread_name_prefix="part") as threads:
         helping = [threads.submit(team.work, reader) for reader in others]
@@ -52,11 +66,8 @@ def write_csv(
 class _Team:
     """Takes parts until there are no more. One thread for each reader runs `work`."""
 
-    def __init__(
-        self, selects: Sequence[sql.Composed], output: Output, trust: Trust, upload: Upload, cancelled: Cancellation
-    ) -> None:
-        self._output = output
-        self._trust = trust
+    def __init__(self, selects: Sequence[sql.Composed], form: Form, upload: Upload, cancelled: Cancellation) -> None:
+        self._form = form
         self._upload = upload
         # Set by the first thread that fails, read by all.
         self._cancelled = cancelled
@@ -86,10 +97,11 @@ class _Team:
             return self._left.popleft() if self._left else None
 
     def _write(self, connection: psycopg.Connection[Any], index: int, selected: sql.Composed) -> Part:
-        output, part = self._output, self._upload.part(index)
+        form, output, part = self._form, self._form.output, self._upload.part(index)
         header = output.header and index == 0
-        statement = copy_statement(selected, output, header=header)
+        statement = form.statement(selected, header=header)
         with copy_out(connection, statement, header=header, cancelled=self._cancelled) as copy:
-            for data in compressed(copy.chunks(), output.compression, output.effective_level, self._trust):
+            chunks = copy.chunks(form.printing)
+            for data in compressed(chunks, output.compression, output.effective_level, form.trust):
                 part.write(data)
         return part.finished(copy.rows, copy.bytes, copy.row_hash)

@@ -3,6 +3,7 @@
  * PostgreSQL's form of the rows and of each type: its manual's "COPY", section "Binary Format", and the types' send
  * functions in src/backend/utils/adt. Nothing of a message is believed before its size was checked.
  */
+#include "binary.h"
 #include "copyout.h"
 #include "xxh3.h"
 
@@ -42,16 +43,8 @@ typedef struct {
     int64_t bytes;      /* of rows, in the columns as they are now */
 } Table;
 
-enum { HEADER = 19 };
-static const char SIGNATURE[11] = "PGCOPY\n\377\r\n"; /* and a zero */
 static const int64_t DAYS_TO_2000 = 10957, MICROSECONDS_TO_2000 = INT64_C(946684800000000);
 static const int64_t MICROSECONDS_A_DAY = INT64_C(86400000000);
-
-static uint16_t get16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
-
-static uint32_t get32(const uint8_t *at) { return (uint32_t)get16(at) << 16 | get16(at + 2); }
-
-static uint64_t get64(const uint8_t *at) { return (uint64_t)get32(at) << 32 | get32(at + 4); }
 
 static int is_bytes(const Column *column) { return column->kind == BYTES || column->kind == JSONB; }
 
@@ -303,29 +296,16 @@ static int append(Column *column, const uint8_t *from, int64_t size)
     return MALFORMED;
 }
 
-/* Skips what precedes the first row; PostgreSQL sends it in one message with that. */
-static int take_header(Table *table, const uint8_t **from, const uint8_t *end)
-{
-    /* No flag is known: those below bit 16 may be passed over. */
-    if (end - *from < HEADER || memcmp(*from, SIGNATURE, sizeof SIGNATURE) != 0 || get32(*from + 11) >> 16)
-        return MALFORMED;
-    uint32_t extension = get32(*from + 15);
-    *from += HEADER;
-    if (extension > end - *from)
-        return MALFORMED;
-    *from += extension;
-    table->is_begun = 1;
-    return NONE;
-}
-
 /* The row, or the trailer, that a message holds: exactly one. */
 static int take_message(Table *table, const uint8_t *from, const uint8_t *end)
 {
     table->column = -1;
     if (!table->is_begun) {
-        int trouble = take_header(table, &from, end);
-        if (trouble || from == end)
-            return trouble;
+        if (!skip_header(&from, end))
+            return MALFORMED;
+        table->is_begun = 1;
+        if (from == end)
+            return NONE;
     }
     if (table->is_ended || end - from < 2)
         return MALFORMED;

@@ -39,6 +39,8 @@ class Native:
         pointer, number, size = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64
         self.copyout_fill = _declared(library.copyout_fill, size, pointer, pointer, size, number)
         self.copyout_close = _declared(library.copyout_close, None, pointer)
+        self.csv_fill = _declared(library.csv_fill, size, pointer, pointer, size, number)
+        self.csv_close = _declared(library.csv_close, None, pointer)
         self.columns_fill = _declared(library.columns_fill, None, pointer, size, number)
         self.gzip_stream_bytes = _declared(library.gzip_stream_bytes, size)
         self.gzip_bound = _declared(library.gzip_bound, size, size)

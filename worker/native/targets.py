@@ -11,7 +11,7 @@ from platform import machine
 HERE = Path(__file__).parent
 LIBRARIES = HERE / "lib"
 # Raised whenever a function of the library takes or returns something else: Python and library must agree on it.
-ABI = 3
+ABI = 4
 # Name → zig's target. glibc 2.17 is what manylinux2014 asks for.
 TARGETS = {
     "linux-x86_64-gnu": "x86_64-linux-gnu.2.17",

@@ -1,12 +1,13 @@
 """Edge: looks up in PostgreSQL's catalogue how a table is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import psycopg
 
 from contracts.receipt import SourceColumn
 from worker.source.layout import Layout, Leaf
+from worker.source.printing import Function
 from worker.source.snapshot import Described
 
 # Leaves of a partitioned table, and whether the role may read all of each by its own name: policies of a leaf do not
@@ -32,6 +33,11 @@ _TYPES = """
     SELECT oid, modifier, format_type(oid, modifier)
     FROM unnest(%s::oid[], %s::int[]) AS asked (oid, modifier)"""
 
+_FUNCTIONS = """
+    SELECT t.oid, n.nspname, p.proname
+    FROM pg_type AS t JOIN pg_proc AS p ON p.oid = t.typoutput JOIN pg_namespace AS n ON n.oid = p.pronamespace
+    WHERE t.oid = ANY (%s)"""
+
 # The planner's quantiles of a column, as text, since their array has the column's type.
 _QUANTILES = """
     SELECT unnest(histogram_bounds::text::text[]) FROM pg_stats
@@ -40,6 +46,8 @@ _QUANTILES = """
 
 # Type and modifier → what format_type() says of them; the same for all tables of a server, and for all exports.
 _type_names: dict[tuple[int, int], str] = {}
+# Type → the schema and name of the function that makes its text.
+_output_functions: dict[int, Function] = {}
 
 
 def column_types(connection: psycopg.Connection[Any], columns: Sequence[Described]) -> tuple[SourceColumn, ...]:
@@ -51,6 +59,14 @@ def column_types(connection: psycopg.Connection[Any], columns: Sequence[Describe
         found = connection.execute(_TYPES, (list(oids), list(modifiers))).fetchall()
         _type_names.update({(oid, modifier): name for oid, modifier, name in found})
     return tuple(SourceColumn(name=column.name, type=_type_names[column.oid, column.modifier]) for column in columns)
+
+
+def output_functions(connection: psycopg.Connection[Any], oids: Collection[int]) -> Mapping[int, Function]:
+    """The functions that make texts of types, by oid; asks only for types that this process has not seen."""
+    if unknown := sorted(set(oids) - _output_functions.keys()):
+        found = connection.execute(_FUNCTIONS, (unknown,)).fetchall()
+        _output_functions.update({oid: (schema, name) for oid, schema, name in found})
+    return _output_functions
 
 
 def layout_of(connection: psycopg.Connection[Any], schema: str, table: str) -> Layout:

@@ -14,9 +14,11 @@ from worker.blob.buffers import CHUNK_BYTES, GROUP_BYTES
 from worker.cancellation import Cancellation
 from worker.native.columns import Columns, ColumnType
 from worker.native.library import Native, native
+from worker.native.printer import open_printer
 from worker.native.rows import open_rows
 from worker.progress import counted
 from worker.source.large_rows import note_row
+from worker.source.printing import Printing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,16 +74,24 @@ class CopyOut:
         self.rows = 0
         self.bytes = 0
         self.row_hash: int | None = None
+        # Whether the mark has arrived that ends the rows of a binary COPY.
+        self._has_mark = True
 
-    def chunks(self) -> Iterator[memoryview]:
+    def chunks(self, printing: Printing | None = None) -> Iterator[memoryview]:
         """Chunks of CHUNK_BYTES, the last one shorter; each is valid until the next one is taken.
 
-        The same rows give the same chunks however they arrived: a compressor's output depends on them.
+        `printing` is how the rows of a binary COPY become CSV. The same rows give the same chunks however they arrived:
+        a compressor's output depends on them.
         Raises ExportIncomplete if the rows are not as many as the command tag says, and ExportInterrupted once the
         export is cancelled.
         """
         library = native()
-        for chunk in self._joined_in_c(library) if library else self._joined_in_python():
+        if printing:
+            assert library is not None
+            chunks = self._printed(library, printing)
+        else:
+            chunks = self._joined_in_c(library) if library else self._joined_in_python()
+        for chunk in chunks:
             self.bytes += len(chunk)
             yield chunk
         self._check_command_tag()
@@ -104,11 +114,30 @@ class CopyOut:
                     self._cancelled.raise_if_set()
                 if is_full:
                     yield columns.take()
+            self._has_mark = columns.is_complete
             self._check_command_tag()
-            if not columns.is_complete:
-                raise ExportIncomplete("the export is incomplete: the rows ended without the mark that ends them")
             if columns.gathered:
                 yield columns.take()
+
+    def _printed(self, library: Native, printing: Printing) -> Iterator[memoryview]:
+        chunk, filled = bytearray(CHUNK_BYTES), 0
+        if self._header:
+            filled = len(printing.header)
+            chunk[:filled] = printing.header
+        with (
+            open_rows(self._pgconn, library) as rows,
+            open_printer(library, rows, printing.kinds, printing.delimiter, printing.null) as printer,
+        ):
+            while printer.has_more:
+                filled += printer.fill(chunk, filled, _LOOK_UP_MS)
+                self.rows, self.row_hash = printer.count, rows.row_hash
+                note_row(self._connection, rows.row_bytes)
+                if printer.has_more:
+                    self._cancelled.raise_if_set()
+                if filled == len(chunk) or not printer.has_more:
+                    yield memoryview(chunk)[:filled]
+                    filled = 0
+            self._has_mark = printer.is_complete
 
     def _joined_in_c(self, library: Native) -> Iterator[memoryview]:
         chunk, filled = bytearray(CHUNK_BYTES), 0
@@ -170,3 +199,5 @@ class CopyOut:
         reported = results[-1].command_tuples if results else None
         if reported != self.rows:
             raise ExportIncomplete(f"the export is incomplete: {self.rows} rows arrived, PostgreSQL reports {reported}")
+        if not self._has_mark:
+            raise ExportIncomplete("the export is incomplete: the rows ended without the mark that ends them")

@@ -41,11 +41,18 @@ class Described(NamedTuple):
     modifier: int
 
 
+class Planned(NamedTuple):
+    """How many rows the planner expects, and the bytes of one: as values are stored, which is close to their CSV."""
+
+    rows: int
+    row_bytes: float
+
+
 class Snapshot:
     """One read-only repeatable-read transaction, and what it knows of a SELECT.
 
-    `name` is its session's; `id` is its pg_current_snapshot(); `estimated_bytes` is the planner's estimate; `columns`
-    are those of the SELECT.
+    `name` is its session's; `id` is its pg_current_snapshot(); `planned` is the planner's estimate; `columns` are those
+    of the SELECT.
     """
 
     def __init__(
@@ -53,14 +60,19 @@ class Snapshot:
         connection: psycopg.Connection[Any],
         name: str,
         id_: str,
-        estimated_bytes: int,
+        planned: Planned,
         columns: tuple[Described, ...],
     ) -> None:
         self.connection = connection
         self.name = name
         self.id = id_
-        self.estimated_bytes = estimated_bytes
+        self.planned = planned
         self.columns = columns
+
+    @property
+    def estimated_bytes(self) -> int:
+        """Of all rows."""
+        return int(self.planned.rows * self.planned.row_bytes)
 
     def export(self) -> str:
         """The name by which other connections share the snapshot, for as long as this transaction is open."""
@@ -102,7 +114,7 @@ def open_snapshot(
     id_, factor = cursor.set_result(-3).fetchone() or ("", 1)
     (plan,) = cursor.set_result(-2).fetchone() or ([],)
     columns = tuple(_described(cursor.set_result(-1)))
-    yield Snapshot(connection, name, str(id_), int(_planned_bytes(plan) * float(factor)), columns)
+    yield Snapshot(connection, name, str(id_), _planned(plan, float(factor)), columns)
     connection.execute("COMMIT")
 
 
@@ -134,8 +146,8 @@ def _table_to_heap(relation: sql.Identifier | None) -> sql.Composable:
     )
 
 
-def _planned_bytes(plan: object) -> int:
-    """Rows times width of the topmost node; the width is of values as they are stored, close to their CSV."""
+def _planned(plan: object, factor: float) -> Planned:
+    """Of the topmost node; `factor` is how many times larger rows are with what is stored out of line."""
     parsed = json.loads(plan) if isinstance(plan, str) else plan
     top = parsed[0]["Plan"]  # type: ignore[index]  # as EXPLAIN (FORMAT JSON) gives it
-    return int(top["Plan Rows"]) * int(top["Plan Width"])
+    return Planned(int(top["Plan Rows"]), int(top["Plan Width"]) * factor)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from chaos.plants.plant import STUCK, WRONG, plant
@@ -28,8 +29,8 @@ def _row_doubled() -> None:
 
     chunks = CopyOut.chunks
 
-    def doubled(self: Any) -> Iterator[memoryview]:
-        for number, chunk in enumerate(chunks(self)):
+    def doubled(self: Any, printing: Any = None) -> Iterator[memoryview]:
+        for number, chunk in enumerate(chunks(self, printing)):
             line = bytes(chunk).find(b"\n", bytes(chunk).find(b"\n") + 1) + 1
             yield memoryview(bytes(chunk[:line]) + bytes(chunk)) if number == 0 else chunk
 
@@ -42,9 +43,9 @@ def _last_chunk() -> None:
 
     chunks = CopyOut.chunks
 
-    def without(self: Any) -> Iterator[memoryview]:
+    def without(self: Any, printing: Any = None) -> Iterator[memoryview]:
         held = None
-        for chunk in chunks(self):
+        for chunk in chunks(self, printing):
             if held is not None:
                 yield memoryview(held)
             held = bytes(chunk)
@@ -54,26 +55,29 @@ def _last_chunk() -> None:
 
 @plant("the header is left out", *WRONG)
 def _no_header() -> None:
-    from worker.formats import csv
+    from worker import export
 
-    begin = csv._Team.__init__
+    write = export.write_csv
 
-    def without(self: Any, selects: Any, output: Any, *others: Any) -> None:
-        begin(self, selects, output.model_copy(update={"header": False}), *others)
+    def without(readers: Any, selects: Any, form: Any, *others: Any) -> Any:
+        output = form.output.model_copy(update={"header": False})
+        return write(readers, selects, replace(form, output=output), *others)
 
-    csv._Team.__init__ = without  # type: ignore[method-assign]
+    export.write_csv = without
 
 
 @plant("NULL is written as an empty text", *WRONG, loads=("medium",))
 def _null_as_text() -> None:
-    from worker.formats import csv
+    from worker import export
 
-    statement = csv.copy_statement
+    write = export.write_csv
 
-    def changed(selected: Any, output: Any, *, header: bool) -> Any:
-        return statement(selected, output.model_copy(update={"null": "NULL"}), header=header)
+    def changed(readers: Any, selects: Any, form: Any, *others: Any) -> Any:
+        output = form.output.model_copy(update={"null": "NULL"})
+        printing = form.printing and replace(form.printing, null=b"NULL")
+        return write(readers, selects, replace(form, output=output, printing=printing), *others)
 
-    csv.copy_statement = changed
+    export.write_csv = changed
 
 
 @plant("streams read different snapshots", "torn snapshot", loads=("accounts",), requests=12)

@@ -1,5 +1,6 @@
 """The state of a request, from its blob, its message and its dead letter."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -79,6 +80,12 @@ def test_a_permanent_failure_is_not_asked_for_again_until_its_job_has_changed(re
 
 def test_a_request_is_held_back_if_unseen_messages_could_be_its_own() -> None:
     assert state(QueueView(is_whole=False))[0] == "held"
+
+
+def test_a_dead_letter_that_is_due_again_is_held_back_too_as_its_new_message_may_be_among_the_unseen() -> None:
+    for due in (dead("TableMissing", timedelta(0), version="v1"), dead("SourceUnavailable", timedelta(hours=1))):
+        assert state(due)[0] == "send"
+        assert state(replace(due, is_whole=False))[0] == "held"
 
 
 def test_every_reason_is_known_to_be_permanent_or_not() -> None:
