@@ -25,6 +25,10 @@ _PLAIN = {
     "TAILRACE_TICK": "tick",
     "TAILRACE_AUDIT": "audit",
     "TAILRACE_AUDIT_BUDGET_SECONDS": "audit_budget_seconds",
+    "TAILRACE_DRILL": "drill",
+    "TAILRACE_DRILL_SERVER": "drill_server",
+    "TAILRACE_DRILL_SAMPLE": "drill_sample",
+    "TAILRACE_DRILL_BUDGET_SECONDS": "drill_budget_seconds",
     "TAILRACE_HTTP_AUTH": "http_auth",
     "TAILRACE_MAX_ATTEMPTS": "max_attempts",
     "TAILRACE_QUEUE_LIMIT": "queue_limit",
@@ -52,6 +56,7 @@ _CONNECTIONS = {
     "ExportStorage": ("serviceUri", "storage_url", "storage_connection_string"),
 }
 _HERE = Path(__file__).parent
+_OFF = BeforeValidator(lambda value: None if value == "off" else value)
 
 
 def _processors() -> int:
@@ -72,10 +77,16 @@ class Settings(Model):
     container: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", max_length=63)] = "exports"
     jobs: Path = _HERE / "jobs.toml"
     tick: Ncrontab = "0 * * * * *"
-    # None, written as off: the app has no timer for audits.
-    audit: Annotated[Ncrontab | None, BeforeValidator(lambda value: None if value == "off" else value)] = None
+    # None, written as off: the app has no timer for it.
+    audit: Annotated[Ncrontab | None, _OFF] = None
     # Of one audit of all jobs; well below the 30 minutes of a function.
     audit_budget_seconds: Annotated[float, Field(ge=0, le=86_400)] = 300.0
+    drill: Annotated[Ncrontab | None, _OFF] = None
+    # A conninfo string, which may hold a password; without it, the server that exports read.
+    drill_server: SecretStr | None = None
+    drill_sample: Annotated[int, Field(ge=1, le=1000)] = 3
+    # No further job begins then; a large window may take longer.
+    drill_budget_seconds: Annotated[float, Field(ge=0, le=86_400)] = 900.0
     http_auth: Literal["key", "entra"] = "key"
     # With a delay of 15 s that doubles up to 15 minutes, ten attempts last for an hour.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 10
@@ -145,8 +156,12 @@ class Settings(Model):
 
 
 def _lacking_postgres(values: Mapping[str, str]) -> list[Problem]:
-    names = {"pg_host": "PGHOST", "pg_database": "PGDATABASE", "pg_user": "PGUSER"}
-    return [Problem(f"{name} is missing") for field, name in names.items() if field not in values]
+    needed = {
+        "pg_host": ("PGHOST", "set it to the server's name"),
+        "pg_database": ("PGDATABASE", "set it to the database that holds the tables"),
+        "pg_user": ("PGUSER", "set it to the role that reads them; with Entra it has the identity's name"),
+    }
+    return [Problem(f"{name} is missing", advice) for field, (name, advice) in needed.items() if field not in values]
 
 
 def _contradictions(values: Mapping[str, str], needed: Mapping[str, tuple[str, str, str]]) -> list[Problem]:
@@ -177,12 +192,30 @@ def _login_contradictions(values: Mapping[str, str]) -> list[Problem]:
     return []
 
 
+# What a pattern stands for.
+_SAID = {
+    "TAILRACE_CONTAINER": "a container's name has 3 to 63 small letters, digits and single hyphens",
+    "TAILRACE_QUEUE": "a queue's name has letters, digits, dots, hyphens, underscores and slashes",
+    "ServiceBusConnection__fullyQualifiedNamespace": "it is a host, such as name.servicebus.windows.net",
+    "ExportStorage__serviceUri": "it is an address, such as https://name.blob.core.windows.net",
+}
+
+
+def _plain(message: str) -> str:
+    """Pydantic's words, without its own names.
+
+    >>> _plain("Input should be a valid integer, unable to parse string as an integer")
+    'it should be a valid integer'
+    """
+    return message.removeprefix("Value error, ").replace("Input should", "it should").partition(", unable to parse")[0]
+
+
 def _invalid(error: ValidationError) -> list[Problem]:
     names = {field: name for name, field in _PLAIN.items()}
     names |= {field: f"{connection}__{suffix}" for connection, (suffix, field, _) in _CONNECTIONS.items()}
     problems = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         name = names[str(problem["loc"][0])]
-        message = problem["msg"].removeprefix("Value error, ")
+        message = _SAID.get(name) or _plain(problem["msg"])
         problems.append(Problem(f"{name} is missing" if problem["type"] == "missing" else f"{name}: {message}"))
     return problems

@@ -33,6 +33,7 @@ from cli.work import work
 from contracts.errors import ConfigurationError, TailraceError
 from producer.ask import AskRefused
 from telemetry.events import quiet_sdks
+from worker.native.library import why_not
 from worker.native.targets import built
 
 
@@ -67,9 +68,15 @@ completion.prepare()
 
 def _version(wanted: bool) -> None:
     if wanted:
-        targets = ", ".join(built()) or "no machine: a worker needs it for Parquet and its own gzip"
-        say(f"tailrace {VERSION}, compiled for {targets}")
+        say(f"tailrace {VERSION}, {_compiled()}")
         raise typer.Exit
+
+
+def _compiled() -> str:
+    if not (targets := built()):
+        return "without the compiled library, which Parquet needs and gzip is faster by"
+    here = "" if (refused := why_not()) is None else f"; refused here: {refused}"
+    return f"compiled for {', '.join(targets)}{here}"
 
 
 @app.callback()
@@ -108,8 +115,3 @@ app.command()(work)
 app.command()(grants)
 app.command()(doctor)
 app.command()(completion.completion)
-
-
-def main() -> None:
-    """The entry point of the installed command."""
-    app(prog_name="tailrace")

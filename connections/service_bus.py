@@ -7,6 +7,7 @@ from contextvars import copy_context
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from connections.causes import connection_refused, first_line
 from connections.credential import credential_for
 from contracts.errors import ConfigurationError, QueueUnavailable, TailraceError
 from settings import Settings
@@ -139,13 +140,12 @@ def service_bus_errors(operation: str, queue: str) -> Iterator[None]:
         raise ConfigurationError(says, advice="create it, or set TAILRACE_QUEUE") from error
     except (sb.ServiceBusAuthenticationError, sb.ServiceBusAuthorizationError, ClientAuthenticationError) as error:
         raise QueueUnavailable(
-            f"{operation} on queue {queue!r} was refused ({_first_line(error)})",
+            f"{operation} on queue {queue!r} was refused ({first_line(error)})",
             advice="grant this identity the role Azure Service Bus Data Owner on the namespace; it works after minutes",
             reason="QueueUnauthorized",
         ) from error
     except sb.ServiceBusError as error:
-        raise QueueUnavailable(f"{operation} on queue {queue!r} failed: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:300]
+        why = connection_refused(error)
+        advice = "check ServiceBusConnection, and that this machine reaches the namespace" if why else None
+        says = f"{operation} on queue {queue!r} failed: {why or first_line(error)}"
+        raise QueueUnavailable(says, advice=advice) from error

@@ -1,10 +1,10 @@
 """The blob container's client, and what its errors mean."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from connections.causes import connection_refused, first_line
 from connections.credential import credential_for
 from contracts.errors import ConfigurationError, SinkRejected, SinkUnavailable
 from settings import Settings
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 # The service's name of an error → (why, what to do next).
 _REFUSED: dict[str, tuple[str, str | None]] = {
     "AuthorizationFailure": (
-        "the network rules or the role of this identity forbid it",
-        "allow this network, and grant the role Storage Blob Data Contributor",
+        "the account refuses this network, this identity or this key",
+        "allow this network, and grant the role Storage Blob Data Contributor or check the key in ExportStorage",
     ),
     "AuthorizationPermissionMismatch": (
         "this identity lacks the role",
@@ -45,8 +45,6 @@ _REFUSED: dict[str, tuple[str, str | None]] = {
     "PathConflict": ("the name is that of a folder, or a part of it is that of a file", "use another name"),
     "ResourceTypeMismatch": ("the name is that of a folder", "use another name"),
 }
-# A shared access signature travels in the query of an address, which the SDK's errors quote.
-_QUERY = re.compile(r"\?[^\s'\")>]*")
 # Retries after 1, 3, 5, 9 and 17 s, or for 9 s in all without a connection. By default the SDK waits 15 s even after a
 # lost connection and gives up after 80 s, while a snapshot stays open. Longer outages wait in the queue.
 _RETRIES: dict[str, Any] = {
@@ -130,11 +128,12 @@ def storage_errors(operation: str, subject: str) -> Iterator[None]:
 
 def _translated(error: "AzureError", operation: str, subject: str) -> SinkRejected | SinkUnavailable:
     code = error_code(error)
+    if code == "AzureSigningError":  # the SDK itself finds that the key is none
+        code = "AuthenticationFailed"
     if code in _REFUSED:
         why, advice = _REFUSED[code]
         return SinkRejected(f"{operation} of {subject!r} was refused: {why} ({code})", advice=advice, reason=code)
-    return SinkUnavailable(f"{operation} of {subject!r} failed: {_first_line(error)} ({code})")
-
-
-def _first_line(error: Exception) -> str:
-    return _QUERY.sub("?…", str(error).strip().partition("\n")[0])[:300]
+    if refused := connection_refused(error):
+        advice = "check ExportStorage, and that this machine reaches the account"
+        return SinkUnavailable(f"{operation} of {subject!r} failed: {refused}", advice=advice)
+    return SinkUnavailable(f"{operation} of {subject!r} failed: {first_line(error)} ({code})")

@@ -55,8 +55,11 @@ class ExportJob(Model):
 
     @property
     def version(self) -> str:
-        """A hash of what an export of this job depends on; dead letters of another version are asked for again."""
-        content = self.model_dump_json(exclude={"schedule", "if_exists", "enabled"})
+        """A hash of what an export of this job depends on; dead letters of another version are asked for again.
+
+        A key with its default does not count, so that a release with a new key asks for nothing again.
+        """
+        content = self.model_dump_json(exclude={"schedule", "if_exists", "enabled"}, exclude_defaults=True)
         return sha256(content.encode()).hexdigest()[:12]
 
     @property

@@ -60,12 +60,16 @@ def load_jobs(path: Path) -> Jobs:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigurationError(f"{path}: no such file", advice="set TAILRACE_JOBS to your jobs.toml") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: is no UTF-8 text", advice="save it as UTF-8") from None
+    except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error}") from None
     except RecursionError:
         raise ConfigurationError(f"{path}: no valid TOML: it is nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{path}: no valid TOML: {error}") from None
+        is_twice = "Cannot declare ('job',) twice" in str(error)
+        advice = "begin each job by [[job]], in two brackets" if is_twice else None
+        raise ConfigurationError(f"{path}: no valid TOML: {error}", advice=advice) from None
     return parse_jobs(document, str(path))
 
 

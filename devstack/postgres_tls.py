@@ -33,7 +33,7 @@ def main() -> None:
 
 
 async def serve(server_port: int, context: ssl.SSLContext) -> None:
-    """Listen, say on which port, and never return."""
+    """Listen, print the port, and never return."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A peer that goes away in the middle ends its connection, not this server.
@@ -50,7 +50,7 @@ async def serve(server_port: int, context: ssl.SSLContext) -> None:
 
 
 async def _secure(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: ssl.SSLContext) -> bool:
-    """Whether the client asked for TLS, and has it now."""
+    """Start TLS if the client asks for it. Returns whether it did."""
     while True:
         _, code = struct.unpack("!ii", await reader.readexactly(8))
         if code == SSL_REQUEST:

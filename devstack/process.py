@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 SUPERVISOR = Path(__file__).with_name("supervise.py")
 POLL_S = 0.01
@@ -29,7 +29,7 @@ class ProcessError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How a child is run, beyond its command.
+    """Options of a child, beyond its command.
 
     log: its standard output and error are appended here; a temporary file, gone at close, if None.
     account: the system user to run as, for which the caller must be root.
@@ -45,6 +45,10 @@ class Launch:
     stop_signal: int = signal.SIGTERM
     grace_s: float = 10.0
 
+    def options(self) -> list[str]:
+        """Return how the supervisor ends the child and as whom it runs it, as arguments."""
+        return [str(int(self.stop_signal)), str(self.grace_s), self.account]
+
 
 class Process:
     """A running child. Close it, best by `with`; it also ends when this process does, however that happens."""
@@ -56,20 +60,11 @@ class Process:
         self._temporary = launch.log is None
         self.log = launch.log or _temporary_log()
         self._channel, theirs = socket.socketpair()
-        options = [str(theirs.fileno()), str(int(launch.stop_signal)), str(launch.grace_s), launch.account]
         litter = [str(path) for path in (launch.litter, self.log if self._temporary else None) if path]
+        options = [str(theirs.fileno()), *launch.options(), "\n".join(litter)]
         with self.log.open("ab") as log, theirs:
             self._start = self._seen = log.tell()
-            self._supervisor = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(SUPERVISOR), *options, "\n".join(litter), *argv],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={"PYTHONUNBUFFERED": "1", **(os.environ if env is None else env)},
-                cwd=cwd,
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+            self._supervisor = _supervise([*options, *argv], env, cwd, log, theirs)
         said = self._channel.recv(32)
         if not said:
             self.close()
@@ -176,3 +171,18 @@ def _temporary_log() -> Path:
     handle, name = tempfile.mkstemp(prefix="tailrace-", suffix=".log")
     os.close(handle)
     return Path(name)
+
+
+def _supervise(
+    arguments: list[str], env: Mapping[str, str] | None, cwd: Path | None, log: BinaryIO, channel: socket.socket
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", str(SUPERVISOR), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env={"PYTHONUNBUFFERED": "1", **(os.environ if env is None else env)},
+        cwd=cwd,
+        pass_fds=[channel.fileno()],
+        start_new_session=True,
+    )

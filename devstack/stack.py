@@ -64,9 +64,9 @@ class Stack:
         spare_queues: int = 0,
         persistence: Literal["memory", "disk"] = "memory",
     ) -> Self:
-        """All three, ready, with their logs in `directory`; about as long as Azurite takes, 1 to 2 s.
+        """Start all three, with their logs in `directory`, and wait until they are ready: 1 to 2 s.
 
-        spare_queues: how many queues to have for `unused_queue`. persistence: where Azurite keeps blobs.
+        spare_queues: the number of queues for `unused_queue`. persistence: where Azurite keeps blobs.
         Raises ProcessError or RuntimeError with the reason of the first server that did not start;
         no server is left running then.
         """
@@ -83,7 +83,7 @@ class Stack:
         return stack
 
     def environ(self, *, database: str = DATABASE, queue: str = QUEUE, container: str = CONTAINER) -> dict[str, str]:
-        """The settings that make the project use this stack, as environment variables or `Values`."""
+        """Return the settings of this stack, as environment variables or `Values`."""
         return {
             "ServiceBusConnection": self.service_bus.connection_string,
             "ExportStorage": self.azurite.connection_string,
@@ -93,11 +93,11 @@ class Stack:
         }
 
     def unused_queue(self) -> str:
-        """The name of a queue that nobody has used yet. Raises StopIteration after the last of the spare ones."""
+        """Return the name of an unused queue. Raises StopIteration after the last spare one."""
         return next(self._spare_queues)
 
     def close(self) -> None:
-        """End all three; their data is gone unless they were started to last."""
+        """End all three. Their data is deleted unless they were started to last."""
         with ThreadPoolExecutor() as pool:
             servers = (self.service_bus, self.azurite, self.postgres)
             for closing in [pool.submit(server.close) for server in servers]:

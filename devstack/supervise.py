@@ -22,7 +22,7 @@ STOPPING = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
 def main(arguments: list[str]) -> int:
-    """The command's exit status, 128 + signal if one ended it."""
+    """Run the command. Returns its exit status, 128 + signal if one ended it."""
     channel, stop_signal, grace_s, account, litter, *argv = arguments
     watch = _Watch(int(channel))
     child = _spawn(argv, account)

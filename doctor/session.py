@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from connections.postgres.connector import Connector
-from connections.postgres.server_errors import Trouble
+from connections.postgres.server_errors import Trouble, without_address
 from doctor.claims import Claims
 from settings import Settings
 from telemetry.waits import waiting_for
@@ -62,7 +62,7 @@ def said(error: psycopg.Error) -> str:
     >>> said(psycopg.OperationalError('connection failed: … FATAL:  database "x" does not exist\\nDETAIL: a'))
     'database "x" does not exist'
     """
-    return Trouble.of(error).cause.rpartition("FATAL:")[2].strip().removeprefix("connection failed: ")
+    return without_address(Trouble.of(error).cause)
 
 
 def login_advice(words: str, settings: Settings, claims: Claims | None) -> str:

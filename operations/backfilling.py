@@ -38,13 +38,21 @@ class BackfillCancelled(TailraceError):  # noqa: N818
 class Backfilling:
     """One backfill being sent, by one thread."""
 
-    def __init__(self, settings: Settings, wanted: Wanted, now: datetime, in_flight: int | None = None) -> None:
-        """With `in_flight`, at most so many of its messages are on the queue."""
+    def __init__(
+        self,
+        settings: Settings,
+        wanted: Wanted,
+        now: datetime,
+        in_flight: int | None = None,
+        by: str | None = None,
+    ) -> None:
+        """With `in_flight`, at most so many of its messages are on the queue. `by`: as for a pause."""
         self.id = f"b-{uuid4().hex[:8]}"
         self.counts = Counts(expected=wanted.expected(now))
         self._wanted = wanted
         self._version = wanted.job.version
         self._now = now
+        self._by = by or operator()
         self._in_flight = in_flight
         self._index = BlobIndex(settings)
         self._records = Records(settings, BACKFILLS, Backfill)
@@ -157,7 +165,7 @@ class Backfilling:
             return
         wanted, counts = self._wanted, self.counts
         record = Backfill(
-            by=operator(),
+            by=self._by,
             at=self._now,
             job=wanted.job.name,
             since=wanted.since,

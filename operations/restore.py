@@ -87,8 +87,12 @@ def restore_blob(  # noqa: PLR0913  # the choices of a restore
     if receipt is None:
         raise RestoreRefused(f"{blob.name} cannot be restored: {NO_RECEIPT}")
     names = _names(connection, blob, target)
-    if receipt.window is not None and _rows_are_there(connection, blob, receipt.window, target, mode):
-        return Restored(blob.name, receipt.rows, was_there=True)
+    if mode != "append" and receipt.window is not None:
+        if receipt.window.column not in names:
+            says = f"{blob.name} has no column {receipt.window.column}, so its rows cannot be found in a table"
+            raise RestoreRefused(says, advice="--append adds them, whatever is there")
+        if _rows_are_there(connection, blob, receipt.window, target, mode):
+            return Restored(blob.name, receipt.rows, was_there=True)
     check, form = ReceiptCheck(receipt), receipt.output or output or Output()
     pieces = check.checked(_counted(blobs.read(blob), progress))
     try:
@@ -139,8 +143,6 @@ def _rows_are_there(
     assert blob.receipt is not None
     condition = within(window)
     assert condition is not None
-    if mode == "append":
-        return False
     if mode == "replace":
         connection.execute(sql.SQL("DELETE FROM {} WHERE {}").format(target, condition))
         return False

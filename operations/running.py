@@ -9,10 +9,9 @@ from uuid import UUID
 import psycopg
 
 from connections.postgres.connector import Connector
-from connections.postgres.server_errors import Trouble
+from connections.postgres.server_errors import no_connection
 from connections.postgres.session_name import PREFIX, export_in
 from connections.postgres.tokens import password_source
-from contracts.errors import SourceUnavailable
 from contracts.jobs_file import Jobs
 from contracts.request import ExportRequest
 from settings import Settings
@@ -98,4 +97,4 @@ def connect(settings: Settings) -> psycopg.Connection[Any]:
     try:
         return connector.connection_class.connect(**parameters, autocommit=True)
     except psycopg.Error as error:
-        raise SourceUnavailable(f"no connection to {connector.target}: {Trouble.of(error).cause}") from None
+        raise no_connection(connector.target, error) from None

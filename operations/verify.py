@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from isal.isal_zlib import IsalError
 from zstandard import ZstdError
 
 from contracts.output import Output
@@ -13,7 +14,7 @@ from operations.receipt_check import ReceiptCheck
 
 NO_RECEIPT = "it has no receipt: something other than Tailrace wrote it"
 # What decoding damaged data raises, whatever the codec.
-DAMAGED = (EOFError, OSError, ValueError, ZstdError)
+DAMAGED: tuple[type[Exception], ...] = (EOFError, OSError, ValueError, IsalError, ZstdError)  # type: ignore[assignment]  # isal's stub does not say that it is a class
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,18 @@ def verify(blobs: Blobs, blob: Blob, output: Output | None = None) -> Verified:
 
     `output` is the form of the file if its receipt is of a version that did not record it.
     """
+    return verify_pieces(blob, blobs.read(blob), output)
+
+
+def verify_pieces(blob: Blob, data: Iterator[bytes], output: Output | None = None) -> Verified:
+    """As `verify`, of the bytes of a blob wherever they come from."""
     receipt = blob.receipt
     if receipt is None:
         return Verified(blob.name, (NO_RECEIPT,))
     found = ReceiptCheck(receipt)
     problems = [*_length(blob, receipt)]
     form = receipt.output or output or Output()
-    pieces, rows = found.checked(blobs.read(blob)), None
+    pieces, rows = found.checked(data), None
     try:
         rows = _read_rows(pieces, form, found)
     except DAMAGED as error:

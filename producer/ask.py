@@ -54,11 +54,17 @@ def requests_between(
     job: ExportJob, since: str, until: str, now: datetime, *, newest_first: bool = False
 ) -> Iterator[ExportRequest]:
     """The requests of all closed windows that begin in [since, until), oldest first if not `newest_first`."""
+    start, end = refuse_empty(job, since, until)
+    forwards = takewhile(lambda window: window.closed_at is None or window.closed_at <= now, _windows(job, start, end))
+    yield from requests_of(job, _backwards(job, start, end, now) if newest_first else forwards, now)
+
+
+def refuse_empty(job: ExportJob, since: str, until: str) -> tuple[datetime | int, datetime | int]:
+    """The bounds of a range that a person wrote. Raises AskRefused if nothing can begin in it."""
     start, end = bound(job, since), bound(job, until)
     if not start < end:  # type: ignore[operator]  # both are of the one type that the job's windows have
         raise AskRefused(f"the range is empty: {since} is not before {until}")
-    forwards = takewhile(lambda window: window.closed_at is None or window.closed_at <= now, _windows(job, start, end))
-    yield from requests_of(job, _backwards(job, start, end, now) if newest_first else forwards, now)
+    return start, end
 
 
 def bound(job: ExportJob, text: str) -> datetime | int:

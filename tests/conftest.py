@@ -17,12 +17,14 @@ from devstack.stack import Stack
 
 sys.path.insert(0, str(Path(__file__).parent))
 from support.leaks import Written, add_secrets, leaks_of_files, text_of
+from support.pauses import look_often
 
 NUMBER = itertools.count(1)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Written(), "written")
+    look_often()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -59,8 +59,7 @@ class Consumer:
             self._worker.exporter.source.check()
         except TailraceError as error:
             if error.reason == "LoginRefused":
-                advice = "check PGUSER, PGPASSWORD and PGDATABASE, or the identity that logs in"
-                raise ConfigurationError(str(error), advice=advice, reason=error.reason) from None
+                raise ConfigurationError(str(error), advice=error.advice, reason=error.reason) from None
             event(_log, logging.WARNING, "source unavailable", reason=error.reason, error=error.explained)
 
     def _drain(self, threads: list[Thread]) -> None:

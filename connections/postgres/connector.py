@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from connections.postgres.roots import root_certificates
-from connections.postgres.server_errors import Trouble, translated
+from connections.postgres.server_errors import no_connection
 from connections.postgres.session_name import PREFIX
 from contracts.errors import SourceUnavailable, TailraceError
 from settings import Settings
@@ -58,16 +58,14 @@ class Connector:
             raise
         return parameters
 
-    def failure(self, subject: str, timeout: Exception) -> TailraceError:
-        """The error of an export of `subject` that got no connection: the last failure, else only the time-out."""
+    def failure(self, timeout: Exception) -> TailraceError:
+        """The error of whoever got no connection: the last failure, else only the time-out."""
         match self._last_failure:
             case psycopg.Error() as error:
-                known = translated(Trouble.of(error), subject)
-                says = f"no connection to {self.target}: {known}"
-                return SourceUnavailable(says, advice=known.advice, reason=known.reason)
+                return no_connection(self.target, error)
             case TailraceError() as error:
                 return error
-        return SourceUnavailable(f"export of {subject} failed: no connection to {self.target} ({timeout})")
+        return SourceUnavailable(f"no connection to {self.target}: {timeout}")
 
     def _remembering_failures(self) -> type[psycopg.Connection[Any]]:
         connector = self

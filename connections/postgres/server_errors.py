@@ -20,6 +20,12 @@ _REJECTED = {
     "54": ("TooLarge", "a row or statement is over PostgreSQL's limits; export fewer columns"),
 }
 _LOGIN = ("28", "3D")
+# What to do if a connection fails with a reason.
+_CONNECTING = {
+    "LoginRefused": "check PGUSER, PGPASSWORD and PGDATABASE, or the identity that logs in",
+    "TooManyConnections": "lower TAILRACE_POOL_SIZE or the number of workers, or raise max_connections",
+}
+_ADDRESS = re.compile(r"^(connection failed: )?(connection to server (at|on) .*? failed: )?")
 # libpq gives no SQLSTATE for a connection that the server refused, only words.
 _REFUSALS = {
     "password authentication failed": "28P01",
@@ -53,6 +59,28 @@ def _of_refusal(cause: str) -> str:
     """
     _, fatal, words = cause.partition("FATAL:")
     return next((state for part, state in _REFUSALS.items() if fatal and part in words), "")
+
+
+def without_address(cause: str) -> str:
+    """Why a connection failed, without libpq's words for the server, which the message names already.
+
+    >>> without_address('connection failed: connection to server at "h", port 5432 failed: Connection refused')
+    'Connection refused'
+    >>> without_address('connection failed: … failed: FATAL:  database "x" does not exist')
+    'database "x" does not exist'
+    """
+    _, fatal, words = cause.rpartition("FATAL:")
+    return words.strip() if fatal else _ADDRESS.sub("", cause)
+
+
+def no_connection(target: str, error: psycopg.Error) -> SourceUnavailable:
+    """The error of a connection to `target` that failed, with what to check."""
+    trouble = Trouble.of(error)
+    reason = _transient_reason(trouble.sqlstate)
+    advice = _CONNECTING.get(reason, "check PGHOST and PGPORT, and that the server runs and lets this machine in")
+    return SourceUnavailable(
+        f"no connection to {target}: {without_address(trouble.cause)}", advice=advice, reason=reason
+    )
 
 
 def translated(trouble: Trouble, subject: str) -> SourceRejected | SourceUnavailable:

@@ -109,13 +109,13 @@ resource operatorSends 'Microsoft.Authorization/roleAssignments@2022-04-01' = if
   }
 }
 
-resource operatorReads 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorId)) {
+resource operatorWrites 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(operatorId)) {
   scope: exports
-  name: guid(exports.id, operatorId, roles.blobDataReader.id)
+  name: guid(exports.id, operatorId, roles.blobDataContributor.id)
   properties: {
     principalId: operatorId
     principalType: operatorType
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.blobDataReader.id)
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.blobDataContributor.id)
   }
 }
 

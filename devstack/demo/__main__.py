@@ -21,6 +21,7 @@ from devstack.demo.restored import Proof, prove_restorable
 from devstack.demo.watch import View, Watcher
 from devstack.process import ProcessError
 from devstack.stack import CONTAINER, QUEUE, Stack
+from operations.pauses import operator
 from settings import Settings
 from web.server import Server, serving
 
@@ -36,8 +37,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table; default 1,000,000")
     parser.add_argument("--ui", action="store_true", help="keep everything running at the end, until Ctrl-C")
     arguments = parser.parse_args()
-    # 130 columns where nobody watches: the names and reasons are to be read whole.
-    console = Console(width=None if sys.stdout.isatty() else 130)
+    console = Console()
     directory = Path(tempfile.mkdtemp(prefix="tailrace-demo-"))
     try:
         return _run(console, directory, arguments.rows, stays=arguments.ui)
@@ -51,8 +51,9 @@ def main() -> int:
 def _run(console: Console, directory: Path, rows: int, *, stays: bool) -> int:
     started = time.monotonic()
     console.print("Starting PostgreSQL, Azurite and the Service Bus broker …")
-    with Stack.start(directory) as stack, serving(Settings.from_env(_environ(stack)), "demo") as server:
-        console.print(f"The page is at {server.page}", soft_wrap=True)
+    with Stack.start(directory) as stack, serving(Settings.from_env(_environ(stack)), operator()) as server:
+        lasting = "until Ctrl-C" if stays else "while the demo runs; `make demo UI=1` keeps it up"
+        console.print(f"The page is at {server.page} {lasting}.", soft_wrap=True)
         console.print(f"Loading {rows:,} rows of {_DAYS} days into events.bannerclicked …")
         with psycopg.connect(stack.postgres.dsn("postgres"), autocommit=True) as connection:
             sql = (_FOLDER / "data.sql").read_text().format(rows=rows, days=_DAYS)

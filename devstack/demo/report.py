@@ -1,6 +1,8 @@
 """The demo's tables."""
 
-from rich.console import Console
+from rich import box
+from rich.console import Console, Group
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -18,25 +20,29 @@ def progress(view: View, expected: int, seconds: float) -> Text:
 
 
 def blobs(view: View) -> Table:
-    """One line a blob."""
-    table = Table(title="Blobs, with what their receipts say", title_justify="left")
-    for name in ("blob", "rows", "CSV bytes", "blob bytes", "seconds"):
+    """One line a blob, in 80 columns."""
+    table = Table(
+        title="Blobs, with what their receipts say", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    for name in ("blob", "rows", "CSV MB", "blob MB", "seconds"):
         table.add_column(name, justify="left" if name == "blob" else "right", no_wrap=True)
     for name, receipt in sorted(view.receipts.items()):
-        seconds = receipt.seconds
-        table.add_row(name, f"{receipt.rows:,}", f"{receipt.csv_bytes:,}", f"{receipt.blob_bytes:,}", f"{seconds:.2f}")
+        sizes = (f"{size / 1e6:.1f}" for size in (receipt.csv_bytes, receipt.blob_bytes))
+        table.add_row(name, f"{receipt.rows:,}", *sizes, f"{receipt.seconds:.2f}")
     return table
 
 
-def dead_letters(view: View) -> Table:
-    """One line a dead letter."""
-    table = Table(title="Dead letters, with reasons", title_justify="left")
-    table.add_column("message", no_wrap=True)
-    table.add_column("reason", no_wrap=True)
-    table.add_column("description", overflow="fold")
-    for letter in view.dead_letters:
-        table.add_row(letter.message_id, letter.reason, letter.description)
-    return table
+def dead_letters(view: View) -> Group:
+    """Each dead letter: its reason and message, and below them its description."""
+    title = Text("Dead letters, with reasons", style="italic")
+    letters = (
+        Group(
+            Text(f"  {letter.reason}", style="bold").append(f"  {letter.message_id}", style="not bold"),
+            Padding(Text(letter.description), (0, 0, 0, 4)),
+        )
+        for letter in view.dead_letters
+    )
+    return Group(title, *letters)
 
 
 def verdict(console: Console, proof: Proof, problems: list[str]) -> None:

@@ -1,7 +1,8 @@
 """Run a function app in Microsoft's Python worker library, on a machine without Azure Functions Core Tools.
 
-It fires timer triggers, feeds Service Bus queue triggers, serves HTTP functions, and settles messages for
-ServiceBusMessageActions. Core Tools (`func start`) read the same settings file; they were not tried with it.
+It fires timer triggers, feeds Service Bus queue triggers, serves HTTP functions, sends what functions put into Service
+Bus queue outputs, and settles messages for ServiceBusMessageActions. Core Tools (`func start`) read the same settings
+file; they were not tried with it.
 """
 
 import argparse

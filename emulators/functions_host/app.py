@@ -7,6 +7,7 @@ from emulators.functions_host.app_settings import HostError
 from emulators.functions_host.wire import IndexedFunction
 
 TIMER, HTTP, QUEUE = "timerTrigger", "httpTrigger", "serviceBusTrigger"
+HTTP_OUTPUT, QUEUE_OUTPUT = "http", "serviceBus"
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,12 @@ def _check(function: Function) -> None:
     if function.flag("isSessionsEnabled"):
         raise HostError(_refusal(function, "a session queue"))
     for binding in function.bindings:
-        if binding is not function.trigger and binding["type"] != "http":
+        if binding is not function.trigger and not _is_output(binding):
             raise HostError(_refusal(function, f"the binding {binding['name']} of type {binding['type']}"))
+
+
+def _is_output(binding: Mapping[str, object]) -> bool:
+    return binding["type"] == HTTP_OUTPUT or (binding["type"] == QUEUE_OUTPUT and bool(binding.get("queueName")))
 
 
 def _refusal(function: Function, what: str) -> str:

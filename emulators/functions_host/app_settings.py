@@ -9,7 +9,7 @@ _PLACEHOLDER = re.compile(r"%([^%]+)%")
 
 
 class HostError(Exception):
-    """Something a person has to correct; the text says what, and is shown without a traceback."""
+    """A mistake that a person has to correct; the text is shown without a traceback."""
 
 
 def read_settings(path: Path | None, environ: Mapping[str, str]) -> dict[str, str]:

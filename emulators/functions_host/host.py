@@ -11,6 +11,7 @@ from types import FrameType
 
 from emulators.functions_host.app import QUEUE, TIMER, Function, choose
 from emulators.functions_host.app_settings import HostError, read_settings
+from emulators.functions_host.calls import Calls
 from emulators.functions_host.host_json import HostOptions, read_host_json
 from emulators.functions_host.http_server import HttpServer, Site
 from emulators.functions_host.journal import event, render_log
@@ -66,9 +67,10 @@ class Host:
     def _serve(self, http: HttpServer, worker: Worker, queues: list[QueueTrigger]) -> None:
         loaded = worker.start()
         functions = choose(loaded.functions, self._arguments.only, self._settings)
-        timers = [TimerTrigger(one, worker, self._settings) for one in functions if one.kind == TIMER]
-        queues += [self._queue_trigger(one, worker, loaded) for one in functions if one.kind == QUEUE]
-        http.site = Site(functions, timers, worker, self._options.route_prefix)
+        calls = Calls(worker, functions, self._settings)
+        timers = [TimerTrigger(one, calls, self._settings) for one in functions if one.kind == TIMER]
+        queues += [self._queue_trigger(one, calls, loaded) for one in functions if one.kind == QUEUE]
+        http.site = Site(functions, timers, calls, self._options.route_prefix)
         starts = [trigger.start for trigger in queues] + [timer.start for timer in timers]
         for start in starts:
             start(self._stopping)
@@ -86,7 +88,7 @@ class Host:
         app = self._arguments.app.resolve()
         return WorkerPlan(app, environ, settlement_port, None if limit is None else limit.total_seconds())
 
-    def _queue_trigger(self, function: Function, worker: Worker, loaded: Loaded) -> QueueTrigger:
+    def _queue_trigger(self, function: Function, calls: Calls, loaded: Loaded) -> QueueTrigger:
         options = self._options.queue
         if options.max_concurrent_calls > loaded.threads:
             event(
@@ -96,7 +98,7 @@ class Host:
                 threads=loaded.threads,
                 next="calls wait inside the worker while lock and timeout run; raise PYTHON_THREADPOOL_THREAD_COUNT",
             )
-        return QueueTrigger(function, source_of(function, self._settings, options), worker, self._deliveries)
+        return QueueTrigger(function, source_of(function, self._settings, options), calls, self._deliveries)
 
     def _give_up(self) -> None:
         self._gave_up = True

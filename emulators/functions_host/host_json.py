@@ -13,7 +13,7 @@ _TIMESPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})")
 
 @dataclass(frozen=True)
 class QueueOptions:
-    """`extensions.serviceBus`: how many messages run at once, and how long their locks are kept."""
+    """`extensions.serviceBus`: the number of concurrent messages, and the longest renewal of their locks."""
 
     max_concurrent_calls: int = field(default_factory=lambda: 16 * (os.cpu_count() or 1))
     max_auto_lock_renewal: dt.timedelta = dt.timedelta(minutes=5)

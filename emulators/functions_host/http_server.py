@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from emulators.functions_host.app import HTTP, Function
 from emulators.functions_host.app_settings import HostError
+from emulators.functions_host.calls import Calls
 from emulators.functions_host.journal import event
 from emulators.functions_host.routes import Route, find, unknown_constraint
 from emulators.functions_host.timer import TimerTrigger
-from emulators.functions_host.wire import HttpCall, HttpReply, Invocation, Typed
-from emulators.functions_host.worker import Worker
+from emulators.functions_host.wire import HttpCall, HttpReply, Invocation, Typed, typed
 
 ADMIN = ["admin", "functions"]
 
@@ -26,10 +26,10 @@ ADMIN = ["admin", "functions"]
 class Site:
     """What is served: HTTP functions under the route prefix, and the list and the manual firing of functions."""
 
-    def __init__(self, functions: list[Function], timers: list[TimerTrigger], worker: Worker, prefix: str) -> None:
+    def __init__(self, functions: list[Function], timers: list[TimerTrigger], calls: Calls, prefix: str) -> None:
         self._functions = {function.name: function for function in functions}
         self._timers = {timer.function.name: timer for timer in timers}
-        self._worker = worker
+        self._calls = calls
         self._prefix = prefix
         self._routes = [_route(function, prefix) for function in functions if function.kind == HTTP]
 
@@ -44,14 +44,15 @@ class Site:
             return _plain(HTTPStatus.NOT_FOUND)
         route, parameters = found
         value = Typed("bytes", body) if body else Typed()
-        url = f"http://{headers.get('Host', '127.0.0.1')}{target}"
-        query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        return self._call(route.function, HttpCall(method, url, headers, query, parameters, value))
+        url = f"http://{headers.get('host', '127.0.0.1')}{target}"
+        return self._call(route.function, HttpCall(method, url, headers, query_of(parts.query), parameters, value))
 
     def _call(self, name: str, call: HttpCall) -> HttpReply:
         function = self._functions[name]
-        invocation = Invocation(function.id, function.parameter, Typed("http", call))
-        outcome = self._worker.invoke(name, invocation, method=call.method, url=call.url).result()
+        known = {"Query": typed(call.query), "Headers": typed(call.headers)}
+        metadata = known | {key: typed(value) for key, value in call.params.items()}
+        invocation = Invocation(function.id, function.parameter, Typed("http", call), metadata)
+        outcome = self._calls.invoke(name, invocation, method=call.method, url=call.url).result()
         if outcome.error is not None:
             return _plain(HTTPStatus.INTERNAL_SERVER_ERROR)
         return outcome.reply or _plain(HTTPStatus.NO_CONTENT)
@@ -74,6 +75,18 @@ class Site:
         return {"name": function.name, "language": "python", "config": config, "invoke_url_template": url}
 
 
+def query_of(text: str) -> dict[str, str]:
+    """Give the query as the real host passes it: repeated names are joined, names without a value are left out.
+
+    >>> query_of("a=1&a=2&b=&c=x%20y")
+    {'a': '1,2', 'c': 'x y'}
+    """
+    query: dict[str, str] = {}
+    for name, value in parse_qsl(text):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return query
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: "HttpServer"
@@ -84,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(_plain(HTTPStatus.LENGTH_REQUIRED))
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        headers = {name: ",".join(self.headers.get_all(name) or ()) for name in self.headers}
+        headers = {name.lower(): ",".join(self.headers.get_all(name) or ()) for name in self.headers}
         site = self.server.site
         self._send(_plain(HTTPStatus.SERVICE_UNAVAILABLE) if site is None else self._answer(site, headers, body))
 

@@ -2,17 +2,17 @@
 
 import asyncio
 import json
-import secrets
+import uuid
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import azure_functions_runtime as runtime
 from azure_functions_runtime.version import VERSION
 
+from emulators.functions_host import requests
 from emulators.functions_host.stand_ins import Record, protos
 from emulators.functions_host.wire import (
-    HttpCall,
     HttpReply,
     IndexedFunction,
     Invocation,
@@ -43,51 +43,31 @@ class Library:
         It runs inside the loop and on the main thread, because that is where apps are imported in Azure.
         """
         runtime.start_threadpool_executor()
-        init = SimpleNamespace(capabilities={}, function_app_directory=str(app))
-        await self._ask("worker_init_request", worker_init_request=init)
-        answer = await self._ask("functions_metadata_request", functions_metadata_request=SimpleNamespace())
+        await self._ask("worker_init_request", requests.worker_init(app, Path(runtime.__file__).parent))
+        answer = await self._ask("functions_metadata_request", requests.functions_metadata(app))
         records = answer.function_metadata_results or ()
         for record in records:
-            load = SimpleNamespace(function_id=record.function_id, metadata=record)
-            await self._ask("function_load_request", function_load_request=load)
+            await self._ask("function_load_request", requests.function_load(record))
         threads = runtime.get_threadpool_executor()._max_workers  # noqa: SLF001  no public name has it
         return Loaded(tuple(_indexed(record) for record in records), VERSION, threads)
 
     async def invoke(self, call: Invocation) -> Outcome:
         """Run one invocation to its end; a failure of the function is an outcome, not an exception."""
-        answer = await self._send("invocation_request", invocation_request=self._request(call))
+        answer = await self._send("invocation_request", requests.invocation(call, self._protos))
         if failed := _failure(answer):
             return Outcome(call.id, error=failed.error, trace=failed.trace)
-        return Outcome(call.id, reply=_reply(answer.return_value))
+        return Outcome(call.id, reply=_reply(answer.return_value), outputs=_outputs(answer))
 
-    def _request(self, call: Invocation) -> Any:
-        trace_parent = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
-        return SimpleNamespace(
-            invocation_id=call.id,
-            function_id=call.function_id,
-            input_data=[self._protos.ParameterBinding(name=call.parameter, data=self._typed_data(call.value))],
-            trigger_metadata={key: self._typed_data(value) for key, value in call.metadata.items()},
-            trace_context=SimpleNamespace(trace_parent=trace_parent, trace_state="", attributes={}),
-            retry_context=SimpleNamespace(retry_count=0, max_retry_count=0, exception=None),
-        )
-
-    def _typed_data(self, value: Typed) -> Any:
-        if value.kind is None:
-            return self._protos.TypedData()
-        content = value.content
-        if isinstance(content, HttpCall):
-            content = SimpleNamespace(**{**vars(content), "body": self._typed_data(content.body)})
-        return self._protos.TypedData(**{value.kind: content})
-
-    async def _ask(self, verb: str, **request: Any) -> Any:
-        answer = await self._send(verb, **request)
+    async def _ask(self, verb: str, content: Any) -> Any:
+        answer = await self._send(verb, content)
         if failed := _failure(answer):
             raise LoadError(failed)
         return answer
 
-    async def _send(self, verb: str, **request: Any) -> Any:
+    async def _send(self, verb: str, content: Any) -> Any:
         properties = {"protos": self._protos, "host": "127.0.0.1"}
-        message = SimpleNamespace(name=verb, request=SimpleNamespace(**request), properties=properties)
+        streaming = SimpleNamespace(**{"request_id": str(uuid.uuid4()), verb: content})
+        message = SimpleNamespace(name=verb, request=streaming, properties=properties)
         return await getattr(runtime, verb)(message)
 
 
@@ -107,6 +87,23 @@ def _failure(answer: Any) -> LoadFailed | None:
 def _indexed(record: Any) -> IndexedFunction:
     bindings = tuple(json.loads(binding) for binding in record.raw_bindings)
     return IndexedFunction(record.name, record.function_id, bindings)
+
+
+def _outputs(answer: Any) -> dict[str, Typed]:
+    """Give the values for output bindings: those that were set, and text or bytes that were returned."""
+    values = {binding.name: binding.data for binding in answer.output_data}
+    values["$return"] = answer.return_value
+    return {name: Typed(kind, getattr(value, kind)) for name, value in values.items() if (kind := _text_kind(value))}
+
+
+def _text_kind(value: Record | None) -> Literal["string", "bytes"] | None:
+    match value.WhichOneof("data") if value is not None else None:
+        case "string":
+            return "string"
+        case "bytes":
+            return "bytes"
+        case _:
+            return None
 
 
 def _reply(value: Record | None) -> HttpReply | None:

@@ -9,8 +9,13 @@ from azure.servicebus import ServiceBusReceivedMessage
 from emulators.functions_host.wire import Typed, typed
 
 BINARY = "binary"
+# When a message without a time to live expires; .NET writes one digit more.
+NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 # Objects of the .NET extension that a Python worker gets as empty JSON objects.
-_HANDLES = ("MessageReceiver", "MessageActions", "ReceiveActions", "Client")
+_HANDLES: dict[str, object] = {
+    name: {}
+    for name in ("MessageReceiver", "MessageSession", "MessageActions", "SessionActions", "ReceiveActions", "Client")
+}
 
 
 def body_of(message: ServiceBusReceivedMessage, data_type: str) -> Typed:
@@ -31,7 +36,7 @@ def body_bytes(message: ServiceBusReceivedMessage) -> bytes:
 
 def metadata_of(message: ServiceBusReceivedMessage, body: Typed) -> dict[str, Typed]:
     """Give the trigger metadata; what is null is left out, and a JSON text body is laid over it."""
-    metadata = {key: typed(value) for key, value in _binding_data(message).items() if value is not None}
+    metadata = {key: typed(value) for key, value in (_binding_data(message) | _HANDLES).items() if value is not None}
     return overlay(metadata, body.content) if isinstance(body.content, str) else metadata
 
 
@@ -42,11 +47,12 @@ def attempt_of(message: ServiceBusReceivedMessage) -> int:
 
 def _binding_data(message: ServiceBusReceivedMessage) -> dict[str, object]:
     properties = _properties(message)
+    expires = message.expires_at_utc or NEVER
     return {
         "DeliveryCount": attempt_of(message),
         "LockToken": str(message.lock_token),
-        "ExpiresAtUtc": _naive(message.expires_at_utc),
-        "ExpiresAt": message.expires_at_utc,
+        "ExpiresAtUtc": _naive(expires),
+        "ExpiresAt": expires,
         "EnqueuedTimeUtc": _naive(message.enqueued_time_utc),
         "EnqueuedTime": message.enqueued_time_utc,
         "MessageId": message.message_id,
@@ -63,7 +69,6 @@ def _binding_data(message: ServiceBusReceivedMessage) -> dict[str, object]:
         "ReplyToSessionId": message.reply_to_session_id,
         "PartitionKey": message.partition_key,
         "DeadLetterSource": message.dead_letter_source,
-        **{handle: {} for handle in _HANDLES},
     }
 
 

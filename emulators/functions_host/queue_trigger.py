@@ -12,13 +12,13 @@ from azure.servicebus import ServiceBusClient, ServiceBusReceivedMessage, Servic
 
 from emulators.functions_host.app import Function
 from emulators.functions_host.app_settings import HostError, connection_string, resolve
+from emulators.functions_host.calls import Calls
 from emulators.functions_host.delivery import Action, Delivery
 from emulators.functions_host.host_json import QueueOptions
 from emulators.functions_host.journal import event
 from emulators.functions_host.message import attempt_of, body_of, metadata_of
 from emulators.functions_host.settlement import Deliveries
 from emulators.functions_host.wire import Invocation, Outcome
-from emulators.functions_host.worker import Worker
 
 RECEIVE_WAIT_S = 0.5  # how long a stop may have to wait for a receiver
 RECONNECT_AFTER_S = 2.0
@@ -38,10 +38,10 @@ class Source:
 class QueueTrigger:
     """Feeds one function from its queue, under peek-lock."""
 
-    def __init__(self, function: Function, source: Source, worker: Worker, deliveries: Deliveries) -> None:
+    def __init__(self, function: Function, source: Source, calls: Calls, deliveries: Deliveries) -> None:
         self.function = function
         self._source = source
-        self._worker = worker
+        self._calls = calls
         self._deliveries = deliveries
         self._threads: list[threading.Thread] = []
 
@@ -74,7 +74,7 @@ class QueueTrigger:
 
     def _receive(self, receiver: ServiceBusReceiver, stopping: threading.Event) -> None:
         while not stopping.is_set():
-            if not self._worker.ready.wait(RECEIVE_WAIT_S):
+            if not self._calls.ready.wait(RECEIVE_WAIT_S):
                 continue
             for message in receiver.receive_messages(max_message_count=1, max_wait_time=RECEIVE_WAIT_S):
                 if stopping.is_set():
@@ -90,7 +90,7 @@ class QueueTrigger:
         details = {"message_id": message.message_id, "attempt": attempt_of(message)}
         self._deliveries.add(delivery)
         try:
-            outcome = delivery.wait(self._worker.invoke(self.function.name, call, **details))
+            outcome = delivery.wait(self._calls.invoke(self.function.name, call, **details))
         finally:
             self._deliveries.remove(delivery)
         if outcome.worker_lost and stopping.is_set():

@@ -9,9 +9,9 @@ from croniter import croniter
 
 from emulators.functions_host.app import Function
 from emulators.functions_host.app_settings import HostError, resolve
+from emulators.functions_host.calls import Calls
 from emulators.functions_host.journal import event
 from emulators.functions_host.wire import Invocation, Outcome, typed
-from emulators.functions_host.worker import Worker
 
 LATE = dt.timedelta(seconds=1)
 LONGEST_WAIT_S = 30.0  # so that a clock that was set, or a machine that slept, is noticed
@@ -32,9 +32,9 @@ def next_after(schedule: str, moment: dt.datetime) -> dt.datetime:
 class TimerTrigger:
     """Fires one function at its times, one run after the other as the real host does; can be fired by hand as well."""
 
-    def __init__(self, function: Function, worker: Worker, settings: Mapping[str, str]) -> None:
+    def __init__(self, function: Function, calls: Calls, settings: Mapping[str, str]) -> None:
         self.function = function
-        self._worker = worker
+        self._calls = calls
         self._schedule = _checked(function.name, resolve(function.text("schedule"), settings))
         self._last = dt.datetime.min.replace(tzinfo=dt.UTC)
 
@@ -54,7 +54,7 @@ class TimerTrigger:
         }
         self._last = now
         call = Invocation(self.function.id, self.function.parameter, typed(value))
-        return self._worker.invoke(self.function.name, call, reason=reason)
+        return self._calls.invoke(self.function.name, call, reason=reason)
 
     def _run(self, stopping: threading.Event) -> None:
         if self.function.flag("runOnStartup"):

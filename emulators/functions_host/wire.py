@@ -72,12 +72,16 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an invocation ended; no error means success. `worker_lost` marks the end of the process, not of the call."""
+    """How an invocation ended; no error means success. `worker_lost` marks the end of the process, not of the call.
+
+    outputs: what the function set or returned, by the name of the parameter; its return value is `$return`.
+    """
 
     invocation_id: str
     error: str | None = None
     trace: str | None = None
     reply: HttpReply | None = None
+    outputs: Mapping[str, Typed] = field(default_factory=dict)
     worker_lost: bool = False
 
 

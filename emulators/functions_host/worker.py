@@ -60,7 +60,7 @@ class Worker:
         return self._loaded.result()
 
     def invoke(self, name: str, call: Invocation, **details: object) -> Future[Outcome]:
-        """Send one invocation; its future always gets an outcome, also when the process dies under it.
+        """Send one invocation; its future always gets an outcome, even if the process dies.
 
         name: the function, for the log; details: more fields for the line that says it started.
         """

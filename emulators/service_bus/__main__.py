@@ -8,7 +8,6 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from emulators.certificate import create_certificate
 from emulators.service_bus import config
 from emulators.service_bus.admin.server import AdminServer
 from emulators.service_bus.admin.tls import Tls
@@ -17,7 +16,7 @@ from emulators.service_bus.server import Server
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the broker; the exit status."""
+    """Run the broker. Returns the exit status."""
     options = _options(arguments)
     try:
         queues = config.read(options.config).queues
@@ -34,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         server.close()
         return _cannot_listen(error, options.host, options.admin_port, "--admin-port")
+    except ModuleNotFoundError as error:
+        server.close()
+        print(f"--tls-folder needs the package {error.name}: pip install {error.name}", file=sys.stderr)
+        return 2
     _serve(server, admin, options.host)
     return 0
 
@@ -54,6 +57,8 @@ def _serve(server: Server, admin: AdminServer | None, host: str) -> None:
 def _admin(server: Server, options: argparse.Namespace) -> AdminServer:
     tls = None
     if options.tls_folder is not None:
+        from emulators.certificate import create_certificate  # needs a package that nothing else here does
+
         options.tls_folder.mkdir(parents=True, exist_ok=True)
         made = create_certificate(options.tls_folder)
         tls = Tls(made.certificate, made.key)

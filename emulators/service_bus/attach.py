@@ -12,7 +12,7 @@ from emulators.service_bus.amqp.performatives import Attach
 from emulators.service_bus.amqp.terminus import Coordinator, Source, Terminus, address, terminus
 from emulators.service_bus.faults import Faults
 from emulators.service_bus.links import MAX_MESSAGE_BYTES, End, Incoming, Replies, request_link
-from emulators.service_bus.nodes import CBS, Node, Nodes, UnknownNode, node_path
+from emulators.service_bus.nodes import CBS, Node, Nodes, NotOffered, UnknownNode, node_path
 from emulators.service_bus.queue import Queue
 from emulators.service_bus.requests import CBS as CBS_DIALECT
 from emulators.service_bus.requests import MANAGEMENT, Refused, Reply, Request
@@ -29,7 +29,7 @@ _PROPERTIES = encode.mapping({
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """What links lead to. `clock`: ms since 1970, UTC."""
+    """The queues behind the links. `clock`: ms since 1970, UTC."""
 
     nodes: Nodes
     clock: Clock
@@ -37,7 +37,7 @@ class Broker:
 
 
 class AttachRefused(Exception):  # noqa: N818
-    """A link that is not served; its text is for the person at the other end."""
+    """A link is refused; the text is for the person at the other end."""
 
     def __init__(self, condition: str, description: str) -> None:
         super().__init__(description)
@@ -45,10 +45,10 @@ class AttachRefused(Exception):  # noqa: N818
 
 
 class Answers(Protocol):
-    """Where answers to requests go: the connection."""
+    """Takes answers to requests: a connection."""
 
     def reply(self, channel: int, addresses: tuple[str, ...], data: bytes) -> None:
-        """Send an answer on the link of a session that listens at one of the addresses, the first that has one."""
+        """Send an answer on the link that listens at one of the addresses; the first address with a link wins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Served:
 
 
 def attach(broker: Broker, answers: Answers, channel: int, link: Link) -> Served:
-    """The end for a link, which is attached by then or once it holds a session. Raises AttachRefused."""
+    """Make the end for a link and attach it, at once or when it holds a session. Raises AttachRefused."""
     assert link.remote is not None
     try:
         source, target = terminus(link.remote.source), terminus(link.remote.target)
@@ -102,6 +102,8 @@ def _node(nodes: Nodes, where: str, source: Terminus | None, target: Terminus | 
         raise AttachRefused("amqp:not-implemented", "This broker does not offer transactions.")
     try:
         node = nodes.find(where)
+    except NotOffered as error:
+        raise AttachRefused("amqp:not-implemented", str(error)) from error
     except UnknownNode as error:
         raise AttachRefused("amqp:not-found", str(error)) from error
     why = None if node.management else _why_not(node.queue, incoming=incoming, by_session=asks_for_session(source))

@@ -1,4 +1,4 @@
-"""Messages by sequence number, to be found, removed, and read on from any number."""
+"""Messages by sequence number: found, removed, and listed from any number on."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ class Browse:
         self._numbers.append(message.sequence_number)
 
     def get(self, number: int) -> Stored | None:
-        """The message of that number, None if it is gone."""
+        """Return the message of that number, or None if it is gone."""
         return self._messages.get(number)
 
     def held(self, number: int) -> Stored:
-        """The message of that number, which is known to be there."""
+        """Return the message of that number, which must be there."""
         return self._messages[number]
 
     def remove(self, number: int) -> Stored:
@@ -39,7 +39,7 @@ class Browse:
         return message
 
     def since(self, first: int) -> Iterator[Stored]:
-        """The messages from a number on, in order."""
+        """List the messages from a number on, in order."""
         for at in range(bisect_left(self._numbers, first), len(self._numbers)):
             message = self._messages.get(self._numbers[at])
             if message is not None:

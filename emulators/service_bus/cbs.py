@@ -1,4 +1,4 @@
-"""`$cbs`: takes every token, since who reaches this broker is on this machine and may."""
+"""`$cbs`: accepts every token, because this broker checks no credentials."""
 
 from emulators.service_bus.requests import Refused, Reply, Request
 

@@ -48,7 +48,7 @@ class Content:
 
 
 def messages(data: bytes, message_format: int = 0) -> list[Stored]:
-    """The messages in one transfer: several if its format is that of a batch, else one. Raises Malformed.
+    """Split a transfer into messages: several if its format is that of a batch, else one. Raises Malformed.
 
     Each data section of a batch is a whole message; what else is in its envelope repeats facts of the first one.
     """
@@ -64,7 +64,7 @@ type Section = tuple[int, int, int, int]  # code, start, offset of the value, en
 
 
 def sections(data: bytes) -> Iterator[Section]:
-    """Where the sections of an encoded message are. Raises Malformed."""
+    """Find the sections of an encoded message. Raises Malformed."""
     at, size = 0, len(data)
     while at < size:
         try:
@@ -82,7 +82,7 @@ def sections(data: bytes) -> Iterator[Section]:
 
 
 def message(data: bytes) -> Stored:
-    """The one message in `data`. Raises Malformed."""
+    """Parse one message. Raises Malformed."""
     durable, priority, ttl = encode.NULL, encode.NULL, None
     annotations, scheduled = Pairs(), 0
     properties, application_properties, body = b"", b"", []
@@ -108,7 +108,7 @@ def message(data: bytes) -> Stored:
 
 
 def _identified(raw: bytes, fields: list[bytes]) -> tuple[bytes, Hashable]:
-    """The properties section and its message id, which is made up if the sender gave none."""
+    """Return the properties section and its message id; a message without an id gets a new one."""
     message_id = decode.value(fields[0]) if fields else None
     if message_id is None:
         message_id = uuid4().hex
@@ -152,7 +152,7 @@ def _pairs(raw: bytes, owned: set[str]) -> tuple[Pairs, dict[str, Any]]:
 
 
 def transfer(message: Stored, *, received: bool = True, token: bool = False) -> bytes:
-    """The message as a receiver or a peek gets it: header and annotations of this moment around the sender's bytes.
+    """Encode the message for a receiver or a peek: present header and annotations around the sender's bytes.
 
     received: else it is peeked. token: with the lock token, for a message in a reply, which has no delivery tag.
     One that waited for its schedule says so when it is received: Azure was seen to do so (azure-sdk-for-js, 19357).

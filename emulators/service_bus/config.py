@@ -1,5 +1,6 @@
-"""The official emulator's Config.json, as far as this broker can honour it."""
+"""The official emulator's Config.json, as far as this broker supports it."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -12,7 +13,7 @@ type QueueName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9](?:[A-Za
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be served; the message is one line that names the file, the place and the reason."""
+    """A configuration is wrong; the message is one line with the file, the place and the reason."""
 
 
 class _Model(BaseModel):
@@ -20,7 +21,7 @@ class _Model(BaseModel):
 
 
 class QueueProperties(_Model):
-    """What one queue does; names, meanings and defaults are those of the official emulator. Durations are ISO 8601."""
+    """The properties of a queue, with the official emulator's names and defaults. Durations are ISO 8601."""
 
     LockDuration: timedelta = Field(default=timedelta(minutes=1), gt=timedelta(0), le=timedelta(minutes=5))
     MaxDeliveryCount: int = Field(default=10, ge=1, le=2000)
@@ -80,7 +81,7 @@ class Config(_Model):
 
 
 def read(path: Path = DEFAULT) -> Config:
-    """The configuration in a file. Raises ConfigError with one clear line for anything that is wrong with it."""
+    """Read the configuration in a file. Raises ConfigError."""
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -89,7 +90,7 @@ def read(path: Path = DEFAULT) -> Config:
 
 
 def parse(text: bytes, name: str) -> Config:
-    """The configuration in a JSON text; `name` is where it came from, for messages.
+    """Parse the configuration in a JSON text. name: its source, for messages.
 
     >>> parse(b'{"UserConfig": {"Namespaces": [{"Name": "n", "Queues": [{"Name": "a"}]}]}}', "x").queues[0].Name
     'a'
@@ -101,15 +102,30 @@ def parse(text: bytes, name: str) -> Config:
     try:
         return TypeAdapter(Config).validate_json(text)
     except ValidationError as error:
-        raise ConfigError(f"{name}: {_first_problem(error)}") from error
+        raise ConfigError(f"{name}: {first_problem(error)}") from error
+
+
+def queue_properties(name: str, values: Mapping[str, object]) -> QueueProperties:
+    """Give the properties of a queue from their names in Config.json. Raises ConfigError, which names the queue.
+
+    >>> queue_properties("orders", {"LockDuraton": "PT5S"})
+    Traceback (most recent call last):
+    ...
+    emulators.service_bus.config.ConfigError: queue 'orders': LockDuraton: Extra inputs are not permitted
+    """
+    try:
+        return QueueProperties.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(f"queue {name!r}: {first_problem(error)}") from error
 
 
 _NOT_OFFERED = {"Topics": "topics are not offered by this broker, the list must be empty"}
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError, whole: str = "the file") -> str:
+    """Describe the first problem in one line, with its place. whole: a name for the document itself."""
     problem, *others = error.errors(include_url=False, include_context=False)
     place = ".".join(str(part) for part in problem["loc"])
     reason = next((text for key, text in _NOT_OFFERED.items() if key in problem["loc"]), problem["msg"])
     more = f" (and {len(others)} more)" if others else ""
-    return f"{place or 'the file'}: {reason}{more}"
+    return f"{place or whole}: {reason}{more}"

@@ -1,4 +1,4 @@
-"""What tests and the admin port do with a running broker: queues, counts, purging, and faults."""
+"""Controls of a running broker, for tests and the admin port: queues, counts, purging, and faults."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -37,7 +37,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A queue as it was made, and what it has. Times are ms since 1970, UTC."""
+    """A queue with its properties and counts. Times are ms since 1970, UTC."""
 
     name: str
     properties: QueueProperties
@@ -53,7 +53,7 @@ class Control:
         self._server = server
 
     def create_queue(self, name: str, properties: QueueProperties) -> Description:
-        """Make a queue. Raises Conflict, UnknownNode for a queue to forward to, ValueError for a name that is none."""
+        """Make a queue. Raises Conflict, UnknownNode for an unknown target of forwarding, ValueError for a bad name."""
         config = QueueConfig(Name=name, Properties=properties)
         return self._call(lambda: _described(self._server.nodes.create(config, wall_clock())))
 
@@ -66,37 +66,37 @@ class Control:
         self._call(partial(self._delete, name))
 
     def queue(self, name: str) -> Description:
-        """A queue. Raises UnknownNode."""
+        """Describe a queue. Raises UnknownNode."""
         return self._call(lambda: _described(self._server.nodes.entity(name)))
 
     def queues(self) -> list[Description]:
-        """All queues, in the order in which they were made."""
+        """Describe all queues, in the order in which they were made."""
         return self._call(lambda: [_described(entity) for entity in self._server.nodes.entities])
 
     def purge(self, name: str) -> int:
-        """Drop every message of a queue and its dead letters; how many there were. Raises UnknownNode."""
+        """Drop every message of a queue and its dead letters. Returns their number. Raises UnknownNode."""
         return self._of_both(name, lambda queue: queue.purge(wall_clock()))
 
     def expire_locks(self, name: str) -> int:
-        """End every lock, or hold on a session, of a queue and its dead letters now; how many. Raises UnknownNode."""
+        """End every lock of a queue, its sessions and its dead letters. Returns their number. Raises UnknownNode."""
         return self._of_both(name, lambda queue: queue.expire_locks(wall_clock()))
 
     def fail_settlements(self, name: str, fault: Fault, *, times: int = 1, delay_ms: int = 0) -> None:
-        """Let the next settlements on links of a queue go wrong. Raises UnknownNode."""
+        """Plan faults for the next settlements on links of a queue. Raises UnknownNode."""
         self._call(lambda: self._server.faults.plan(
             self._server.nodes.entity(name).queue.name, fault, times=times, delay_ms=delay_ms
         ))  # fmt: skip
 
     def clear_faults(self) -> None:
-        """Let no settlement go wrong any more."""
+        """Forget all planned faults."""
         self._call(self._server.faults.clear)
 
     def detach_links(self, name: str | None = None) -> int:
-        """End the links to a queue, or to all, as if they were idle; how many there were. Raises UnknownNode."""
+        """Detach the links to a queue, or to all, as if they were idle. Returns their number. Raises UnknownNode."""
         return self._call(partial(self._detach, name))
 
     def drop_connections(self) -> int:
-        """Close every connection without a word; how many there were."""
+        """Close every connection without an AMQP close. Returns their number."""
         return self._call(lambda: sum(map(_drop, self._server.peers)))
 
     def _call[Result](self, action: Callable[[], Result]) -> Result:

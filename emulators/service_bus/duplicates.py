@@ -1,11 +1,11 @@
-"""Which message ids a queue has seen lately."""
+"""The message ids that a queue has seen within its window."""
 
 from collections import deque
 from collections.abc import Hashable
 
 
 class Duplicates:
-    """Message ids within a window; nothing but time makes it forget one, neither completing nor dead-lettering.
+    """Message ids within a window. Only time removes one; completing and dead-lettering do not.
 
     >>> seen = Duplicates(window_ms=100)
     >>> [seen.repeated("a", at) for at in (0, 99, 100)]
@@ -20,7 +20,7 @@ class Duplicates:
         self._order: deque[tuple[int, Hashable]] = deque()
 
     def repeated(self, message_id: Hashable | None, now_ms: int) -> bool:
-        """Whether the id was seen within the window before now; it counts as seen from now on if not."""
+        """Return whether the id was seen within the window. Notes a new id."""
         while self._order and self._order[0][0] + self._window_ms <= now_ms:
             self._ids.discard(self._order.popleft()[1])
         if message_id is None or self._window_ms == 0:

@@ -7,20 +7,21 @@ from typing import Any, Self
 
 from emulators.service_bus.admin.server import AdminServer
 from emulators.service_bus.admin.tls import Tls
-from emulators.service_bus.config import QueueConfig, QueueProperties
+from emulators.service_bus.config import ConfigError, QueueConfig, queue_properties
 from emulators.service_bus.control import Conflict, Control, Counts, Fault, UnknownNode
+from emulators.service_bus.hosts import name_of
 from emulators.service_bus.server import IDLE_LINKS_MS, Server
 
-__all__ = ["Conflict", "Counts", "Emulator", "Fault", "Tls", "UnknownNode"]
+__all__ = ["ConfigError", "Conflict", "Counts", "Emulator", "Fault", "Tls", "UnknownNode"]
 
 
 class Emulator(Control):
-    """A Service Bus namespace in a thread of this process, with its admin port; both ports are free ones unless given.
+    """A Service Bus namespace in a thread of this process, with its admin port. Ports that are not given are free ones.
 
     with Emulator(["orders"]) as bus:
         client = ServiceBusClient.from_connection_string(bus.connection_string)
 
-    tls: a certificate for the admin port, which Azure's administration clients for Python insist on.
+    tls: a certificate for the admin port; Azure's administration clients for Python need one.
     idle_links_ms: how long a link may carry nothing; 0 for ever. Raises OSError if a port is taken.
     """
 
@@ -42,41 +43,44 @@ class Emulator(Control):
 
     @property
     def port(self) -> int:
-        """Where AMQP is spoken."""
+        """The port of AMQP."""
         return self._port
 
     @property
     def admin_port(self) -> int:
-        """Where HTTP is spoken, and HTTPS if there is a certificate."""
+        """The port of HTTP, and of HTTPS with a certificate."""
         return self._admin.port
 
     @property
     def connection_string(self) -> str:
         """For clients that send and receive."""
-        return _connection_string(self.host, self.port)
+        return _connection_string(name_of(self.host), self.port)
 
     @property
     def admin_connection_string(self) -> str:
         """For clients that manage queues."""
-        return _connection_string(self.host, self.admin_port)
+        return _connection_string(name_of(self.host), self.admin_port)
 
     def add_queue(self, name: str, **properties: Any) -> str:
-        """Make a queue, with properties as in Config.json (LockDuration="PT5S"); its name. Raises as `create_queue`."""
-        self.create_queue(name, QueueProperties.model_validate(properties))
+        """Make a queue with properties as in Config.json (LockDuration="PT5S"). Returns its name.
+
+        Raises ConfigError, a ValueError, for a wrong property; otherwise as `create_queue`.
+        """
+        self.create_queue(name, queue_properties(name, properties))
         return name
 
     def counts(self, name: str) -> Counts:
-        """How many messages a queue has in each state. Raises UnknownNode."""
+        """Count the messages of a queue by their state. Raises UnknownNode."""
         return self.queue(name).counts
 
     def start(self) -> Self:
-        """Serve. It listens before that already, so clients may connect."""
+        """Serve. Clients may connect before that."""
         for thread in self._threads:
             thread.start()
         return self
 
     def close(self) -> None:
-        """End it; its messages are gone."""
+        """Stop serving and drop all messages."""
         self._admin.stop()
         self._bus.stop()
         for thread in self._threads:

@@ -1,4 +1,4 @@
-"""Settlements that go wrong because a test asked for it."""
+"""Faults of settlements, for tests."""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,7 +11,7 @@ type Later = Callable[[int, Callable[[], None]], None]
 
 
 class Fault(StrEnum):
-    """What becomes of a settlement on a link."""
+    """A fault of a settlement on a link."""
 
     DELAY = "delay"  # it reaches the queue late
     REFUSE = "refuse"  # it is answered with an internal error, and has no effect
@@ -21,25 +21,25 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A fault and by how many ms it delays."""
+    """A fault, with its delay in ms."""
 
     fault: Fault
     delay_ms: int = 0
 
 
 class Faults:
-    """What is to go wrong with the next settlements of each queue. `later` runs an action after some ms."""
+    """The planned faults of each queue. `later` runs an action after some ms."""
 
     def __init__(self, later: Later) -> None:
         self._later = later
         self._planned: dict[str, deque[Planned]] = {}
 
     def plan(self, queue: str, fault: Fault, *, times: int = 1, delay_ms: int = 0) -> None:
-        """Let the next settlements on links of a queue go wrong, behind those that are planned already."""
+        """Plan faults for the next settlements on links of a queue, after those planned before."""
         self._planned.setdefault(queue, deque()).extend([Planned(fault, delay_ms)] * times)
 
     def clear(self) -> None:
-        """Let nothing go wrong any more."""
+        """Forget all planned faults."""
         self._planned.clear()
 
     def apply(self, queue: str, settle: Callable[[], Outcome], answer: Callable[[Outcome], None]) -> None:

@@ -11,7 +11,7 @@ from emulators.service_bus.emulator import Emulator
 
 @pytest.fixture(scope="session")
 def service_bus() -> Iterator[Emulator]:
-    """A namespace for all tests of the session, without queues at first."""
+    """A namespace for the session, without queues at first."""
     with Emulator() as bus:
         yield bus
 
@@ -23,7 +23,7 @@ def _queue_names() -> Iterator[str]:
 
 @pytest.fixture
 def service_bus_queue(service_bus: Emulator, _queue_names: Iterator[str]) -> Iterator[Callable[..., str]]:
-    """Makes a queue of this test's own, with properties as in Config.json; its name. The queue goes with the test.
+    """Makes a queue with properties as in Config.json and returns its name. The queue is deleted after the test.
 
     queue = service_bus_queue(LockDuration="PT5S")
     """

@@ -1,4 +1,4 @@
-"""Which links of a connection carried nothing for so long that Azure would end them."""
+"""The links of a connection that are idle for so long that Azure would detach them."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from emulators.service_bus.timers import Timers
 
 
 class IdleLinks:
-    """Links to queues, each with the time at which it has carried nothing for `limit_ms`; no time if that is 0."""
+    """Links to queues, each with the time at which it is idle for `limit_ms`; without times if that is 0."""
 
     def __init__(self, limit_ms: int) -> None:
         self.reason = f"The link was idle for {limit_ms} ms and is detached by the broker."
@@ -21,28 +21,28 @@ class IdleLinks:
 
     @property
     def next_due(self) -> int | None:
-        """When to ask `due` again, in ms of the monotonic clock."""
+        """The time of the next call of `due`, in ms of the monotonic clock."""
         return self._timers.next_due
 
     def watch(self, link: Link, end: End) -> None:
-        """Count the idle time of a link from now on."""
+        """Watch a link from now on."""
         if self._limit_ms:
             self._ends[link] = end
             self.used(link)
 
     def used(self, link: Link) -> None:
-        """The client said something on a link."""
+        """Note that the client used a link."""
         if link in self._ends:
             self._timers.set(link, now_ms() + self._limit_ms)
 
     def forget(self, link: Link) -> None:
-        """A link is no more."""
+        """Forget a link that has ended."""
         self._timers.drop(link)
         self._ends.pop(link, None)
         self._fed.pop(link, None)
 
     def due(self, now: int) -> Iterator[Link]:
-        """The links that are idle; not those to which the broker has sent messages since it looked last."""
+        """Return the idle links, without those on which the broker has sent messages since the last call."""
         for link in list(self._timers.due(now)):
             end = self._ends[link]
             fed = end.fed if isinstance(end, Subscription) else 0

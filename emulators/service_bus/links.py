@@ -1,4 +1,4 @@
-"""The broker's ends of links: what takes messages, what hands them out, and what answers requests."""
+"""The broker's ends of links that take messages, send replies, and answer requests."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -19,20 +19,20 @@ type Take = Callable[[bytes, int], None]
 
 
 class End(Protocol):
-    """What a connection says to the broker's end of a link."""
+    """The broker's end of a link, called by its connection."""
 
     def on_arrived(self, delivery: Delivery) -> None:
-        """A whole message came."""
+        """Take a whole message."""
 
     def on_updated(self, delivery: Delivery) -> None:
-        """The client gave a delivery a state, or settled it."""
+        """Take the client's state or settlement of a delivery."""
 
     def on_gone(self) -> None:
-        """The link is no more."""
+        """Note that the link has ended."""
 
 
 class Incoming:
-    """Takes messages from a client, answers each with an outcome, and keeps the client in credit.
+    """Takes messages from a client, answers each with an outcome, and renews the client's credit.
 
     `take` gets the bytes of a message and its format. It raises Malformed or Refused.
     """
@@ -50,10 +50,10 @@ class Incoming:
             self._link.grant(CREDIT - self._link.credit)
 
     def on_updated(self, delivery: Delivery) -> None:
-        """Nothing: each message was settled when it came."""
+        """Do nothing: each message was settled when it came."""
 
     def on_gone(self) -> None:
-        """Nothing: what came stays."""
+        """Do nothing: messages stay in the queue."""
 
     def _outcome(self, delivery: Delivery) -> Outcome:
         if delivery.size > self._link.limit:
@@ -75,22 +75,22 @@ class Replies:
         self._sent = 0
 
     def on_arrived(self, delivery: Delivery) -> None:
-        """Nothing: no message comes on a link that sends."""
+        """Do nothing: no message comes on a link that sends."""
 
     def on_updated(self, delivery: Delivery) -> None:
-        """Nothing: what is sent settled has no outcome."""
+        """Do nothing: what is sent settled has no outcome."""
 
     def on_gone(self) -> None:
-        """Nothing: what was not sent is lost."""
+        """Do nothing: unsent replies are lost."""
 
     def send(self, data: bytes) -> None:
-        """One reply, as soon as the client has credit for it."""
+        """Send a reply as soon as the client has credit for it."""
         self._sent += 1
         self._link.send(self._sent.to_bytes(8), data, settled=True)
 
 
 def request_link(link: Link, handler: Handler, dialect: Dialect, reply: Callable[[str, bytes], None]) -> Incoming:
-    """The link on which requests come in. `reply` gets the address to reply to, or '', and the answer."""
+    """Make the end that takes requests. `reply` gets the address to reply to, or '', and the answer."""
 
     def take(data: bytes, _format: int) -> None:
         request = parse(data)

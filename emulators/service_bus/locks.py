@@ -1,4 +1,4 @@
-"""Which messages of a queue are locked, by which token, and until when."""
+"""The locked messages of a queue, with their tokens and deadlines."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from emulators.service_bus.timers import Timers
 
 
 class Locks:
-    """Locked messages by their tokens. Unless locks `end`, each lasts until it is dropped: as long as its session's."""
+    """Locked messages by their tokens. Unless locks `end`, a lock lasts until it is dropped, as its session's hold."""
 
     __slots__ = ("_end", "_ends", "_messages")
 
@@ -19,7 +19,7 @@ class Locks:
 
     @property
     def next_due(self) -> int | None:
-        """When the next lock ends, in ms; None if none ends."""
+        """The time at which the next lock ends, in ms; None if none ends."""
         return self._ends.next_due
 
     def add(self, message: Stored, until_ms: int) -> None:
@@ -30,7 +30,7 @@ class Locks:
         self.move(message, until_ms)
 
     def move(self, message: Stored, until_ms: int) -> None:
-        """Let the lock of a message end at another time."""
+        """Set a new end for the lock of a message."""
         assert message.lock is not None
         message.locked_until_ms = until_ms
         if self._end:
@@ -44,14 +44,14 @@ class Locks:
             message.lock = None
 
     def find(self, token: bytes) -> Stored | None:
-        """The message that is locked by a token."""
+        """Return the message that a token locks."""
         return self._messages.get(token)
 
     def held(self) -> list[Stored]:
-        """All locked messages, oldest lock first."""
+        """List the locked messages, oldest lock first."""
         return list(self._messages.values())
 
     def due(self, now: int) -> Iterator[Stored]:
-        """Every message whose lock has ended; it stays locked until it is dropped."""
+        """Return the messages whose locks have ended. They stay locked until they are dropped."""
         for token in self._ends.due(now):
             yield self._messages[token]

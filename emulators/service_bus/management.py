@@ -1,4 +1,4 @@
-"""`<queue>/$management`: what the SDK asks for beside sending, receiving and settling."""
+"""`<queue>/$management`: requests other than sending, receiving and settling."""
 
 from collections.abc import Callable, Iterable
 from uuid import UUID
@@ -12,7 +12,7 @@ from emulators.service_bus.rules import LockLost, NotAllowed, NotFound, SessionL
 from emulators.service_bus.settlement import changes
 from emulators.service_bus.stored import Stored
 
-# One reply to a peek holds this much at most; whoever wants more asks again from the next sequence number.
+# The most that one reply to a peek holds; the client asks again from the next sequence number.
 PEEK_MESSAGES, PEEK_BYTES = 250, 256 * 1024
 MAX_MESSAGE_BYTES = 256 * 1024
 

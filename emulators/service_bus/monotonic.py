@@ -1,8 +1,8 @@
-"""The clock for what nobody outside sees: heartbeats and idle times."""
+"""The clock of heartbeats and idle times."""
 
 import time
 
 
 def now_ms() -> int:
-    """Ms since some moment in the past; never set back."""
+    """Return ms since some moment in the past; never set back."""
     return time.monotonic_ns() // 1_000_000

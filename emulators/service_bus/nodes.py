@@ -10,21 +10,25 @@ from emulators.service_bus.rules import Rules
 from emulators.service_bus.session_queue import SessionQueue
 
 CBS = "$cbs"
-_MANAGEMENT, _DEAD_LETTERS = "/$management", "/$deadletterqueue"
+_MANAGEMENT, _DEAD_LETTERS, _SUBSCRIPTIONS = "/$management", "/$deadletterqueue", "/subscriptions/"
 _HOST = re.compile(r"^[a-z]+://[^/]*/?")
 
 
 class UnknownNode(LookupError):  # noqa: N818
-    """An address that leads nowhere."""
+    """No queue has this address."""
+
+
+class NotOffered(UnknownNode):
+    """The address is of something that Azure offers and this broker does not."""
 
 
 class Conflict(ValueError):  # noqa: N818
-    """A queue cannot be made, changed or deleted as things are."""
+    """A queue cannot be made, changed or deleted because of its state or of other queues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """Where a link leads: to a queue, or to the management of one."""
+    """A queue, or the management of one."""
 
     queue: Queue
     management: bool = False
@@ -65,7 +69,7 @@ class Nodes:
         return [queue for entity in self._entities.values() for queue in (entity.queue, entity.dead_letters)]
 
     def create(self, config: QueueConfig, now: int) -> Entity:
-        """A new queue. Raises Conflict if there is one of that name, UnknownNode if it forwards to none."""
+        """Make a queue. Raises Conflict if the name is taken, UnknownNode if it forwards to an unknown queue."""
         key = config.Name.lower()
         if key in self._entities:
             raise Conflict(f"there is a queue {config.Name!r} already")
@@ -77,7 +81,7 @@ class Nodes:
         return entity
 
     def update(self, name: str, properties: QueueProperties, now: int) -> Entity:
-        """Change a queue. Raises UnknownNode, and Conflict for what only a new queue can have otherwise."""
+        """Change a queue. Raises UnknownNode, and Conflict for a property that is fixed at creation."""
         entity = self.entity(name)
         for fixed in ("RequiresSession", "RequiresDuplicateDetection"):
             if getattr(entity.properties, fixed) != getattr(properties, fixed):
@@ -99,15 +103,19 @@ class Nodes:
         return self._entities.pop(name.lower())
 
     def entity(self, name: str) -> Entity:
-        """The queue of that name. Raises UnknownNode."""
+        """Find the queue of that name. Raises UnknownNode."""
         entity = self._entities.get(name.lower())
         if entity is None:
             raise UnknownNode(f"The messaging entity '{name}' could not be found. {self._known()}")
         return entity
 
     def find(self, address: str) -> Node:
-        """The node at an address. Raises UnknownNode, in words for the person who mistyped it."""
+        """Find the node at an address. Raises UnknownNode or NotOffered; the message is for whoever mistyped it."""
         path = node_path(address)
+        if _SUBSCRIPTIONS in path:
+            raise NotOffered(
+                f"'{_HOST.sub('', address)}' is a subscription: this broker offers queues only, no topics."
+            )
         name = path.removesuffix(_MANAGEMENT)
         entity = self._entities.get(name.removesuffix(_DEAD_LETTERS))
         if entity is None:
@@ -118,7 +126,7 @@ class Nodes:
     def _known(self) -> str:
         names = sorted(entity.name for entity in self._entities.values())
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        return f"Queues here: {', '.join(names[:5]) or 'none'}{more}."
+        return f"There are no topics here, and these queues: {', '.join(names[:5]) or 'none'}{more}."
 
     def _targets(self, properties: QueueProperties) -> tuple[Queue | None, Queue | None]:
         names = properties.ForwardTo, properties.ForwardDeadLetteredMessagesTo
@@ -137,7 +145,7 @@ def _entity(config: QueueConfig, now: int) -> Entity:
 
 
 def node_path(address: str) -> str:
-    """What of an address names the node.
+    """Return the part of an address that names the node.
 
     >>> node_path("amqps://127.0.0.1:5672/Exports/$DeadLetterQueue")
     'exports/$deadletterqueue'

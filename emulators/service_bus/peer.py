@@ -1,4 +1,4 @@
-"""One client's connection: bytes between its socket and AMQP, and AMQP's events to the links."""
+"""One client's connection: moves bytes between its socket and AMQP, and hands AMQP's events to the links."""
 
 import socket
 from collections.abc import Callable
@@ -20,7 +20,7 @@ type Attach = Callable[[Answers, int, Link], Served]
 
 CHUNK = 256 * 1024
 MAX_FRAME = 64 * 1024
-# The client is to be heard every 4 minutes, as in Azure; it is hung up on after twice that.
+# A client must send something every 4 minutes, as in Azure; after 8 minutes of silence it is disconnected.
 IDLE_MS = 240_000
 # What Azure offers. .NET insists on the first; others take PLAIN or ANONYMOUS, and authenticate by $cbs.
 MECHANISMS = "MSSBCBS", "PLAIN", "ANONYMOUS", "EXTERNAL"
@@ -33,7 +33,7 @@ class Peer:
     def __init__(self, connected: socket.socket, attach: Attach, turns: "Turns[Peer]", idle_links: IdleLinks) -> None:
         self.socket = connected
         self.closed = False
-        self.restless = False  # `tick` is to be called, though its time has not come
+        self.restless = False  # `tick` must be called before its time
         self._ended = False
         self._heard = True
         self._check_at = self._beat_at = 0
@@ -55,7 +55,7 @@ class Peer:
         return self._amqp.backlog >= BACKLOG_BYTES
 
     def read(self) -> None:
-        """Take what the socket has, and act on it."""
+        """Read from the socket and handle the events."""
         try:
             data = self.socket.recv(CHUNK)
         except BlockingIOError:
@@ -68,7 +68,7 @@ class Peer:
             self._on(event)
 
     def write(self) -> bool:
-        """Send what waits, as far as the socket takes it. True if some of it still waits."""
+        """Send what waits, as far as the socket takes it. Returns whether some of it still waits."""
         output = self._amqp.output
         while output:
             try:
@@ -84,7 +84,7 @@ class Peer:
         return False
 
     def tick(self, now_ms: int) -> int:
-        """Send a heartbeat or give up on a silent client, if it is time to; when to come again, in ms."""
+        """Send a heartbeat or close a silent connection, if it is time. Returns the time of the next call, in ms."""
         if now_ms >= self._check_at:
             if not self._heard:
                 self._amqp.close("amqp:resource-limit-exceeded", f"nothing was heard of the client for {IDLE_MS} ms")
@@ -102,21 +102,21 @@ class Peer:
         return min(self._beat_at, *times)
 
     def links(self, queue: Queue | None = None) -> list[Link]:
-        """The links that lead to a queue, or to any."""
+        """List the links to a queue, or to any."""
         of_queues = ((link, served.queue) for link, served in self._served.items() if served.queue is not None)
         return [link for link, its in of_queues if queue in (None, its)]
 
     def detach(self, link: Link, condition: str, description: str) -> None:
-        """End a link with an error. What the client has locked through it stays locked."""
+        """Detach a link with an error. Messages that the client has locked stay locked."""
         link.detach(condition, description)
         self._forget(link)
 
     def hang_up(self) -> None:
-        """Close with an error that says why, if the client still listens."""
+        """Close the connection with the reason, if the client still reads."""
         self._amqp.close(FORCED, "The broker is shutting down.")
 
     def free(self) -> None:
-        """Give everything back. What the client had locked stays so until its lock ends, as a killed client's would."""
+        """Release all resources. Messages of the client stay locked until their locks end, as after a kill."""
         self.closed = True
         self.socket.close()
         for event in self._amqp.drop():
@@ -125,7 +125,7 @@ class Peer:
             self._forget(link)
 
     def reply(self, channel: int, addresses: tuple[str, ...], data: bytes) -> None:
-        """Send an answer on the link of a session that listens at one of the addresses, the first that has one."""
+        """Send an answer on the link that listens at one of the addresses; the first address with a link wins."""
         for address in addresses:
             if replies := self._listeners.get((channel, address)):
                 replies.send(data)

@@ -1,4 +1,4 @@
-"""Where the messages of a queue are, and how they move by time, failure and forwarding. Times: ms since 1970, UTC."""
+"""The places of a queue's messages, and their moves by time, failure and forwarding. Times: ms since 1970, UTC."""
 
 import math
 from collections.abc import Callable
@@ -45,11 +45,11 @@ class Places:
 
     @property
     def next_due(self) -> float:
-        """When to call `advance` again at the latest; infinite if nothing waits for its time."""
+        """The latest time of the next call of `advance`; infinite if nothing waits."""
         return self._wake
 
     def advance(self, now: int) -> None:
-        """Let everything happen that time alone brings: locks lapse, scheduled messages arrive, old ones expire."""
+        """Apply what is due: locks lapse, scheduled messages arrive, old messages expire."""
         if now < self._wake:
             return
         for message in self._locks.due(now):
@@ -67,7 +67,7 @@ class Places:
             self._wake_at(min(deadlines))
 
     def enqueue(self, message: Stored, now: int) -> int:
-        """Take a message, for now or its scheduled time; its sequence number. A duplicate gets one and is dropped."""
+        """Add a message, now or for its time. Returns its sequence number; a duplicate gets one and is dropped."""
         if self._duplicates.repeated(message.message_id, now):
             return self._next_sequence()
         if message.scheduled_ms <= now:
@@ -79,7 +79,7 @@ class Places:
         return message.sequence_number
 
     def wake_by(self, at: int) -> None:
-        """Let `on_wake` be called for a time, unless it was for an earlier one."""
+        """Call `on_wake` with a time, unless it was called with an earlier one."""
         if at < self._wake:
             self._wake_at(at)
 

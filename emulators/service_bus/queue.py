@@ -1,4 +1,4 @@
-"""One queue: a state machine without threads, sockets or a clock of its own. Every time is ms since 1970, UTC."""
+"""One queue: a state machine without threads, sockets or clock. Every time is ms since 1970, UTC."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +9,7 @@ from emulators.service_bus.stored import State, Stored
 
 
 class Queue(Places):
-    """What can be done with a queue's messages."""
+    """A queue with the operations on its messages."""
 
     def cancel(self, numbers: Iterable[int], now: int) -> None:
         """Drop scheduled messages, all or none. Raises NotFound."""
@@ -19,21 +19,21 @@ class Queue(Places):
             self._browse.remove(number)
 
     def receive(self, now: int, session: str | None = None) -> Stored | None:
-        """The next message, of a session if one is given, locked; None if there is none."""
+        """Lock and return the next message, of a session if one is given; None if there is none."""
         message = self._next_ready(now, session)
         if message is not None:
             self._lock(message, now)
         return message
 
     def take(self, now: int, session: str | None = None) -> Stored | None:
-        """The next message, of a session if one is given, gone from the queue; None if there is none."""
+        """Remove and return the next message, of a session if one is given; None if there is none."""
         message = self._next_ready(now, session)
         if message is not None:
             self._remove(message)
         return message
 
     def receive_deferred(self, numbers: Iterable[int], now: int, *, take: bool = False) -> list[Stored]:
-        """Deferred messages by their sequence numbers, locked or taken, all or none. Raises NotFound."""
+        """Lock or remove deferred messages by their sequence numbers, all or none. Raises NotFound."""
         self.advance(now)
         messages = [self._browse.held(number) for number in self._all_in(State.DEFERRED, numbers)]
         for message in messages:
@@ -44,40 +44,40 @@ class Queue(Places):
         return messages
 
     def peek(self, first: int, now: int) -> Iterator[Stored]:
-        """Messages in any state from a sequence number on, in order; not to be held over another call."""
+        """List messages in any state from a sequence number on. Do not use the list after another call."""
         self.advance(now)
         return self._browse.since(first)
 
     def renew(self, token: bytes, now: int) -> int:
-        """Until when the lock holds now. Raises LockLost."""
+        """Renew a lock. Returns its new end. Raises LockLost."""
         message = self._held(token, now)
         self._locks.move(message, now + self.rules.lock_ms)
         self.wake_by(message.locked_until_ms)
         return message.locked_until_ms
 
     def change(self, token: bytes, properties: dict[str, bytes], now: int) -> None:
-        """Set application properties of a message, encoded, while it is locked. Raises LockLost."""
+        """Set application properties, encoded, of a locked message. Raises LockLost."""
         message = self._held(token, now)
         if properties:
             message.changes = {**message.changes, **properties}
 
     def complete(self, token: bytes, now: int) -> None:
-        """The message is done with. Raises LockLost."""
+        """Complete a message. Raises LockLost."""
         self._remove(self._held(token, now))
 
     def abandon(self, token: bytes, now: int) -> None:
-        """The delivery failed: again, or the dead-letter queue once it has failed too often. Raises LockLost."""
+        """Count a failed delivery: the message comes again, or is dead-lettered after too many. Raises LockLost."""
         self._give_back(self._held(token, now), now, failed=True)
 
     def release(self, token: bytes, now: int) -> None:
-        """The message was not looked at: as if it had not been delivered. Raises LockLost.
+        """Return a message as if it had not been delivered. Raises LockLost.
 
         Azure does not count a release either, as its developers say (amqpnetlite, 342).
         """
         self._give_back(self._held(token, now), now, failed=False)
 
     def defer(self, token: bytes, now: int) -> None:
-        """Only its sequence number brings the message back. Raises LockLost."""
+        """Set a message aside: only its sequence number brings it back. Raises LockLost."""
         message = self._held(token, now)
         message.state = State.DEFERRED
         self._give_back(message, now, failed=False)
@@ -90,14 +90,14 @@ class Queue(Places):
         self._bury(message, reason, description, now)
 
     def purge(self, now: int) -> int:
-        """Drop every message, whatever its state; how many there were."""
+        """Drop every message, whatever its state. Returns their number."""
         messages = list(self.peek(0, now))
         for message in messages:
             self._remove(message)
         return len(messages)
 
     def expire_locks(self, now: int) -> int:
-        """End every lock at once, as if its time were over; how many there were."""
+        """End every lock, as if its time were over. Returns their number."""
         self.advance(now)
         held = self._locks.held()
         for message in held:
@@ -105,7 +105,7 @@ class Queue(Places):
         return len(held)
 
     def change_rules(self, rules: Rules) -> None:
-        """Treat messages by other rules from now on; locks and times to live that run already stay."""
+        """Apply other rules from now on; running locks and times to live stay."""
         if rules.duplicate_window_ms != self.rules.duplicate_window_ms:
             self._duplicates = Duplicates(rules.duplicate_window_ms)
         self.rules = rules

@@ -1,4 +1,4 @@
-"""Which messages may be received next."""
+"""The messages that may be received next."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -23,12 +23,12 @@ class Ready:
         return bool(self._heaps)
 
     def add(self, message: Stored) -> None:
-        """Let a message be received, in its place."""
+        """Add a message, in its place."""
         row = message.session_id if self._by_session else None
         heapq.heappush(self._heaps.setdefault(row, []), message.sequence_number)
 
     def first(self, session: str | None) -> int | None:
-        """The lowest number of a session."""
+        """Return the lowest number of a session."""
         heap = self._heaps.get(session)
         while heap and not self._alive(heap[0]):
             heapq.heappop(heap)
@@ -38,7 +38,7 @@ class Ready:
         return None
 
     def pop(self, session: str | None) -> int | None:
-        """The lowest number of a session, which is no longer among those here."""
+        """Remove and return the lowest number of a session."""
         number = self.first(session)
         if number is not None:
             heapq.heappop(self._heaps[session])
@@ -47,7 +47,7 @@ class Ready:
         return number
 
     def sessions(self) -> Iterator[str]:
-        """The sessions that have a message, in the order of their first messages."""
+        """List the sessions that have a message, in the order of their first messages."""
         firsts = {session: self.first(session) for session in list(self._heaps)}
         ordered = sorted((number, session) for session, number in firsts.items() if number is not None and session)
         yield from (session for _, session in ordered)

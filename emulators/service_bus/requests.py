@@ -25,14 +25,14 @@ class Request:
     reply_to: str
 
     def field(self, name: str, kind: type) -> Any:
-        """An entry of the body. Raises Refused if it is missing or of another kind."""
+        """Return an entry of the body. Raises Refused if it is missing or of another kind."""
         item = self.body.get(name) if isinstance(self.body, dict) else None
         if not isinstance(item, kind):
             raise Refused(400, "com.microsoft:argument-error", f"the request has no usable {name!r}")
         return item
 
     def encoded_field(self, name: str) -> bytes:
-        """An entry of the body, encoded; null if it is missing. Raises Malformed."""
+        """Return an entry of the body, encoded; null if it is missing. Raises Malformed."""
         items = decode.encoded_items(self.raw_body)
         pairs = zip(items[::2], items[1::2], strict=False)
         return next((item for key, item in pairs if decode.value(key) == name), encode.NULL)
@@ -49,7 +49,7 @@ class Reply:
 
 
 def ok(body: dict[str, bytes]) -> Reply:
-    """The reply of success, with encoded values by their names."""
+    """Make the reply of success, with encoded values by their names."""
     return Reply(200, "OK", encode.mapping({encode.string(name): item for name, item in body.items()}))
 
 
@@ -65,7 +65,7 @@ type Handler = Callable[[Request], Reply]
 
 
 def parse(data: bytes) -> Request:
-    """The request in a transfer. Raises Malformed."""
+    """Parse the request in a transfer. Raises Malformed."""
     application_properties: Any = {}
     body: Any = None
     raw_body = b""
@@ -86,7 +86,7 @@ def parse(data: bytes) -> Request:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a node names the facts of a reply."""
+    """The names of a reply's properties at one node."""
 
     status: str
     description: str
@@ -98,7 +98,7 @@ CBS = Dialect("status-code", "status-description", "error-condition")
 
 
 def answer(request: Request, reply: Reply, dialect: Dialect) -> bytes:
-    """The reply as the body of a transfer."""
+    """Encode a reply as the body of a transfer."""
     properties = encode.sequence((*[encode.NULL] * 5, request.message_id))
     facts = {
         encode.string(dialect.status): encode.int32(reply.status),

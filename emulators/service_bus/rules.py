@@ -1,15 +1,15 @@
-"""What a queue promises, and how it refuses."""
+"""The rules of a queue, and its refusals."""
 
 from dataclasses import dataclass
 
 from emulators.service_bus.config import QueueProperties
 
-# How often a message may be forwarded.
+# The number of times that a message may be forwarded.
 MAX_HOPS = 4
 
 
 class LockLost(LookupError):  # noqa: N818
-    """The lock has lapsed, was given back, or never was."""
+    """The lock has lapsed, was returned, or never existed."""
 
 
 class NotFound(LookupError):  # noqa: N818
@@ -30,7 +30,7 @@ class SessionLost(LookupError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a queue treats its messages. ttl_ms None: they never expire. max_deliveries None: no count is too high."""
+    """The rules of a queue. ttl_ms None: messages never expire. max_deliveries None: any number."""
 
     lock_ms: int = 60_000
     ttl_ms: int | None = None
@@ -40,7 +40,7 @@ class Rules:
 
     @classmethod
     def of(cls, properties: QueueProperties) -> "Rules":
-        """The rules that a configuration asks for."""
+        """Derive the rules from a configuration."""
         window = properties.DuplicateDetectionHistoryTimeWindow if properties.RequiresDuplicateDetection else None
         return cls(
             lock_ms=round(properties.LockDuration.total_seconds() * 1000),
@@ -51,5 +51,5 @@ class Rules:
         )
 
     def of_dead_letters(self) -> "Rules":
-        """The rules of the dead-letter queue beside a queue with these: nothing expires there, or fails too often."""
+        """Derive the rules of the dead-letter queue: nothing expires there, or fails too often."""
         return Rules(self.lock_ms, max_deliveries=None)

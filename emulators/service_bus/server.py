@@ -13,6 +13,7 @@ from functools import partial
 from emulators.service_bus.attach import Broker, attach
 from emulators.service_bus.config import QueueConfig
 from emulators.service_bus.faults import Faults
+from emulators.service_bus.hosts import listen
 from emulators.service_bus.idle_links import IdleLinks
 from emulators.service_bus.monotonic import now_ms
 from emulators.service_bus.nodes import Nodes
@@ -20,7 +21,7 @@ from emulators.service_bus.peer import Peer
 from emulators.service_bus.timers import Timers
 from emulators.service_bus.turns import Turns
 
-# A client that has not opened its connection by then never will.
+# A client that has not opened its connection by then is disconnected.
 HANDSHAKE_MS = 10_000
 LONGEST_SLEEP_S = 3600.0
 # As in Azure.
@@ -28,7 +29,7 @@ IDLE_LINKS_MS = 600_000
 
 
 def wall_clock() -> int:
-    """Ms since 1970, UTC: what messages carry and the SDK compares with its own clock."""
+    """Return ms since 1970, UTC, as messages carry them and the SDK compares them with its clock."""
     return time.time_ns() // 1_000_000
 
 
@@ -47,7 +48,7 @@ class Server:
         self.faults = Faults(self._run_later)
         self._attach = partial(attach, Broker(self.nodes, wall_clock, self.faults))
         self._idle_links_ms = idle_links_ms
-        self._listener = socket.create_server((host, port), backlog=256)
+        self._listener = listen(host, port)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self._waker, self._wake = socket.socketpair()
@@ -62,22 +63,22 @@ class Server:
         self._calls: deque[Callable[[], None]] = deque()  # any thread appends, the one that serves pops
         self._later = Timers[Callable[[], None]]()
         self._stopping = self._deaf = False
-        self._hurried = False  # a client can take messages that it was too full for when they were handed out
+        self._hurried = False  # a client that was too full to take messages has room again
 
     @property
     def peers(self) -> list[Peer]:
-        """The clients that are connected."""
+        """The connected clients."""
         return list(self._masks)
 
     def stop(self) -> None:
-        """Let `serve` return. Safe in a signal handler and in any thread."""
+        """End `serve`. Safe in a signal handler and in any thread."""
         self._stopping = True
         self._nudge()
 
     def call[Result](self, action: Callable[[], Result], timeout_s: float = 10) -> Result:
-        """What an action returns, which the thread that serves runs between two events. Raises what it raises.
+        """Run an action on the thread that serves, between two events. Returns and raises what it does.
 
-        Raises TimeoutError if nobody serves in time. For any other thread.
+        Raises TimeoutError if the thread does not serve in time. Call it from any other thread.
         """
         result: Future[Result] = Future()
 
@@ -113,7 +114,7 @@ class Server:
                 self._flush(peer)
 
     def close(self) -> None:
-        """Say goodbye to every client, and close everything."""
+        """Close every connection and everything else."""
         for peer in list(self._masks):
             self._guard(peer, peer.hang_up)
             self._guard(peer, peer.write)
@@ -129,7 +130,7 @@ class Server:
         self._later.set(action, now_ms() + delay_ms)
 
     def _run(self) -> bool:
-        """Run what other threads asked for and what is due; whether there was any."""
+        """Run the actions of other threads and those that are due. Returns whether there were any."""
         actions = [self._calls.popleft() for _ in range(len(self._calls))] + list(self._later.due(now_ms()))
         for action in actions:
             action()
@@ -141,7 +142,7 @@ class Server:
         clocks = (
             (self._turns.next_due, wall_clock), (self._ticks.next_due, now_ms), (self._later.next_due, now_ms),
         )  # fmt: skip
-        # An end to every sleep: epoll cannot sleep as long as a message may live.
+        # Every sleep has an end: epoll cannot sleep as long as a message may live.
         return max(0, min([LONGEST_SLEEP_S, *((due - clock()) / 1000 for due, clock in clocks if due is not None)]))
 
     def _accept(self) -> None:

@@ -11,21 +11,21 @@ from emulators.service_bus.session_queue import Hold, SessionQueue
 from emulators.service_bus.subscription import Clock, SessionSubscription, Wish
 
 FILTER = "com.microsoft:session-filter"
-# How long a client waits for the next free session unless it says so.
+# The default wait of a client for the next free session.
 WAIT_MS = 60_000
 # .NET counts in units of 100 ns from the year 1.
 TICKS_AT_1970 = 621_355_968_000_000_000
 
 
 def asks_for_session(source: Terminus | None) -> bool:
-    """Whether a source names a session, or any. Raises Malformed."""
+    """Return whether a source asks for a session, by name or any. Raises Malformed."""
     return FILTER in terminus.filters(source)
 
 
 def subscribe(
     link: Link, queue: SessionQueue, clock: Clock, faults: Faults, source: Source, *, take: bool
 ) -> SessionSubscription:
-    """The end of a link that receives the messages of the session that its source names, or of the next one.
+    """Make the end of a link that receives the messages of a session: the one that its source names, or the next one.
 
     Raises Malformed.
     """

@@ -1,4 +1,4 @@
-"""What `<queue>/$management` answers about sessions."""
+"""`<queue>/$management`: requests about sessions."""
 
 from collections.abc import Callable
 

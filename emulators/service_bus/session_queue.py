@@ -1,4 +1,4 @@
-"""A queue whose messages belong to sessions: whoever holds a session gets its messages, and nobody else does."""
+"""A queue whose messages belong to sessions: only the holder of a session gets its messages."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from emulators.service_bus.timers import Timers
 
 @dataclass(slots=True, eq=False)
 class Hold:
-    """A session that somebody holds. lost: its time is over, so that it is held no longer."""
+    """A held session. lost: its time is over."""
 
     session: str
     until_ms: int
@@ -28,7 +28,7 @@ class SessionQueue(Queue):
         self._states: dict[str, bytes] = {}
 
     def advance(self, now: int) -> None:
-        """Let everything happen that time alone brings; the end of a session counts for its messages as a failure."""
+        """Apply what is due. The end of a session's lock counts as a failed delivery of its messages."""
         if now < self._wake:
             return
         for session in self._ends.due(now):
@@ -42,7 +42,7 @@ class SessionQueue(Queue):
         return super().enqueue(message, now)
 
     def hold(self, session: str | None, now: int) -> Hold | None:
-        """Hold a session, or the first one that has messages and is free; None if there is none such.
+        """Hold a session, or the first free one with messages. Returns None if there is none.
 
         Raises SessionHeld if somebody holds the session already.
         """
@@ -58,13 +58,13 @@ class SessionQueue(Queue):
         return hold
 
     def let_go(self, hold: Hold, now: int) -> None:
-        """Give a session back; its locked messages can be received again, and no delivery counts."""
+        """Release a session. Its locked messages can be received again, and no delivery counts."""
         self.advance(now)
         if not hold.lost:
             self._drop(hold, now, failed=False)
 
     def renew_session(self, session: str, now: int) -> int:
-        """Until when the session is held now. Raises SessionLost."""
+        """Renew the hold on a session. Returns its new end. Raises SessionLost."""
         self.advance(now)
         hold = self._holds.get(session)
         if hold is None:
@@ -74,7 +74,7 @@ class SessionQueue(Queue):
         return hold.until_ms
 
     def receive_deferred(self, numbers: Iterable[int], now: int, *, take: bool = False) -> list[Stored]:
-        """Deferred messages by their sequence numbers. Raises NotFound; SessionLost if nobody holds their session."""
+        """Lock or remove deferred messages by sequence number. Raises NotFound, SessionLost for a free session."""
         wanted = list(numbers)
         for number in wanted:
             message = self._browse.get(number)
@@ -83,12 +83,12 @@ class SessionQueue(Queue):
         return super().receive_deferred(wanted, now, take=take)
 
     def sessions(self, now: int) -> list[str]:
-        """The sessions that have messages or a state, in order of their names."""
+        """List the sessions that have messages or a state, by name."""
         held = {message.session_id for message in self.peek(0, now) if message.session_id is not None}
         return sorted(held | set(self._states))
 
     def expire_locks(self, now: int) -> int:
-        """End every hold at once, as if its time were over; how many there were."""
+        """End every hold, as if its time were over. Returns their number."""
         self.advance(now)
         holds = list(self._holds.values())
         for hold in holds:
@@ -96,7 +96,7 @@ class SessionQueue(Queue):
         return len(holds)
 
     def state(self, session: str) -> bytes | None:
-        """What was last set for a session."""
+        """Return the state of a session."""
         return self._states.get(session)
 
     def set_state(self, session: str, state: bytes | None) -> None:

@@ -21,7 +21,7 @@ _REASON, _DESCRIPTION = "DeadLetterReason", "DeadLetterErrorDescription"
 
 
 def settle(state: State | None, queue: Queue, token: bytes, now: int) -> Outcome:
-    """Apply an outcome to the message that is locked by `token`; the same outcome, or a rejection that says why not.
+    """Apply an outcome to the message that `token` locks. Returns the same outcome, or a rejection with the reason.
 
     A client that settles without an outcome has not looked at the message: that is a release.
     """
@@ -69,7 +69,7 @@ def _text(item: object) -> str | None:
 
 
 def changes(raw: bytes) -> dict[str, bytes]:
-    """The application properties that an encoded map sets, each encoded. Raises Malformed."""
+    """Split an encoded map into application properties, each encoded. Raises Malformed."""
     if raw == encode.NULL:
         return {}
     items = decode.encoded_items(raw)

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class State(IntEnum):
-    """What `x-opt-message-state` says; a locked message has the state that it was received in."""
+    """The values of `x-opt-message-state`; a locked message has the state in which it was received."""
 
     ACTIVE = 0
     DEFERRED = 1
@@ -25,7 +25,7 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class Stored:
-    """Content, which the queue never looks into, and the facts that the queue decides by. Times are ms since 1970, UTC.
+    """A message's content, opaque to the queue, and the facts that the queue uses. Times are ms since 1970, UTC.
 
     ttl_ms: what the sender asked for; once enqueued, what holds. scheduled_ms: 0 if not scheduled.
     waited: whether it was enqueued by its schedule. size: bytes, as it came.
@@ -55,6 +55,6 @@ class Stored:
     changes: Mapping[str, bytes] = MappingProxyType({})
 
     def expired(self, now_ms: int) -> bool:
-        """Whether its time to live is over, which runs from its enqueueing; one that is set aside does not expire."""
+        """Whether its time to live, counted from its enqueueing, is over. A deferred message does not expire."""
         lives = self.ttl_ms is None or self.state is not State.ACTIVE
         return not lives and self.enqueued_ms + (self.ttl_ms or 0) <= now_ms

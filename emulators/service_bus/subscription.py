@@ -13,7 +13,7 @@ from emulators.service_bus.rules import SessionHeld
 from emulators.service_bus.session_queue import Hold, SessionQueue
 from emulators.service_bus.settlement import settle
 
-# A client that reads slowly gets no more messages while this much waits for it.
+# A client gets no more messages while this much waits for it.
 BACKLOG_BYTES = 1 << 20
 
 type Clock = Callable[[], int]
@@ -24,7 +24,7 @@ class Subscription:
 
     def __init__(self, link: Link, queue: Queue, clock: Clock, faults: Faults, *, take: bool) -> None:
         self.queue = queue
-        self.fed = 0  # how many messages it has handed out
+        self.fed = 0  # the number of messages sent
         self._link = link
         self._take = take
         self._clock = clock
@@ -41,17 +41,14 @@ class Subscription:
         return None
 
     def tend(self, now: int) -> bool:  # noqa: ARG002  a session's needs the time
-        """Do what is due beside handing out messages: give back the credit of a client that drains its link.
-
-        True if there is something to send after it.
-        """
+        """Return the credit of a client that drains its link. Returns whether there is something to send."""
         if not self._link.drain or self._link.detached:
             return False
         self._link.drained()
         return True
 
     def feed(self, now: int) -> bool:
-        """Send one message. False if the queue has none."""
+        """Send one message. Returns whether the queue had one."""
         message = (self.queue.take if self._take else self.queue.receive)(now, self.session)
         if message is None:
             return False
@@ -61,10 +58,10 @@ class Subscription:
         return True
 
     def on_arrived(self, delivery: Delivery) -> None:
-        """Nothing: no message comes on a link that sends."""
+        """Do nothing: no message comes on a link that sends."""
 
     def on_updated(self, delivery: Delivery) -> None:
-        """Do what the client decided about a message, whose tag is its lock token, and say so."""
+        """Settle a message as the client decided, by its tag, which is the lock token; answer the client."""
         if delivery.settled or not isinstance(delivery.state, Received | None):
             self._faults.apply(
                 self.queue.name,
@@ -73,12 +70,12 @@ class Subscription:
             )
 
     def on_gone(self) -> None:
-        """Nothing: what the client had locked stays so until its lock ends, as a killed client's would."""
+        """Do nothing: locked messages stay locked until their locks end, as after a kill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a client asks for that attaches to a session: which one, the first that is free if None, and until when.
+    """The session that a client asks for, None for the first free one, and the end of its wait.
 
     hello: answers the attach.
     """
@@ -111,7 +108,7 @@ class SessionSubscription(Subscription):
         return self._hold.session if self._hold else None
 
     def tend(self, now: int) -> bool:
-        """Hold a session as soon as there is one, give up at the deadline, and end the link when the hold is lost."""
+        """Hold a session as soon as one is free, give up at the deadline, and detach the link if the hold is lost."""
         if self._link.detached:
             return False
         if self._hold is None:
@@ -123,7 +120,7 @@ class SessionSubscription(Subscription):
         return super().tend(now)
 
     def on_gone(self) -> None:
-        """Give the session back."""
+        """Release the session."""
         if self._hold is not None:
             self._sessions.let_go(self._hold, self._clock())
 

@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterator
 
-# How many stale entries a heap may hold beside as many as it has live ones; rebuilding it costs its length.
+# The number of stale entries that a heap may hold beside its live ones; rebuilding it costs its length.
 SLACK = 100
 
 
@@ -24,7 +24,7 @@ class Timers[Key]:
         self._serial = 0
 
     def set(self, key: Key, deadline_ms: int) -> None:
-        """Let `key` come due at `deadline_ms` and at no other time."""
+        """Set the only deadline of `key`."""
         self._serial += 1
         self._deadlines[key] = (deadline_ms, self._serial)
         heapq.heappush(self._heap, (deadline_ms, self._serial, key))
@@ -48,7 +48,7 @@ class Timers[Key]:
         return None
 
     def due(self, now_ms: int) -> Iterator[Key]:
-        """Every key whose deadline is `now_ms` or before, earliest first; each is dropped as it is handed out."""
+        """Yield and drop every key whose deadline is `now_ms` or before, earliest first."""
         while (deadline := self.next_due) is not None and deadline <= now_ms:
             key = heapq.heappop(self._heap)[2]
             del self._deadlines[key]

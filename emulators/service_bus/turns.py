@@ -1,4 +1,4 @@
-"""Who gets the next message: receivers of one queue, one message each in turn."""
+"""The order of receivers: those of one queue get one message each in turn."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -22,16 +22,16 @@ class Turns[Owner]:
             self.watch(queue)
 
     def watch(self, queue: Queue) -> None:
-        """Come when time changes something in a queue."""
+        """Feed a queue's receivers when time changes something in it."""
         queue.on_wake = self._alarms.set
 
     def join(self, subscription: Subscription, owner: Owner) -> None:
-        """Take part from now on."""
+        """Add a subscription."""
         self._owners[subscription] = owner
         self._waiting.setdefault(subscription.queue, deque()).append(subscription)
 
     def leave(self, subscription: Subscription) -> None:
-        """Take part no longer."""
+        """Remove a subscription."""
         del self._owners[subscription]
         waiting = self._waiting[subscription.queue]
         waiting.remove(subscription)
@@ -40,11 +40,11 @@ class Turns[Owner]:
 
     @property
     def next_due(self) -> int | None:
-        """When to feed again at the latest, in ms since 1970, UTC; None if nothing waits for its time."""
+        """The latest time of the next call of `feed`, in ms since 1970, UTC; None if nothing waits."""
         return self._alarms.next_due
 
     def feed(self, now: int) -> set[Owner]:
-        """Hand out what can be handed out now; whoever has something to send after it."""
+        """Hand out messages. Returns the owners that have something to send."""
         for queue in self._alarms.due(now):
             queue.advance(now)
         owners: set[Owner] = set()

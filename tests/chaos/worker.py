@@ -8,7 +8,7 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 from chaos.plants import PLANTS
 
-from cli.main import main
+from cli.start import main
 
 if __name__ == "__main__":
     PLANTS[os.environ["TAILRACE_CHAOS_PLANT"]].build_in()

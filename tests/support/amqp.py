@@ -130,9 +130,10 @@ class Client:
     """A connection with one session."""
 
     def __init__(
-        self, port: int, mechanism: str = "ANONYMOUS", response: bytes | None = None, hello: Open = HELLO
-    ) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        self, port: int, mechanism: str = "ANONYMOUS", response: bytes | None = None, hello: Open = HELLO,
+        host: str = "127.0.0.1",
+    ) -> None:  # fmt: skip
+        self._socket = socket.create_connection((host, port), timeout=20)
         self._amqp = Connection(hello, ClientHandshake(mechanism, response))
         self._amqp.open()
         self.session = self._amqp.begin()

@@ -63,7 +63,7 @@ def test_a_process_without_postgresql_needs_none_of_its_settings_and_still_reads
     without = {name: value for name, value in BY_PASSWORD.items() if not name.startswith("PG")}
     assert Settings.from_env(without, postgres=False).pg_host == ""
     assert Settings.from_env(BY_PASSWORD, postgres=False) == Settings.from_env(BY_PASSWORD)
-    with pytest.raises(ConfigurationError, match="PGPORT: Input should be a valid integer"):
+    with pytest.raises(ConfigurationError, match="PGPORT: it should be a valid integer"):
         Settings.from_env({**without, "PGPORT": "a"}, postgres=False)
 
 
@@ -75,29 +75,29 @@ def test_a_variable_that_is_set_to_nothing_is_not_set() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("PGPORT", "a", "PGPORT: Input should be a valid integer"),
-        ("PGPORT", "70000", "PGPORT: Input should be less than or equal to 65535"),
-        ("PGSSLMODE", "yes", "PGSSLMODE: Input should be 'disable'"),
-        ("TAILRACE_PG_AUTH", "none", "TAILRACE_PG_AUTH: Input should be 'password' or 'entra'"),
-        ("TAILRACE_CREDENTIAL", "managedidentity", "TAILRACE_CREDENTIAL: Input should be 'managed-identity'"),
-        ("TAILRACE_QUEUE", "a b", "TAILRACE_QUEUE: String should match"),
-        ("TAILRACE_CONTAINER", "Exports", "TAILRACE_CONTAINER: String should match"),
-        ("TAILRACE_CONTAINER", "a--b", "TAILRACE_CONTAINER: String should match"),
-        ("TAILRACE_CONTAINER", "ab", "TAILRACE_CONTAINER: String should match"),
-        ("TAILRACE_CONTAINER", "a" * 64, "TAILRACE_CONTAINER: String should"),
-        ("TAILRACE_CONTAINER", "-".join("a" * 40), "TAILRACE_CONTAINER: String should have at most 63"),
+        ("PGPORT", "a", "PGPORT: it should be a valid integer"),
+        ("PGPORT", "70000", "PGPORT: it should be less than or equal to 65535"),
+        ("PGSSLMODE", "yes", "PGSSLMODE: it should be 'disable'"),
+        ("TAILRACE_PG_AUTH", "none", "TAILRACE_PG_AUTH: it should be 'password' or 'entra'"),
+        ("TAILRACE_CREDENTIAL", "managedidentity", "TAILRACE_CREDENTIAL: it should be 'managed-identity'"),
+        ("TAILRACE_QUEUE", "a b", "TAILRACE_QUEUE: a queue's name has letters"),
+        ("TAILRACE_CONTAINER", "Exports", "TAILRACE_CONTAINER: a container's name has 3 to 63 small letters"),
+        ("TAILRACE_CONTAINER", "a--b", "TAILRACE_CONTAINER: a container's name has 3 to 63 small letters"),
+        ("TAILRACE_CONTAINER", "ab", "TAILRACE_CONTAINER: a container's name has 3 to 63 small letters"),
+        ("TAILRACE_CONTAINER", "a" * 64, "TAILRACE_CONTAINER: a container's name has 3 to 63 small letters"),
+        ("TAILRACE_CONTAINER", "-".join("a" * 40), "TAILRACE_CONTAINER: a container's name has 3 to 63 small letters"),
         ("TAILRACE_TICK", "* * * * *", "TAILRACE_TICK: a schedule has six fields"),
-        ("TAILRACE_MAX_ATTEMPTS", "0", "TAILRACE_MAX_ATTEMPTS: Input should be greater"),
-        ("TAILRACE_RETRY_BASE_SECONDS", "0", "TAILRACE_RETRY_BASE_SECONDS: Input should be greater than 0"),
-        ("TAILRACE_RETRY_BASE_SECONDS", "nan", "TAILRACE_RETRY_BASE_SECONDS: Input should be"),
-        ("TAILRACE_POOL_SIZE", "1000", "TAILRACE_POOL_SIZE: Input should be less"),
-        ("TAILRACE_DRAIN_SECONDS", "-1", "TAILRACE_DRAIN_SECONDS: Input should be greater"),
+        ("TAILRACE_MAX_ATTEMPTS", "0", "TAILRACE_MAX_ATTEMPTS: it should be greater"),
+        ("TAILRACE_RETRY_BASE_SECONDS", "0", "TAILRACE_RETRY_BASE_SECONDS: it should be greater than 0"),
+        ("TAILRACE_RETRY_BASE_SECONDS", "nan", "TAILRACE_RETRY_BASE_SECONDS: it should be"),
+        ("TAILRACE_POOL_SIZE", "1000", "TAILRACE_POOL_SIZE: it should be less"),
+        ("TAILRACE_DRAIN_SECONDS", "-1", "TAILRACE_DRAIN_SECONDS: it should be greater"),
         # PostgreSQL counts milliseconds in 31 bits, and takes 0 for no limit at all.
-        ("TAILRACE_STATEMENT_TIMEOUT_SECONDS", "inf", "TAILRACE_STATEMENT_TIMEOUT_SECONDS: Input should be less"),
-        ("TAILRACE_STATEMENT_TIMEOUT_SECONDS", "nan", "TAILRACE_STATEMENT_TIMEOUT_SECONDS: Input should be"),
-        ("TAILRACE_LOCK_TIMEOUT_SECONDS", "1e9", "TAILRACE_LOCK_TIMEOUT_SECONDS: Input should be less"),
-        ("TAILRACE_LOCK_TIMEOUT_SECONDS", "0.0001", "TAILRACE_LOCK_TIMEOUT_SECONDS: Input should be greater"),
-        ("ExportStorage__serviceUri", "ftp://x", "ExportStorage__serviceUri: String should match"),
+        ("TAILRACE_STATEMENT_TIMEOUT_SECONDS", "inf", "TAILRACE_STATEMENT_TIMEOUT_SECONDS: it should be less"),
+        ("TAILRACE_STATEMENT_TIMEOUT_SECONDS", "nan", "TAILRACE_STATEMENT_TIMEOUT_SECONDS: it should be"),
+        ("TAILRACE_LOCK_TIMEOUT_SECONDS", "1e9", "TAILRACE_LOCK_TIMEOUT_SECONDS: it should be less"),
+        ("TAILRACE_LOCK_TIMEOUT_SECONDS", "0.0001", "TAILRACE_LOCK_TIMEOUT_SECONDS: it should be greater"),
+        ("ExportStorage__serviceUri", "ftp://x", "ExportStorage__serviceUri: it is an address"),
     ],
 )
 def test_an_invalid_value_is_reported_by_the_name_of_its_variable(name: str, value: str, expected: str) -> None:

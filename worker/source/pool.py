@@ -64,7 +64,7 @@ class Source:
             with waiting_for(f"a connection to {self._connector.target}"):
                 self._connector.connection_class.connect(**self._connector.parameters()).close()
         except psycopg.Error as error:
-            raise self._connector.failure("a first connection", error) from None
+            raise self._connector.failure(error) from None
 
     @contextmanager
     def connection(self, subject: str) -> Iterator[psycopg.Connection[Any]]:
@@ -125,7 +125,7 @@ class Source:
             with waiting_for(f"a connection to {self._connector.target}"):
                 connection = self._pool.getconn(timeout)
         except PoolTimeout as error:
-            raise self._connector.failure(subject, error) from None
+            raise self._connector.failure(error) from None
         try:
             yield connection
         except psycopg.Error as error:

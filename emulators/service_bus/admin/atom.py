@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
-from emulators.service_bus.config import QueueProperties
+from emulators.service_bus.config import QueueProperties, first_problem
 from emulators.service_bus.control import Counts, Description
 
 ATOM = "http://www.w3.org/2005/Atom"
 SERVICE_BUS = "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"
 COUNTS = "http://schemas.microsoft.com/netservices/2011/06/servicebus"
-# Azure's defaults where they are others than those of Config.json.
+# Azure's defaults, if they differ from those of Config.json.
 _DEFAULTS = {"DefaultMessageTimeToLive": "P10675199DT2H48M5.477580S"}
 
 
@@ -24,7 +24,7 @@ class Unreadable(ValueError):  # noqa: N818
 
 
 def read(body: bytes) -> QueueProperties:
-    """The properties in the body of a PUT. Raises Unreadable."""
+    """Read the properties in the body of a PUT. Raises Unreadable."""
     try:
         root = ET.fromstring(body)  # noqa: S314  what comes is from tests on this machine
     except ET.ParseError as error:
@@ -38,17 +38,16 @@ def read(body: bytes) -> QueueProperties:
     try:
         return QueueProperties.model_validate(_DEFAULTS | given)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        raise Unreadable(f"{problem['loc'][0]}: {problem['msg']}") from error
+        raise Unreadable(first_problem(error)) from error
 
 
 def entry(queue: Description, base: str) -> str:
-    """The document of one queue; base: the namespace's URL."""
+    """Write the document of one queue. base: the namespace's URL."""
     return _text(_entry(queue, base))
 
 
 def feed(title: str, queues: Iterable[Description], base: str, following: str | None = None) -> str:
-    """A list of queues; following: the URL of the next page."""
+    """Write a list of queues. following: the URL of the next page."""
     root = ET.Element("feed", xmlns=ATOM)
     _add(root, "title", title).set("type", "text")
     _add(root, "id", base)
@@ -61,7 +60,7 @@ def feed(title: str, queues: Iterable[Description], base: str, following: str | 
 
 
 def namespace(base: str) -> str:
-    """The document of the namespace itself."""
+    """Write the document of the namespace."""
     root = ET.Element("entry", xmlns=ATOM)
     _add(root, "title", "sbemulatorns").set("type", "text")
     content = ET.SubElement(root, "content", type="application/xml")
@@ -73,7 +72,7 @@ def namespace(base: str) -> str:
 
 
 def error(status: int, detail: str) -> str:
-    """The document of a refusal."""
+    """Write the document of a refusal."""
     root = ET.Element("Error")
     _add(root, "Code", str(status))
     _add(root, "Detail", detail)
@@ -107,7 +106,7 @@ _FIXED = {
 
 
 def _facts(queue: Description) -> dict[str, str]:
-    """In the order in which Azure writes them, on which .NET relies."""
+    """List the properties in Azure's order, which .NET needs."""
     properties, updated = queue.properties, _time(queue.updated_ms)
     return {
         "LockDuration": _duration(properties.LockDuration),
@@ -135,7 +134,7 @@ def _facts(queue: Description) -> dict[str, str]:
 
 def _counts(counts: Counts) -> ET.Element:
     root = ET.Element("CountDetails", {"xmlns:d": COUNTS})
-    # A locked or deferred message is an active one for Azure.
+    # Azure counts locked and deferred messages as active.
     active = counts.active + counts.locked + counts.deferred
     facts = {"Active": active, "DeadLetter": counts.dead_letters, "Scheduled": counts.scheduled}
     for name, count in {**facts, "Transfer": 0, "TransferDeadLetter": 0}.items():

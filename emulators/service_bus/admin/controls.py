@@ -1,4 +1,4 @@
-"""`/$emulator/…`: what tests in any language do with the emulator, as JSON."""
+"""`/$emulator/…`: controls of the emulator as JSON, for tests in any language."""
 
 import json
 from collections.abc import Callable
@@ -9,13 +9,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emulators.service_bus.admin.http import Answer, Request
+from emulators.service_bus.config import first_problem
 from emulators.service_bus.control import Control, Fault, UnknownNode
 
 type Result = dict[str, Any]
 
 
 class FaultBody(BaseModel):
-    """What is to go wrong with the next settlements of a queue."""
+    """The fault of the next settlements of a queue."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,9 +37,7 @@ def answer(control: Control, request: Request, path: tuple[str, ...]) -> Answer:
     except UnknownNode as error:
         return _json({"error": str(error)}, HTTPStatus.NOT_FOUND)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        place = ".".join(map(str, problem["loc"])) or "the body"
-        return _json({"error": f"{place}: {problem['msg']}"}, HTTPStatus.BAD_REQUEST)
+        return _json({"error": first_problem(error, "the body")}, HTTPStatus.BAD_REQUEST)
     return _json({"error": f"there is no control {request.method} /$emulator/{'/'.join(path)}"}, HTTPStatus.NOT_FOUND)
 
 

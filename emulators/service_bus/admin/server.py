@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import ssl
+from collections.abc import Callable
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import override
@@ -12,25 +13,26 @@ from emulators.service_bus.admin.http import Request
 from emulators.service_bus.admin.routes import answer
 from emulators.service_bus.admin.tls import Tls
 from emulators.service_bus.control import Control
+from emulators.service_bus.hosts import listen
 
 TLS_HANDSHAKE = b"\x16"
 SILENCE_S = 60
 
 
 class AdminServer:
-    """Answers until `stop`. Raises OSError if it cannot listen, or if the certificate does not do."""
+    """Answers until `stop`. Raises OSError if it cannot listen or cannot use the certificate."""
 
     def __init__(self, control: Control, port: int = 0, *, host: str = "127.0.0.1", tls: Tls | None = None) -> None:
         context = tls.context() if tls else None
-        self._server = _Listener((host, port), partial(_Handler, control, context))
+        self._server = _Listener(listen(host, port), partial(_Handler, control, context))
         self.port: int = self._server.server_address[1]
 
     def serve(self) -> None:
-        """Answer clients, each in a thread of its own, until `stop`."""
+        """Answer each client in its own thread, until `stop`."""
         self._server.serve_forever(poll_interval=0.05)
 
     def stop(self) -> None:
-        """Let `serve` return, and listen no more. For another thread than the one that serves."""
+        """End `serve` and stop listening. Call it from another thread than the one that serves."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -39,9 +41,14 @@ class _Listener(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
+    def __init__(self, listening: socket.socket, handler: Callable[..., BaseHTTPRequestHandler]) -> None:
+        super().__init__(listening.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+
     @override
     def handle_error(self, request: object, client_address: object) -> None:
-        """Nothing: a client that goes away halfway is its own affair."""
+        """Ignore a client that disconnects in the middle of a request."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -94,4 +101,4 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: requests are not logged."""
+        """Log nothing."""

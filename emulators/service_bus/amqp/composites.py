@@ -8,7 +8,7 @@ from emulators.service_bus.amqp.decode import Malformed
 
 
 class Kind(NamedTuple):
-    """How one field is written and read. `read` takes the encoded value, and raises Malformed for another type.
+    """The encoder and the decoder of one field. `read` takes the encoded value, and raises Malformed for another type.
 
     nullable: null is None, though the field has no default.
     """
@@ -49,7 +49,7 @@ BOOLEAN = Kind(encode.boolean, lambda raw: _of(bool, raw))
 STRING, SYMBOL = Kind(encode.string, lambda raw: _of(str, raw)), Kind(encode.symbol, lambda raw: _of(str, raw))
 BINARY = Kind(encode.binary, lambda raw: _of(bytes, raw))
 SYMBOLS = Kind(lambda names: encode.array(map(encode.symbol, names)), _symbols)
-RAW = Kind(bytes, bytes)  # stays encoded: whoever needs it decodes it
+RAW = Kind(bytes, bytes)  # stays encoded; its reader decodes it
 
 type Fields = tuple[Kind, ...]
 
@@ -64,7 +64,7 @@ class Schema[Composite: tuple[Any, ...]]:
             self._types[code] = self._types[f"amqp:{name}:list"] = (composite, kinds)
 
     def encode(self, composite: Composite) -> bytes:
-        """The described list, with all its fields: azure-servicebus before 7.15 reads absent ones, too."""
+        """Encode a composite with all its fields: azure-servicebus before 7.15 reads absent ones, too."""
         code, kinds = self._codes[type(composite)]
         fields = [
             encode.NULL if item is None else kind.write(item) for kind, item in zip(kinds, composite, strict=True)
@@ -72,7 +72,7 @@ class Schema[Composite: tuple[Any, ...]]:
         return encode.section(code, encode.sequence(fields))
 
     def decode(self, data: bytes) -> tuple[Composite, int]:
-        """The composite that `data` starts with, and the offset after it. Raises Malformed."""
+        """Decode the composite at the start of `data`. Returns it with the offset after it. Raises Malformed."""
         if data[:1] != b"\x00":
             raise Malformed("a described list was to be here")
         try:

@@ -32,13 +32,13 @@ class Handshake(Protocol):
     done: bool
 
     def start(self) -> bytes:
-        """What to send unasked."""
+        """Return what to send first."""
 
     def step(self, buffer: FrameBuffer) -> bytes | None:
-        """What to send next; None until more bytes come. Raises ProtocolError."""
+        """Return what to send next, or None if more bytes must come first. Raises ProtocolError."""
 
     def farewell(self) -> bytes:
-        """What to send to an end that got the handshake wrong."""
+        """Return what to send to a peer whose handshake is wrong."""
 
 
 class Connection:
@@ -50,9 +50,11 @@ class Connection:
 
     def __init__(self, hello: Open, handshake: Handshake) -> None:
         self.output = bytearray(handshake.start())
-        self.opened = False  # the other end has said hello
-        self.closed = False  # nothing is said any more by either end
-        self.remote_idle_ms: int | None = None  # the other end hangs up unless it hears something this often
+        self.opened = False  # the other end has sent its open
+        self.closed = False  # both ends are silent from now on
+        self.remote_idle_ms: int | None = (
+            None  # the other end closes the connection if it receives nothing for this long
+        )
         self.frame_size = SMALLEST_MAX_FRAME
         self._hello = hello
         self._handshake = handshake
@@ -63,11 +65,11 @@ class Connection:
 
     @property
     def backlog(self) -> int:
-        """How many bytes wait for the socket."""
+        """The number of bytes that wait for the socket."""
         return len(self.output)
 
     def receive(self, data: bytes) -> Iterator[Event]:
-        """Take bytes of the other end, and yield what they mean; errors of the other end end in Closed, never here."""
+        """Take bytes of the other end and yield their events. An error of the other end yields Closed."""
         self._buffer.feed(data)
         try:
             while not self.closed and not self._handshake.done:
@@ -83,19 +85,19 @@ class Connection:
             yield from self._break_off(DECODE, str(error))
 
     def open(self) -> None:
-        """Say hello, unasked or in answer; a second time nothing happens."""
+        """Send the open of this end. Does nothing if it was sent before."""
         if not self._greeted:
             self._greeted = True
             self.write(0, self._hello)
 
     def begin(self) -> Session:
-        """A new session, which this end begins."""
+        """Begin a session."""
         session = self._session()
         session.begin()
         return session
 
     def close(self, condition: str = "", description: str = "") -> None:
-        """Say goodbye, with an error if a condition is given; a second time nothing happens."""
+        """Send the close of this end, with an error if a condition is given. Does nothing if it was sent before."""
         if self._said_goodbye:
             return
         self._said_goodbye = True
@@ -106,17 +108,17 @@ class Connection:
             self.output += self._handshake.farewell()
 
     def heartbeat(self) -> None:
-        """Send a frame that says nothing, if anything may be said."""
+        """Send an empty frame, unless the connection is not open yet or closed already."""
         if self._greeted and not self._said_goodbye:
             self.output += HEARTBEAT
 
     def write(self, channel: int, performative: Performative, payload: bytes = b"") -> None:
-        """Send a frame, unless this end has said goodbye before."""
+        """Send a frame, unless this end has sent its close."""
         if not self._said_goodbye or isinstance(performative, Close):
             self.output += frame(PERFORMATIVES.encode(performative) + payload, channel)
 
     def drop(self) -> Iterator[Event]:
-        """Let go of every session and link, as when the socket is gone."""
+        """End every session and link, because the socket is closed."""
         for session in list(self._sessions.values()):
             for link in session.close():
                 yield Detached(link, None)

@@ -57,12 +57,12 @@ _VARIABLE: dict[int, Callable[[bytes], Any]] = {
 }
 
 
-# What broken bytes make Python raise.
+# What Python raises on broken bytes.
 BROKEN = (IndexError, struct.error, OverflowError, TypeError, ValueError, RecursionError)
 
 
 def value(data: bytes) -> Any:
-    r"""The value that `data` starts with.
+    r"""Decode the value at the start of `data`.
 
     Strings and symbols are str, timestamps int (ms), lists and arrays list, decimals their bytes. Raises Malformed.
 
@@ -82,7 +82,7 @@ def value(data: bytes) -> Any:
 
 
 def value_at(data: bytes, at: int) -> tuple[Any, int]:
-    """The value at an offset, and the offset after it. Raises Malformed and what broken bytes make Python raise."""
+    """Decode the value at an offset. Returns it with the offset after it. Raises Malformed, or an error of BROKEN."""
     code = data[at]
     if code == 0x00:
         descriptor, at = value_at(data, at + 1)
@@ -136,7 +136,7 @@ def _array_item_size(data: bytes, code: int, at: int) -> int:
 
 
 def encoded_items(data: bytes, limit: int = 1 << 16) -> list[bytes]:
-    """The items of a list or a map, keys and values in turn, still encoded; the first `limit`. Raises Malformed.
+    """Split a list or a map into its first `limit` items, still encoded; keys and values alternate. Raises Malformed.
 
     >>> encoded_items(bytes.fromhex("c003024340"))
     [b'C', b'@']
@@ -159,7 +159,7 @@ def encoded_items(data: bytes, limit: int = 1 << 16) -> list[bytes]:
 
 
 def skip(data: bytes, at: int) -> int:
-    """The offset after the value at an offset, its items unseen. Raises Malformed, or IndexError past the end."""
+    """Return the offset after the value at an offset, undecoded. Raises Malformed, or IndexError past the end."""
     code = data[at]
     if code == 0x00:
         return skip(data, skip(data, at + 1))

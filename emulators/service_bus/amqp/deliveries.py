@@ -5,7 +5,7 @@ from emulators.service_bus.amqp.states import State
 
 
 class Delivery:
-    """What is known of a delivery.
+    """A delivery and its state.
 
     data: the bytes of one that came in; those over the link's limit are counted in `size` and dropped.
     state: what the other end said last. settled: the other end has settled it, and forgotten it.
@@ -24,7 +24,7 @@ class Delivery:
         self._pieces: list[bytes] = []
 
     def append(self, piece: bytes, limit: int) -> None:
-        """Take a piece of the message, unless the message is longer than the limit by then."""
+        """Add a piece of the message, or drop all pieces if that makes the message longer than the limit."""
         self.size += len(piece)
         if self.size <= limit:
             self._pieces.append(piece)
@@ -33,12 +33,12 @@ class Delivery:
 
     @property
     def data(self) -> bytes:
-        """The whole message; nothing of one that is over the limit."""
+        """The whole message, or b"" if it is over the limit."""
         return b"".join(self._pieces)
 
 
 class Outgoing:
-    """A delivery that is being sent: which bytes are still to go."""
+    """A delivery that is being sent, with its unsent bytes."""
 
     __slots__ = ("_at", "_payload", "_settled", "delivery", "started")
 
@@ -50,7 +50,7 @@ class Outgoing:
         self._at = 0
 
     def piece(self, room: int) -> tuple[Transfer, bytes]:
-        """The next transfer and its bytes, at most `room` of them."""
+        """Return the next transfer with at most `room` bytes."""
         delivery, at = self.delivery, self._at
         self._at += room
         more = self._at < len(self._payload)
@@ -63,5 +63,5 @@ class Outgoing:
 
     @property
     def finished(self) -> bool:
-        """Whether every byte went into a transfer."""
+        """Whether every byte was sent."""
         return self.started and self._at >= len(self._payload)

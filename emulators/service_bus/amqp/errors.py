@@ -1,4 +1,4 @@
-"""What one end of a connection says that the other end got wrong."""
+"""Errors of the protocol that one end reports to the other."""
 
 
 class ProtocolError(Exception):

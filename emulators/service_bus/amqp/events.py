@@ -10,14 +10,14 @@ from emulators.service_bus.amqp.states import Error
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The other end said hello."""
+    """The other end sent its open."""
 
     remote: Open
 
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """The other end wants a link, which is to be answered by `attach` or `refuse`, or has answered one of this end."""
+    """The other end attached a link: a new one, to answer by `attach` or `refuse`, or one that this end began."""
 
     channel: int  # this end's, of the link's session
     link: Link
@@ -56,7 +56,7 @@ class Detached:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The conversation is over: nothing comes any more, and nothing but what is in the output goes."""
+    """The connection is closed: nothing more comes, and only what is in the output is sent."""
 
     error: Error | None
 

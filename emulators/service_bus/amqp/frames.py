@@ -20,7 +20,7 @@ class Frame(NamedTuple):
 
 
 def frame(body: bytes, channel: int = 0, kind: int = AMQP_KIND) -> bytes:
-    """A frame as it goes over the wire.
+    """Encode a frame.
 
     >>> frame(b"").hex(" ")
     '00 00 00 08 02 00 00 00'
@@ -29,7 +29,7 @@ def frame(body: bytes, channel: int = 0, kind: int = AMQP_KIND) -> bytes:
 
 
 class FrameBuffer:
-    """Bytes as they arrive, cut into headers and frames. `max_frame`: the longest frame that is taken, in bytes."""
+    """Cuts incoming bytes into headers and frames. `max_frame`: the longest frame that is accepted, in bytes."""
 
     __slots__ = ("_at", "_data", "_max_frame")
 
@@ -45,14 +45,14 @@ class FrameBuffer:
         self._data += data
 
     def header(self) -> bytes | None:
-        """The next eight bytes, None until they are all there."""
+        """Return the next eight bytes, or None if some are missing."""
         if len(self._data) - self._at < 8:
             return None
         self._at += 8
         return bytes(self._data[self._at - 8 : self._at])
 
     def next(self) -> Frame | None:
-        """The next whole frame, None until there is one. Raises ProtocolError."""
+        """Return the next whole frame, or None if bytes are missing. Raises ProtocolError."""
         at = self._at
         if len(self._data) - at < 8:
             return None

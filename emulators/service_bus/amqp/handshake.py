@@ -1,4 +1,4 @@
-"""What goes before the first frame: protocol headers and SASL, for the server and for a client."""
+"""The handshake before the first frame: protocol headers and SASL, for the server and for a client."""
 
 from collections.abc import Collection
 
@@ -19,11 +19,11 @@ class ServerHandshake:
         self.done = False
 
     def start(self) -> bytes:
-        """What the server says unasked: nothing."""
+        """Return nothing: the client speaks first."""
         return b""
 
     def step(self, buffer: FrameBuffer) -> bytes | None:
-        """What to send next; None until more bytes come. Raises ProtocolError."""
+        """Return what to send next, or None if more bytes must come first. Raises ProtocolError."""
         if self._offered and not self._authenticated:
             return self._authenticate(buffer)
         header = buffer.header()
@@ -38,7 +38,7 @@ class ServerHandshake:
         return AMQP_HEADER
 
     def farewell(self) -> bytes:
-        """The last word to a client that got it wrong: the header that was to come, or SASL's outcome."""
+        """Return the last bytes for a client whose handshake is wrong: the expected header, or a SASL outcome."""
         if not self._offered:
             return SASL_HEADER
         return b"" if self._authenticated else _sasl(SaslOutcome(REFUSED))
@@ -54,7 +54,7 @@ class ServerHandshake:
 
 
 class ClientHandshake:
-    """Says all that a client says before its open at once, without waiting for answers; then checks those."""
+    """Sends everything up to the open at once, then checks the answers."""
 
     def __init__(self, mechanism: str, response: bytes | None = None) -> None:
         self._init = SaslInit(mechanism, response)
@@ -62,11 +62,11 @@ class ClientHandshake:
         self.done = False
 
     def start(self) -> bytes:
-        """Both headers, and the mechanism between them."""
+        """Return both headers with the mechanism between them."""
         return SASL_HEADER + _sasl(self._init) + AMQP_HEADER
 
     def step(self, buffer: FrameBuffer) -> bytes | None:
-        """b"" after each answer that was read; None until more bytes come. Raises ProtocolError."""
+        """Return b"" after each answer, or None if more bytes must come first. Raises ProtocolError."""
         if self._greeted and not self._authenticated:
             return self._authenticate(buffer)
         header = buffer.header()
@@ -79,7 +79,7 @@ class ClientHandshake:
         return b""
 
     def farewell(self) -> bytes:
-        """The last word to a server that got it wrong: none."""
+        """Return nothing: a wrong server gets no answer."""
         return b""
 
     def _authenticate(self, buffer: FrameBuffer) -> bytes | None:

@@ -22,7 +22,7 @@ NO_LIMIT = 1 << 40
 
 
 class Carrier(Protocol):
-    """What a link needs of its session."""
+    """The part of a session that a link uses."""
 
     @property
     def room(self) -> int:
@@ -56,10 +56,10 @@ class Link:
         self.handle = handle
         self.sends = sends
         self.remote: Attach | None = None
-        self.credit = 0  # how many more messages the receiving end takes
+        self.credit = 0  # the number of messages that the receiving end still takes
         self.drain = False  # the receiving end wants its credit used up or given back
-        self.limit = NO_LIMIT  # the longest message that is taken in, in bytes
-        self.detached = False  # this end has said goodbye
+        self.limit = NO_LIMIT  # the longest incoming message, in bytes
+        self.detached = False  # this end has sent its detach
         self._carrier = carrier
         self._delivery_count = 0
         self._outbox: deque[Outgoing] = deque()
@@ -67,7 +67,7 @@ class Link:
 
     @property
     def hungry(self) -> bool:
-        """Whether a message that is sent now goes out at once, as far as credit and window go."""
+        """Whether credit and window let a message go out now."""
         return self.credit > 0 and not self._outbox
 
     @property
@@ -84,7 +84,7 @@ class Link:
         max_message_size: int | None = None,
         properties: bytes = encode.NULL,
     ) -> None:
-        """Say hello, unasked or in answer. Termini and properties are encoded; settle modes: sender's, receiver's."""
+        """Send the attach of this end. Termini and properties are encoded. settle_modes: sender's, receiver's."""
         count = 0 if self.sends else None
         self._carrier.write(Attach(
             self.name, self.handle, SENDER if self.sends else RECEIVER, *settle_modes, source, target,
@@ -92,41 +92,41 @@ class Link:
         ))  # fmt: skip
 
     def refuse(self, condition: str, description: str) -> None:
-        """Answer an attach with an error: no source and no target say that the link is about to be detached."""
+        """Answer an attach with an error. An attach without source and target announces the detach."""
         self.attach(encode.NULL, encode.NULL)
         self.detach(condition, description)
 
     def detach(self, condition: str = "", description: str = "", *, closed: bool = True) -> None:
-        """Say goodbye, with an error if a condition is given; a second time nothing happens."""
+        """Send the detach of this end, with an error if a condition is given. Does nothing if it was sent before."""
         if not self.detached:
             self.detached = True
             error = states.encoded_error(condition, description) if condition else encode.NULL
             self._carrier.write(Detach(self.handle, closed, error))
 
     def grant(self, credit: int) -> None:
-        """Let the other end send this many messages more."""
+        """Let the other end send `credit` more messages."""
         self.credit += credit
         self._carrier.flow(self.handle, self._delivery_count, self.credit, drain=False)
 
     def ask_to_drain(self) -> None:
-        """Have the other end use its credit up or give it back."""
+        """Ask the other end to use up its credit or to return it."""
         self._carrier.flow(self.handle, self._delivery_count, self.credit, drain=True)
 
     def drained(self) -> None:
-        """Give back what credit is left, and say so: the receiving end waits for this answer, even without any left."""
+        """Return the credit that is left. The receiving end waits for this answer even if none is left."""
         self._delivery_count = _serial(self._delivery_count + self.credit)
         self.credit, self.drain = 0, False
         self._carrier.flow(self.handle, self._delivery_count, 0, drain=True)
 
     def send(self, tag: bytes, payload: bytes, *, settled: bool, message_format: int = 0) -> Delivery:
-        """Send a message, now or when credit and window allow."""
+        """Send a message as soon as credit and window allow it."""
         delivery = Delivery(self.handle, tag, message_format, settled=settled)
         self._outbox.append(Outgoing(delivery, payload, settled=settled))
         self.flush()
         return delivery
 
     def settle(self, delivery: Delivery, outcome: Outcome | None) -> None:
-        """Be done with a delivery; the other end hears the outcome unless it has settled the delivery itself."""
+        """Settle a delivery. The other end gets the outcome unless it has settled the delivery itself."""
         self._carrier.forget(delivery)
         if not delivery.settled and not self.detached:
             role = SENDER if self.sends else RECEIVER
@@ -134,11 +134,11 @@ class Link:
             self._carrier.write(Disposition(role, delivery.id, delivery.id, settled=True, state=state))
 
     def update(self, delivery: Delivery, outcome: Outcome) -> None:
-        """Say what is to become of a delivery that came in, and leave the settling to its sender."""
+        """Send the state of an incoming delivery and let its sender settle it."""
         self._carrier.write(Disposition(RECEIVER, delivery.id, delivery.id, state=states.encoded(outcome)))
 
     def flush(self) -> None:
-        """Send what waits, as far as credit and window go."""
+        """Send what waits, as far as credit and window allow it."""
         while self._outbox and not self.detached and (room := self._carrier.room) > 0:
             outgoing = self._outbox[0]
             if not outgoing.started:
@@ -152,7 +152,7 @@ class Link:
                 self._outbox.popleft()
 
     def on_flow(self, flow: Flow) -> None:
-        """Take what the other end says about credit."""
+        """Take the credit of a flow."""
         if not self.sends:
             if flow.delivery_count is not None:
                 left = _distance(_serial(self._delivery_count + self.credit), flow.delivery_count)
@@ -166,7 +166,7 @@ class Link:
             self._carrier.flow(self.handle, self._delivery_count, self.credit, drain=self.drain)
 
     def on_transfer(self, transfer: Transfer, payload: bytes) -> Delivery | None:
-        """Take a piece of a message; the delivery once it is whole. Raises ProtocolError."""
+        """Take a piece of a message. Returns the delivery once it is whole. Raises ProtocolError."""
         if self.sends:
             raise ProtocolError(INVALID, f"a transfer came on link {self.name}, whose messages go the other way")
         delivery = self._incoming or self._begun(transfer)
@@ -193,6 +193,6 @@ def _serial(number: int) -> int:
 
 
 def _distance(later: int, earlier: int) -> int:
-    """How far apart two serial numbers are, which wrap around (RFC 1982); negative if they are the other way round."""
+    """Subtract serial numbers, which wrap around (RFC 1982). The distance is negative if the first is the lower one."""
     apart = _serial(later - earlier)
     return apart - (1 << 32) if apart >= 1 << 31 else apart

@@ -27,7 +27,7 @@ TRANSFER_BYTES = 128  # no frame of a transfer has more bytes than this beside i
 
 
 class Wire(Protocol):
-    """What a session needs of its connection."""
+    """The part of a connection that a session uses."""
 
     @property
     def frame_size(self) -> int:
@@ -47,7 +47,7 @@ class Session:
     def __init__(self, wire: Wire, channel: int) -> None:
         self.channel = channel
         self.remote_channel: int | None = None
-        self.ended = False  # this end has said goodbye
+        self.ended = False  # this end has sent its end
         self._wire = wire
         self._links: dict[int, Link] = {}  # by this end's handles
         self._by_remote: dict[int, Link] = {}
@@ -68,18 +68,18 @@ class Session:
         return self._wire.backlog
 
     def begin(self) -> None:
-        """Say hello, unasked or in answer."""
+        """Send the begin of this end."""
         window, out = self._incoming_window, OUTGOING_WINDOW
         self.write(Begin(self.remote_channel, self._next_outgoing, window, out, handle_max=HANDLES))
 
     def end(self) -> None:
-        """Say goodbye."""
+        """Send the end of this session."""
         if not self.ended:
             self.ended = True
             self.write(End())
 
     def link(self, name: str, *, sends: bool) -> Link:
-        """A link to be attached by this end."""
+        """Make a link, for this end to attach."""
         handle = next(number for number in range(len(self._links) + 1) if number not in self._links)
         self._links[handle] = Link(self, name, handle, sends=sends)
         return self._links[handle]
@@ -114,13 +114,13 @@ class Session:
         ))  # fmt: skip
 
     def on_begin(self, begin: Begin, remote_channel: int) -> None:
-        """The other end's hello."""
+        """Take the begin of the other end."""
         self.remote_channel = remote_channel
         self._next_incoming = begin.next_outgoing_id
         self._remote_window = begin.incoming_window
 
     def on_attach(self, attach: Attach) -> Iterator[Event]:
-        """The other end's hello on a link, or its answer. Raises ProtocolError."""
+        """Take the attach of a link or the answer to one. Raises ProtocolError."""
         if attach.handle in self._by_remote:
             raise ProtocolError(HANDLE_IN_USE, f"handle {attach.handle} is attached already")
         sends = attach.role is RECEIVER
@@ -131,7 +131,7 @@ class Session:
         yield Attached(self.channel, link)
 
     def on_flow(self, flow: Flow) -> Iterator[Event]:
-        """What the other end's windows and credit are. Raises ProtocolError."""
+        """Take the other end's windows and credit. Raises ProtocolError."""
         seen = self._next_outgoing if flow.next_incoming_id is None else flow.next_incoming_id
         self._remote_window = flow.incoming_window - ((self._next_outgoing - seen) & 0xFFFFFFFF)
         for link in self._links.values():
@@ -144,7 +144,7 @@ class Session:
             self.flow(None, None, None, drain=False)
 
     def on_transfer(self, transfer: Transfer, payload: bytes) -> Iterator[Event]:
-        """A message or a piece of one. Raises ProtocolError."""
+        """Take a message or a piece of one. Raises ProtocolError."""
         self._next_incoming = (self._next_incoming + 1) & 0xFFFFFFFF
         self._incoming_window -= 1
         if self._incoming_window < WINDOW // 2:
@@ -158,7 +158,7 @@ class Session:
             yield Arrived(link, delivery)
 
     def on_disposition(self, disposition: Disposition) -> Iterator[Event]:
-        """What the other end says about deliveries. Raises Malformed."""
+        """Take the other end's states of deliveries. Raises Malformed."""
         deliveries = self._sent if disposition.role is RECEIVER else self._taken
         state = states.state(disposition.state)
         for number in _range(disposition, deliveries):
@@ -171,7 +171,7 @@ class Session:
             yield Updated(link, delivery)
 
     def on_detach(self, detach: Detach) -> Iterator[Event]:
-        """The other end's goodbye on a link, which is answered. Raises ProtocolError."""
+        """Take the detach of a link and answer it. Raises ProtocolError."""
         link = self._attached(detach.handle)
         del self._by_remote[detach.handle], self._links[link.handle]
         for deliveries in (self._sent, self._taken):
@@ -181,7 +181,7 @@ class Session:
         yield Detached(link, states.error_or_none(detach.error))
 
     def close(self) -> Iterator[Link]:
-        """Let go of everything, without a word; the links that there were."""
+        """End every link without sending anything. Returns those links."""
         links = list(self._links.values())
         for held in (self._links, self._by_remote, self._sent, self._taken):
             held.clear()
@@ -195,7 +195,7 @@ class Session:
 
 
 def _range(disposition: Disposition, deliveries: dict[int, tuple[Delivery, Link]]) -> list[int]:
-    """The ids that a disposition speaks of and that are known here; the work is bounded by those, not by its range."""
+    """Return the known ids in the range of a disposition. The work grows with the known ids, not with the range."""
     first = disposition.first
     if disposition.last is None or disposition.last == first:
         return [first] if first in deliveries else []

@@ -1,4 +1,4 @@
-"""Errors and delivery states: what an end says about a delivery (AMQP 1.0, part 3, 3.4)."""
+"""Errors and delivery states (AMQP 1.0, part 3, 3.4)."""
 
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ class Rejected(NamedTuple):
 
     @property
     def reason(self) -> Error | None:
-        """The error, decoded. Raises Malformed."""
+        """Decode the error. Raises Malformed."""
         return error(self.error)
 
 
@@ -63,22 +63,22 @@ _ERRORS = Schema[Error]({Error: (0x1D, "error", (SYMBOL, STRING, RAW))})
 
 
 def state(raw: bytes) -> State | None:
-    """The state that is encoded, None for null. Raises Malformed."""
+    """Decode a state; null is None. Raises Malformed."""
     return None if raw == encode.NULL else _STATES.decode(raw)[0]
 
 
 def encoded(state: State | None) -> bytes:
-    """A state for a transfer or a disposition."""
+    """Encode a state for a transfer or a disposition."""
     return encode.NULL if state is None else _STATES.encode(state)
 
 
 def error(raw: bytes) -> Error | None:
-    """The error that is encoded, None for null. Raises Malformed."""
+    """Decode an error; null is None. Raises Malformed."""
     return None if raw == encode.NULL else _ERRORS.decode(raw)[0]
 
 
 def error_or_none(raw: bytes) -> Error | None:
-    """The error that is encoded, None for null and for bytes that are none: whoever says goodbye is not corrected."""
+    """Decode an error; null and malformed bytes are None, because the sender is already gone."""
     try:
         return error(raw)
     except Malformed:
@@ -86,10 +86,10 @@ def error_or_none(raw: bytes) -> Error | None:
 
 
 def encoded_error(condition: str, description: str) -> bytes:
-    """An error for a detach, an end, a close or a rejection."""
+    """Encode an error for a detach, an end, a close or a rejection."""
     return _ERRORS.encode(Error(condition, description))
 
 
 def rejected(condition: str, description: str) -> Rejected:
-    """The outcome that refuses a message and says why."""
+    """Make the outcome that refuses a message, with the reason."""
     return Rejected(encoded_error(condition, description))

@@ -50,17 +50,17 @@ _TERMINI = Schema[Terminus]({
 
 
 def terminus(raw: bytes) -> Terminus | None:
-    """The terminus that is encoded, None for null. Raises Malformed."""
+    """Decode a terminus; null is None. Raises Malformed."""
     return None if raw == encode.NULL else _TERMINI.decode(raw)[0]
 
 
 def encoded(terminus: Terminus) -> bytes:
-    """A terminus for an attach."""
+    """Encode a terminus for an attach."""
     return _TERMINI.encode(terminus)
 
 
 def address(terminus: Terminus | None) -> str:
-    """The address of a source or a target, '' if it has none. Raises Malformed."""
+    """Return the address of a source or a target, '' if it has none. Raises Malformed."""
     if terminus is None or isinstance(terminus, Coordinator):
         return ""
     found = decode.value(terminus.address)
@@ -68,6 +68,6 @@ def address(terminus: Terminus | None) -> str:
 
 
 def filters(terminus: Terminus | None) -> dict[Any, Any]:
-    """The filters of a source by their names. Raises Malformed."""
+    """Return the filters of a source by their names. Raises Malformed."""
     found = decode.value(terminus.filter) if isinstance(terminus, Source) else None
     return found if isinstance(found, dict) else {}

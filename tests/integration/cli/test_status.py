@@ -58,7 +58,7 @@ def test_what_is_there_and_what_is_missing_is_one_look(
     ]  # fmt: skip
     plain = tailrace("status", "clicks").stdout
     assert plain.splitlines()[0].split() == [
-        "job", "windows", "there", "proven", "missing", "foreign", "lag", "last",
+        "job", "windows", "there", "proven", "missing", "foreign", "lag", "last", "verified", "restorable",
     ]  # fmt: skip
     assert f"foreign  clicks  {day(5)}" in plain
 

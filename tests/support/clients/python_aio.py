@@ -7,9 +7,13 @@ import asyncio
 import datetime as dt
 import json
 import sys
+from pathlib import Path
 
 from azure.servicebus import ServiceBusMessage, ServiceBusSubQueue, __version__
 from azure.servicebus.aio import ServiceBusClient
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from pauses import look_often
 
 
 def message(item):
@@ -92,6 +96,7 @@ class Driver:
 
 
 async def main():
+    look_often()
     driver = Driver(sys.argv[1])
     while line := await asyncio.to_thread(sys.stdin.readline):
         name, arguments = json.loads(line)

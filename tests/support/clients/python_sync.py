@@ -6,8 +6,12 @@ python python_sync.py CONNECTION_STRING
 import datetime as dt
 import json
 import sys
+from pathlib import Path
 
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQueue, __version__
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from pauses import look_often
 
 
 def message(item):
@@ -89,6 +93,7 @@ class Driver:
 
 
 def main():
+    look_often()
     driver = Driver(sys.argv[1])
     for line in sys.stdin:
         name, arguments = json.loads(line)

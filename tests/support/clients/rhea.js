@@ -10,7 +10,10 @@ let connection;
 
 const once = (emitter, good, bad) => new Promise((resolve, reject) => {
   emitter.once(good, resolve);
-  for (const event of bad) emitter.once(event, (context) => reject(new Error(String(context[event.split("_")[0]]?.error ?? event))));
+  for (const event of bad) emitter.once(event, (context) => {
+    const error = context[event.split("_")[0]]?.error;
+    reject(new Error(error ? `${error.condition}: ${error.description}` : event));
+  });
 });
 
 const number = (delivery) => {
@@ -45,7 +48,11 @@ const operations = {
     });
     receiver.waiting = [];
     receiver.on("message", (context) => receiver.waiting.push(context));
+    // A refused link is attached without a source, and detached with the reason at once.
+    const refused = once(receiver, "never", ["receiver_error"]);
+    refused.catch(() => {});
     await once(receiver, "receiver_open", ["receiver_error"]);
+    if (!receiver.source?.address) await refused;
     receivers[queue] = receiver;
   },
   close: async ({ queue }) => {

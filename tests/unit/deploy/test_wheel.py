@@ -36,7 +36,7 @@ def test_a_wheel_holds_every_module_of_the_rooms_that_are_deployed_and_no_other(
 def test_the_command_of_a_wheel_names_the_machines_that_it_is_compiled_for(wheel: Path, tmp_path: Path) -> None:
     with ZipFile(wheel) as archive:
         archive.extractall(tmp_path)
-    command = [sys.executable, "-P", "-c", "from cli.main import main; main()", "--version"]
+    command = [sys.executable, "-P", "-c", "from cli.start import main; main()", "--version"]
     said = subprocess.run(
         command, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=True
     )

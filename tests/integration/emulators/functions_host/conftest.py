@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQ
 from devstack.broker import Broker
 from devstack.process import Launch, Process, start
 
-collect_ignore = ["app"]  # its modules are imported by the worker library only
+collect_ignore = ["app", "apps"]  # its modules are imported by the worker library only
 APP = Path(__file__).with_name("app")
 ROOT = Path(__file__).resolve().parents[4]
 READY = re.compile(r"^Functions host listening on (http://127\.0\.0\.1:\d+)$")
@@ -100,6 +101,11 @@ class Hosts:
         assert process.match
         return Host(process, process.match[1], self.folder / "record")
 
+    def ended(self, *options: str, **more: Any) -> subprocess.CompletedProcess[str]:
+        """Run a host that ends by itself."""
+        argv = self.command(*options, **more)
+        return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
     def app_with(self, **options: object) -> Path:
         """Copy the app, with other options in its host.json: functionTimeout, or those of the Service Bus extension."""
         app = self.folder / "app"
@@ -156,6 +162,10 @@ class Queue:
         with self._client() as client, client.get_queue_receiver(self.name, sub_queue=sub_queue) as receiver:
             found = receiver.peek_messages(100)
             return [(str(one), one.dead_letter_reason, one.dead_letter_error_description) for one in found]
+
+    def wait_for(self, count: int, host: Host) -> list[str]:
+        until(lambda: len(self.left()) >= count, f"{count} messages in {self.name}", 30, host)
+        return self.left()
 
     def wait_until_empty(self, host: Host) -> None:
         until(lambda: not self.left(), f"{self.name} to be empty", 30, host)

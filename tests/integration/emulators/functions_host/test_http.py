@@ -9,7 +9,7 @@ def test_a_request_reaches_its_function_with_route_query_header_and_body(web_hos
     assert answer.json() == {
         "method": "POST",
         "url": f"{web_host.url}/api/echo/north/7?depth=3&empty=",
-        "params": {"depth": "3", "empty": ""},
+        "params": {"depth": "3"},  # the host of Azure leaves out what has no value
         "route": {"place": "north", "number": "7"},
         "header": "a",
         "body": "hello",

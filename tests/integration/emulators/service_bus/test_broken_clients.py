@@ -9,11 +9,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from support.amqp import Client, encoded
 from support.broker import Broker, bodies, peeked, receive, until
 
 from devstack.process import start
+from emulators.service_bus import server
+from emulators.service_bus.emulator import Emulator
 
 SASL, AMQP = b"AMQP\x03\x01\x00\x00", b"AMQP\x00\x01\x00\x00"
 SASL_INIT = bytes.fromhex("00000019 02010000 005341 c00c01a309") + b"ANONYMOUS"
@@ -57,7 +60,7 @@ def test_a_conversation_with_flipped_bytes_harms_nobody_else(
 
 
 def say(connection: socket.socket, turns: list[bytearray]) -> None:
-    connection.settimeout(0.02)
+    connection.settimeout(0.005)
     for turn in turns:
         try:
             connection.sendall(turn)
@@ -100,17 +103,18 @@ def record(listener: socket.socket, port: int, turns: list[bytes]) -> None:
         while data := near.recv(65536):
             turns.append(data)
             far.sendall(data)
-        far.shutdown(socket.SHUT_WR)
         back.join()
 
 
 def copy(source: socket.socket, target: socket.socket) -> None:
     while data := source.recv(65536):
         target.sendall(data)
+    target.shutdown(socket.SHUT_WR)  # the client waits for this end
 
 
-def test_a_client_that_says_nothing_is_hung_up_on(broker: Broker):
-    with socket.create_connection(("127.0.0.1", broker.port), timeout=30) as connection:
+def test_a_client_that_says_nothing_is_hung_up_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server, "HANDSHAKE_MS", 200)
+    with Emulator() as bus, socket.create_connection(("127.0.0.1", bus.port), timeout=30) as connection:
         assert connection.recv(1024) == b""
 
 

@@ -27,7 +27,8 @@ def test_a_queue_of_its_own(service_bus, service_bus_queue, turn):
 
 def test_each_test_gets_a_queue_of_its_own_that_goes_with_it(tmp_path: Path):
     (tmp_path / "test_it.py").write_text(TESTS)
-    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4]), "PYTEST_ADDOPTS": ""}
+    without_plugins = {"PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[4]), **without_plugins}
     command = [
         sys.executable,
         "-m",

@@ -6,23 +6,37 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from support.amqp import Client, ConnectionClosedError, encoded
 
 from devstack.process import start
+from emulators.service_bus.__main__ import main
+from emulators.service_bus.emulator import Emulator
 
 COMMAND = [sys.executable, "-m", "emulators.service_bus"]
 READY = re.compile(r"^Service Bus broker listening on 127\.0\.0\.1:(\d+)$")
 
 
-def refused(*arguments: str) -> tuple[int, str]:
+Refused = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def refused(capfd: pytest.CaptureFixture[str]) -> Refused:
     """How a broker that cannot start ends, and the one line it says."""
-    ended = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert ended.stdout == ""
-    assert ended.stderr.count("\n") == 1, ended.stderr
-    return ended.returncode, ended.stderr.strip()
+
+    def run(*arguments: str) -> tuple[int, str]:
+        status = main(arguments)
+        said = capfd.readouterr()
+        assert said.out == ""
+        assert said.err.count("\n") == 1, said.err
+        return status, said.err.strip()
+
+    return run
 
 
 def config(tmp_path: Path, *queues: dict, **namespace: object) -> str:
@@ -46,17 +60,42 @@ def test_it_serves_the_default_queue_and_tells_its_clients_when_it_ends(number: 
 
 
 @pytest.mark.parametrize("port", ["-1", "70000", "http"])
-def test_a_port_that_is_none_is_said(port: str):
-    ended = subprocess.run([*COMMAND, f"--port={port}"], capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == 2
-    assert f"argument --port: '{port}' is no port" in ended.stderr
+def test_a_port_that_is_none_is_said(capfd: pytest.CaptureFixture[str], port: str):
+    with pytest.raises(SystemExit, match="2"):
+        main([f"--port={port}"])
+    assert f"argument --port: '{port}' is no port" in capfd.readouterr().err
 
 
 def test_a_port_in_use_is_said_in_one_line():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        status, line = refused("--port", port)
-    assert (status, line) == (1, f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another --port")
+        ended = subprocess.run([*COMMAND, "--port", port], capture_output=True, text=True, timeout=60, check=False)
+    said = f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another --port\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", said)
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_it_listens_on_ipv6(host: str):
+    with Emulator(["orders"], host=host) as bus:
+        with Client(bus.port, host="::1") as raw:
+            raw.sender("orders").send(encoded(b"x"))
+        with urllib.request.urlopen(f"http://[::1]:{bus.admin_port}/$emulator/queues/orders") as answer:
+            assert json.load(answer)["active"] == 1
+
+
+@pytest.mark.parametrize("host", ["::", "0.0.0.0", "localhost"])
+def test_the_connection_string_of_any_host_is_one_that_the_sdk_reaches(host: str):
+    with Emulator(["orders"], host=host) as bus:
+        assert "sb://localhost:" in bus.connection_string
+        with ServiceBusClient.from_connection_string(bus.connection_string, retry_total=0) as client:
+            with client.get_queue_sender("orders") as sender:
+                sender.send_messages(ServiceBusMessage("x"))
+        assert bus.counts("orders").active == 1
+
+
+def test_a_host_that_is_not_this_machine_is_said_in_one_line(refused: Refused):
+    assert refused("--host", "203.0.113.1")[1].startswith("cannot listen on 203.0.113.1:5672: Cannot assign")
+    assert refused("--host", "nowhere.invalid")[1].startswith("cannot listen on nowhere.invalid:5672: ")
 
 
 @pytest.mark.parametrize(
@@ -76,7 +115,7 @@ def test_a_port_in_use_is_said_in_one_line():
     ],
 )
 def test_a_configuration_that_cannot_be_served_is_said_in_one_line(
-    tmp_path: Path, queues: list[dict], namespace: dict, problem: str
+    refused: Refused, tmp_path: Path, queues: list[dict], namespace: dict, problem: str
 ):
     path = config(tmp_path, *queues, **namespace)
     status, line = refused("--config", path)
@@ -85,7 +124,7 @@ def test_a_configuration_that_cannot_be_served_is_said_in_one_line(
     assert problem in line
 
 
-def test_a_missing_or_broken_file_is_said_in_one_line(tmp_path: Path):
+def test_a_missing_or_broken_file_is_said_in_one_line(refused: Refused, tmp_path: Path):
     assert refused("--config", "/nonexistent.json") == (
         2,
         "/nonexistent.json: cannot be read: No such file or directory",

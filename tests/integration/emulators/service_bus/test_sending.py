@@ -170,7 +170,7 @@ def test_without_duplicate_detection_a_message_id_may_repeat(client: ServiceBusC
         assert len(receive(receiver, 2)) == 2
 
 
-@pytest.mark.parametrize("name", ["missing", "plain-1/Subscriptions/x", "plain-1/$Transfer/$DeadLetterQueue"])
+@pytest.mark.parametrize("name", ["missing", "plain-1/$Transfer/$DeadLetterQueue"])
 def test_an_unknown_queue_is_reported_as_not_found(client: ServiceBusClient, name: str):
     with pytest.raises(MessagingEntityNotFoundError, match="could not be found") as error:
         client.get_queue_sender(name).send_messages(ServiceBusMessage("x"))
@@ -179,11 +179,19 @@ def test_an_unknown_queue_is_reported_as_not_found(client: ServiceBusClient, nam
         client.get_queue_receiver(name).receive_messages(max_wait_time=10)
 
 
-def test_a_topic_is_reported_as_not_found(client: ServiceBusClient):
-    with pytest.raises(MessagingEntityNotFoundError):
+def test_a_topic_is_reported_as_not_found_with_the_reason(client: ServiceBusClient):
+    with pytest.raises(MessagingEntityNotFoundError, match="There are no topics here"):
         client.get_topic_sender("topic").send_messages(ServiceBusMessage("x"))
-    with pytest.raises(MessagingEntityNotFoundError):
-        client.get_subscription_receiver("topic", "subscription").receive_messages(max_wait_time=10)
+
+
+def test_a_subscription_is_refused_as_not_implemented(client: ServiceBusClient):
+    receiver = client.get_subscription_receiver("topic", "subscription")
+    with pytest.raises(ServiceBusError, match="this broker offers queues only") as error:
+        receiver.receive_messages(max_wait_time=10)
+    assert "amqp:not-implemented" in str(error.value)
+    dead_letters = client.get_subscription_receiver("topic", "subscription", sub_queue="deadletter")
+    with pytest.raises(ServiceBusError, match="this broker offers queues only"):
+        dead_letters.receive_messages(max_wait_time=10)
 
 
 def test_nobody_sends_to_a_dead_letter_queue(client: ServiceBusClient, queue: str):
