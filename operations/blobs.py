@@ -119,7 +119,7 @@ class Stream(io.RawIOBase):
 
 
 def decoded(pieces: Iterator[bytes], compression: str) -> IO[bytes]:
-    """What was compressed, as a file. Reading damaged data raises EOFError, OSError or ZstdError.
+    """What was compressed, as a file. Reading damaged data raises EOFError, OSError, IsalError or ZstdError.
 
     >>> import gzip
     >>> decoded(iter([gzip.compress(b"a,b\\n")[:9], gzip.compress(b"a,b\\n")[9:]]), "gzip").read()
@@ -127,9 +127,9 @@ def decoded(pieces: Iterator[bytes], compression: str) -> IO[bytes]:
     """
     raw = io.BufferedReader(Stream(pieces), _BUFFER_BYTES)
     if compression == "gzip":
-        from operations.gzip_reader import GzipReader
+        from isal import igzip
 
-        return cast("IO[bytes]", GzipReader(fileobj=raw, mode="rb"))  # type: ignore[no-untyped-call]
+        return cast("IO[bytes]", igzip.GzipFile(fileobj=raw, mode="rb"))  # type: ignore[no-untyped-call]
     if compression == "zstd":
         from zstandard import ZstdDecompressor
 
