@@ -39,6 +39,7 @@ pictures: setup  ## take the pictures of the page for the documentation
 bench: setup  ## speed and memory beside other tools, half an hour (QUICK=1: 3 minutes; GROWTH=1, ROWS=, ROUNDS=, MINUTES=)
 	@sh bench/setup.sh
 	@$(PYTHON) -m bench.tick $(if $(QUICK),--jobs 100 --blobs 100000)
+	@$(PYTHON) -m bench.page
 	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(ROWS),--rows $(ROWS)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
@@ -54,7 +55,7 @@ check: setup  ## lint, formatting, types, layers, generated files, templates, lo
 	@$(PYTHON) scripts/check_locks.py
 
 chaos: setup  ## break everything around real workers (N=200 SEED=7 MODE=safety HOST=1 OUT=file; EACH=1, PLANTED=1, BODIES=50000)
-	@$(if $(BODIES),CHAOS_EXAMPLES=$(BODIES) $(PYTHON) -m pytest -n 2 tests/chaos/test_bad_input.py,\
+	@$(if $(BODIES),CHAOS_EXAMPLES=$(BODIES) $(PYTHON) -m pytest -n 2 tests/chaos/test_bad_messages.py tests/chaos/test_bad_files.py,\
 		$(PYTHON) tests/chaos $(if $(N),--requests $(N)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(MODE),--mode $(MODE)) $(if $(HOST),--host) $(if $(OUT),--out "$(OUT)") \
 		$(if $(EACH),--each$(if $(filter-out 1,$(EACH)),="$(EACH)")) \

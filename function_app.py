@@ -22,6 +22,8 @@ app = func.FunctionApp()
 app.register_functions(producer.functions.blueprint)
 app.register_functions(worker.functions.blueprint)
 if settings.audit is not None:
-    app.register_functions(operations.functions.blueprint)
+    app.register_functions(operations.functions.audits)
+if settings.drill is not None:
+    app.register_functions(operations.functions.drills)
 app.register_functions(doctor.functions.blueprint)
 app.register_functions(web.functions.blueprint(settings.http_auth))

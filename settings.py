@@ -25,6 +25,10 @@ _PLAIN = {
     "TAILRACE_TICK": "tick",
     "TAILRACE_AUDIT": "audit",
     "TAILRACE_AUDIT_BUDGET_SECONDS": "audit_budget_seconds",
+    "TAILRACE_DRILL": "drill",
+    "TAILRACE_DRILL_SERVER": "drill_server",
+    "TAILRACE_DRILL_SAMPLE": "drill_sample",
+    "TAILRACE_DRILL_BUDGET_SECONDS": "drill_budget_seconds",
     "TAILRACE_HTTP_AUTH": "http_auth",
     "TAILRACE_MAX_ATTEMPTS": "max_attempts",
     "TAILRACE_QUEUE_LIMIT": "queue_limit",
@@ -52,6 +56,7 @@ _CONNECTIONS = {
     "ExportStorage": ("serviceUri", "storage_url", "storage_connection_string"),
 }
 _HERE = Path(__file__).parent
+_OFF = BeforeValidator(lambda value: None if value == "off" else value)
 
 
 def _processors() -> int:
@@ -72,10 +77,16 @@ class Settings(Model):
     container: Annotated[str, Field(pattern=r"^[a-z0-9](-?[a-z0-9]){2,62}$", max_length=63)] = "exports"
     jobs: Path = _HERE / "jobs.toml"
     tick: Ncrontab = "0 * * * * *"
-    # None, written as off: the app has no timer for audits.
-    audit: Annotated[Ncrontab | None, BeforeValidator(lambda value: None if value == "off" else value)] = None
+    # None, written as off: the app has no timer for it.
+    audit: Annotated[Ncrontab | None, _OFF] = None
     # Of one audit of all jobs; well below the 30 minutes of a function.
     audit_budget_seconds: Annotated[float, Field(ge=0, le=86_400)] = 300.0
+    drill: Annotated[Ncrontab | None, _OFF] = None
+    # A conninfo string, which may hold a password; without it, the server that exports read.
+    drill_server: SecretStr | None = None
+    drill_sample: Annotated[int, Field(ge=1, le=1000)] = 3
+    # No further job begins then; a large window may take longer.
+    drill_budget_seconds: Annotated[float, Field(ge=0, le=86_400)] = 900.0
     http_auth: Literal["key", "entra"] = "key"
     # With a delay of 15 s that doubles up to 15 minutes, ten attempts last for an hour.
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 10

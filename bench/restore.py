@@ -2,14 +2,16 @@
 
 Four windows of one table are exported once. Each round then runs, one after the other: B0, which is psql's COPY of the
 whole table to /dev/null; `zcat | psql \\copy` of the four files, from this machine's disk; `tailrace restore` of the
-same blobs by one and by four streams; a deep audit; and `tailrace verify`. Printed are medians of wall time
-and of the processes' own CPU time, and of Tailrace's commands the most memory.
+same blobs by one and by four streams; a deep audit; and `tailrace verify`. "per window" is the reading of all windows
+by a process that runs already, one after the other. Printed are medians of wall time and of the processes' own CPU
+time, and of Tailrace's commands the most memory.
 """
 
 import argparse
 import os
 import shlex
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +24,7 @@ from bench.programs import find_psql
 from bench.servers import BlobStore, Database
 
 _WINDOWS, _TIMEOUT_S = 4, 1200.0
+_BASE, _PER_WINDOW = "B0: psql COPY to /dev/null", "deep audit, per window"
 _JOBS = """
 [[job]]
 name = "events"
@@ -119,7 +122,8 @@ def one_round(bench: Bench) -> None:
     psql = [find_psql(), "--no-psqlrc", "--quiet"]
     copy_out = f"COPY {bench.table.qualified} TO STDOUT (FORMAT csv)"
     line = f"{shlex.join([*psql, '--command', copy_out, admin])} > /dev/null"
-    bench.run("B0: psql COPY to /dev/null", ["sh", "-c", line])
+    base = ["sh", "-c", line]
+    bench.run(_BASE, base)
     with bench.empty_target():
         copy_in = shlex.join([*psql, "--command", r"\copy bench.again FROM STDIN (FORMAT csv, HEADER)", admin])
         lines = " && ".join(f"zcat {shlex.quote(str(file))} | {copy_in}" for file in bench.files)
@@ -132,16 +136,45 @@ def one_round(bench: Bench) -> None:
     bench.tailrace("tailrace audit --deep", "audit", "events", "--from", "0", "--deep")
     bench.tailrace("tailrace verify", "verify", "events")
     bench.tailrace("tailrace --version (its start alone)", "--version")
+    bench.run(_BASE, base)
+    bench.walls.setdefault(_PER_WINDOW, []).append(read_again(bench))
+
+
+def read_again(bench: Bench) -> float:
+    """Seconds in which a process that runs already reads the rows of all windows again, one window after the other."""
+    from datetime import UTC, datetime
+
+    from operations.blobs import Blobs
+    from operations.windows import windows_of
+    from settings import Settings
+    from worker.assemble import open_exporter
+    from worker.cancellation import Cancellation
+    from worker.reread import reread
+
+    settings = Settings.from_env(bench.environ)
+    with open_exporter(settings) as exporter, exporter.source.connection("the windows") as connection:
+        job = exporter.jobs["events"]
+        windows = list(windows_of(job, Blobs(settings), "0", None, datetime.now(UTC)))
+        began = time.perf_counter()
+        for window in windows:
+            assert window.blob is not None
+            receipt = window.blob.receipt
+            assert receipt is not None
+            found = reread(connection, exporter.source, window.request, receipt, exporter.jobs, Cancellation())
+            if found.row_hash != receipt.row_hash:
+                raise RuntimeError(f"window {window.start} differs")
+        return time.perf_counter() - began
 
 
 def report(bench: Bench) -> None:
-    base = median(bench.walls["B0: psql COPY to /dev/null"])
+    base = median(bench.walls[_BASE])
     megabytes = sum(file.stat().st_size for file in bench.files) / 1e6
     print(f"{bench.table.rows:,} rows in {_WINDOWS} windows, {megabytes:.0f} MB of gzip")
     print(f"{'':38}{'wall s':>8}{'/ B0':>7}{'CPU s':>7}{'MB':>6}")
     for name, walls in bench.walls.items():
         memory = f"{bench.memory[name]:6.0f}" if name.startswith("tailrace") else ""
-        print(f"{name:38}{median(walls):8.2f}{median(walls) / base:7.2f}{median(bench.cpus[name]):7.2f}{memory}")
+        cpu = f"{median(bench.cpus[name]):7.2f}" if name in bench.cpus else f"{'-':>7}"
+        print(f"{name:38}{median(walls):8.2f}{median(walls) / base:7.2f}{cpu}{memory}")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ def _show(results: list[Result]) -> None:
     subjects = max(len(printable(finding.subject)) for _, finding in found)
     widths = [max(map(len, _STYLES)), max(len(check) for check, _ in found), subjects]
     for check, finding in found:
-        cells = [finding.verdict, check, printable(finding.subject), printable(finding.says)]
+        subject = "" if finding.subject == check else printable(finding.subject)
+        cells = [finding.verdict, check, subject, printable(finding.says)]
         if console.is_terminal:
             console.print(_row(cells, [*widths[:2], min(subjects, _SUBJECT)], _STYLES[finding.verdict]))
         else:
@@ -58,6 +59,6 @@ def _row(cells: list[str], widths: list[int], style: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(width=widths[0], style=style)
     for width in widths[1:]:
-        table.add_column(width=width)
+        table.add_column(width=width, overflow="fold")
     table.add_row(*map(Text, cells))
     return table

@@ -1,8 +1,6 @@
 """`tailrace restore`: puts exports back into a table, or proves by a drill that it can be done."""
 
-import json
 import os
-import random
 from dataclasses import replace as with_
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,21 +8,24 @@ from typing import Annotated
 import typer
 from psycopg import sql
 
+from cli.drill import drill
 from cli.progress import bytes_bar
-from cli.ranges import AsJson, JobName, Since, Until, show_counts
-from cli.terminal import record, remark, say
-from contracts.jobs_file import Jobs, load_jobs
+from cli.ranges import AsJson, Since, Until, show_counts
+from cli.terminal import remark
+from contracts.jobs_file import load_jobs
 from operations.blobs import Blobs
-from operations.drill import drill, remember
+from operations.drilling import Sample
 from operations.restore import Mode
-from operations.restoring import Restoring, writing_session
-from operations.windows import WindowBlob, windows_of
+from operations.restoring import Restoring
+from operations.windows import windows_of
 from producer.ask import AskRefused, job_named
 from settings import Settings
 
 
 def restore(  # noqa: PLR0913  # options of a command
-    job: JobName,
+    job: Annotated[
+        str | None, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.")
+    ] = None,
     *,
     since: Since = None,
     until: Until = None,
@@ -42,7 +43,8 @@ def restore(  # noqa: PLR0913  # options of a command
         str | None, typer.Option(metavar="DSN", show_default="PGHOST …", help="The server, as a conninfo string.")
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="The drill: restore, compare and drop.")] = False,
-    sample: Annotated[int, typer.Option(min=1, help="How many windows --check takes.")] = 3,
+    sample: Annotated[int, typer.Option(min=1, help="How many windows of a job --check takes.")] = 3,
+    every: Annotated[bool, typer.Option("--all", help="With --check: all jobs, for cron.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put exports back into a table, or prove by a drill that it can be done.
@@ -50,22 +52,29 @@ def restore(  # noqa: PLR0913  # options of a command
     Each window is restored in its own transaction: after an interruption, run it again, and windows whose rows are
     all there are skipped. Each blob is compared with its receipt before its transaction commits.
 
+    --check restores the newest window and a random choice of others into a schema of its own, compares them with their
+    receipts and with the source, and drops it. Into the source's database, rows are compared one by one (EXCEPT ALL);
+    into another, by their hash, and if the settings name no source, not at all. exit 1 if a window is not restorable.
+
     Example: tailrace restore clicks --from 2026-01-01 --to 2026-02-01 --into public.clicks_again --create
 
     Example: tailrace restore clicks --check --sample 5 --server "host=scratch user=admin dbname=drill"
+
+    Example: tailrace restore --all --check --sample 2
     """
     settings = Settings.from_env(os.environ, postgres=server is None)
-    jobs = load_jobs(settings.jobs)
-    wanted, blobs = job_named(jobs, job), Blobs(settings, parallel + 1)
+    if check:
+        drill(settings, server, _one_or_all(job, every=every), Sample(sample, since, until), as_json=as_json)
+        return
+    if job is None or every:
+        raise AskRefused("say which job is to be restored", advice="its name; --all is for --check")
+    wanted, blobs = job_named(load_jobs(settings.jobs), job), Blobs(settings, parallel + 1)
     windows = list(windows_of(wanted, blobs, since, until, datetime.now(UTC)))
     there = [window for window in windows if window.is_own]
     if len(there) < len(windows):
         remark(f"{len(windows) - len(there):,} of {len(windows):,} windows have no blob; `tailrace verify` lists them")
     if not there:
         raise AskRefused(f"no window of job {job!r} in this range has a blob")
-    if check:
-        _drill(settings, server, blobs, _sample(there, sample), jobs, as_json=as_json)
-        return
     restoring = Restoring(settings, server, blobs, _target(into), _mode(append=append, replace=replace), wanted.output)
     own = [window.blob for window in there if window.blob]
     if create:
@@ -92,27 +101,9 @@ def _mode(*, append: bool, replace: bool) -> Mode:
     return "append" if append else "replace" if replace else "refuse"
 
 
-def _sample(there: list[WindowBlob], count: int) -> list[WindowBlob]:
-    """The newest window and a random choice of the others."""
-    return [there[-1], *random.sample(there[:-1], min(count, len(there)) - 1)]
-
-
-def _drill(
-    settings: Settings, server: str | None, blobs: Blobs, windows: list[WindowBlob], jobs: Jobs, *, as_json: bool
-) -> None:
-    found = []
-    with writing_session(settings, server) as connection:
-        for one in drill(connection, blobs, windows, jobs):
-            found.append(one)
-            if as_json:
-                print(json.dumps({"blob": one.blob, "rows": one.rows, "problems": one.problems, "source": one.source}))
-                continue
-            fields = {"rows": f"{one.rows:,}", "source": one.source, "problems": "; ".join(one.problems) or None}
-            record(f"{'FAILED' if one.problems else 'restorable'}  {one.blob}", fields)
-    failed = sum(bool(one.problems) for one in found)
-    if not as_json:
-        say(f"{len(windows) - failed:,} of {len(windows):,} windows proven restorable")
-    if failed:
-        raise typer.Exit(1)
-    if why := remember(settings, windows, found, datetime.now(UTC)):
-        remark(f"the drill is not remembered: {why}")
+def _one_or_all(job: str | None, *, every: bool) -> str | None:
+    """The job to be drilled, None for all."""
+    if every == (job is not None):
+        says = "a job and --all exclude each other" if every else "say which job is to be drilled"
+        raise AskRefused(says, advice="leave one of them out" if every else "its name, or --all for all jobs")
+    return job

@@ -7,23 +7,30 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.completion import job_names
+from cli.completion import states as all_states
 from cli.looks import brief, configured, end
 from cli.ranges import AsJson, Since, Until
-from cli.terminal import record, remark, say, table
+from cli.terminal import folded_table, record, remark, say, table
 from operations.advice import STATE_ADVICE
 from operations.coverage import STATES, WRONG, State
 from operations.looking import looking
+from operations.proofs import Proof, proofs_of
 from operations.summary import Range, Summary, ranges_of, summary_of
 from producer.ask import AskRefused, job_named
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", show_default="all", help="Jobs of jobs.toml.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[JOB]...", show_default="all", help="Jobs of jobs.toml.", autocompletion=job_names),
+]
 _SHOWN = 10  # ranges that `status` shows
 
 
 def status(names: Names = None, *, since: Since = None, until: Until = None, as_json: AsJson = False) -> None:
     """Show what is there, missing, on its way and dead, for each job; exit 1 if anything needs a person.
 
-    lag is the time since the end of the oldest window that is due and has no blob.
+    lag is the time since the end of the oldest window that is due and has no blob. Up to "verified" audits found every
+    window equal to its source, row by row; "restorable" is the time of the last drill that succeeded.
 
     Example: tailrace status
 
@@ -33,13 +40,16 @@ def status(names: Names = None, *, since: Since = None, until: Until = None, as_
     wanted = [job_named(jobs, name) for name in names] if names else list(jobs.values())
     with looking(settings, now) as seen:
         covered = list(seen.coverages(wanted, since, until))
+    proofs = proofs_of(settings, wanted)
     found = [summary_of(one.job, one.cells, now) for one in covered]
     wrong = [gap for one in covered for gap in ranges_of(one.cells, WRONG)]
     if as_json:
         for summary in found:
-            print(json.dumps(fields_of(summary)))
+            print(json.dumps(fields_of(summary, proofs[summary.job.name])))
     else:
-        table(*rows_of(found), right=_NUMBERS)
+        headings, rows = rows_of(found)
+        shown = [[*row, *_proof_cells(proofs[one.job.name], now)] for row, one in zip(rows, found, strict=True)]
+        folded_table([*headings, "verified", "restorable"], shown, right=_NUMBERS)
         _show_wrong(wrong)
     end(seen, jobs, is_well=not wrong)
 
@@ -50,7 +60,10 @@ def missing(
     since: Since = None,
     until: Until = None,
     state: Annotated[
-        list[str] | None, typer.Option("--state", metavar="S", show_default=" ".join(WRONG), help="These states.")
+        list[str] | None,
+        typer.Option(
+            "--state", metavar="S", show_default=" ".join(WRONG), help="These states.", autocompletion=all_states
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -99,7 +112,12 @@ def _cells_of(summary: Summary) -> dict[str, str]:
     return {"job": summary.job.name, **shown, "lag": lag, "last": summary.last.start if summary.last else "none"}
 
 
-def fields_of(summary: Summary) -> dict[str, Any]:
+def _proof_cells(proof: Proof, now: datetime) -> tuple[str, str]:
+    restorable = f"{brief((now - proof.restorable_at).total_seconds())} ago" if proof.restorable_at else "never"
+    return proof.verified_through or "none", restorable
+
+
+def fields_of(summary: Summary, proof: Proof) -> dict[str, Any]:
     """One job as JSON."""
     last = summary.last.blob.receipt if summary.last and summary.last.blob else None
     return {
@@ -110,6 +128,9 @@ def fields_of(summary: Summary) -> dict[str, Any]:
         "lag_seconds": round(summary.lag_seconds),
         "last_window": summary.last.start if summary.last else None,
         "last_exported_at": last.exported_at.isoformat() if last else None,
+        "verified_through": proof.verified_through,
+        "last_audit_at": proof.audited_at.isoformat() if proof.audited_at else None,
+        "last_proven_restorable": proof.restorable_at.isoformat() if proof.restorable_at else None,
     }
 
 

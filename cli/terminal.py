@@ -1,7 +1,7 @@
 """Prints results to stdout and problems to stderr; colours and wrapping only on a terminal."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -74,3 +74,30 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: C
         if console.is_terminal:
             line.truncate(console.width, overflow="ellipsis")
         console.print(line, soft_wrap=True)
+
+
+def folded_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Collection[str] = ()) -> None:
+    """Prints aligned columns; on a terminal those that do not fit follow in tables below, after the first column."""
+    console = Console()
+    width = console.width if console.is_terminal else 1 << 20
+    widths = [max(cell_len(printable(str(cell))) for cell in column) for column in zip(headings, *rows, strict=True)]
+    for number, group in enumerate(fitting(widths, width)):
+        if number:
+            say("")
+        table([headings[place] for place in group], [[row[place] for place in group] for row in rows], right=right)
+
+
+def fitting(widths: Sequence[int], width: int) -> Iterator[list[int]]:
+    """Columns in groups that fit into a width, two blanks apart; each group begins with the first column.
+
+    >>> list(fitting([4, 3, 3, 5], 14)), list(fitting([4, 3, 3, 5], 8)), list(fitting([4], 2))
+    ([[0, 1, 2], [0, 3]], [[0, 1], [0, 2], [0, 3]], [[0]])
+    """
+    group, used = [0], widths[0]
+    for place, wanted in enumerate(widths[1:], 1):
+        if len(group) > 1 and used + 2 + wanted > width:
+            yield group
+            group, used = [0], widths[0]
+        group.append(place)
+        used += 2 + wanted
+    yield group

@@ -1,6 +1,5 @@
 """`tailrace ui`: the page and its API on this machine."""
 
-import getpass
 import os
 import webbrowser
 from contextlib import suppress
@@ -10,6 +9,7 @@ import typer
 
 from cli.terminal import say
 from contracts.jobs_file import load_jobs
+from operations.pauses import operator
 from settings import Settings
 from telemetry.events import log_to_stderr
 
@@ -36,7 +36,7 @@ def ui(
     from web.server import listening
 
     log_to_stderr(as_json=False)
-    server = listening(settings, getpass.getuser(), port=port)
+    server = listening(settings, operator(), port=port)
     say(f"the page is at {server.page}", "Ctrl-C ends it")
     if open_browser:
         webbrowser.open(server.page)

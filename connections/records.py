@@ -3,14 +3,14 @@
 They are named `_tailrace/<kind>/<name>.json`; no job's blobs may begin so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from pydantic import ValidationError
 
-from connections.storage import container_client, error_code, storage_errors
+from connections.storage import container_client, error_code, listed, storage_errors
 from contracts.blob_name import RECORDS
 from contracts.errors import SinkRejected, TailraceError
 from contracts.model import Model, describe
@@ -71,10 +71,23 @@ class Records[M: Model]:
             if record := self.get(name):
                 yield record
 
-    def put(self, name: str, value: M, *, over: Record[M] | None = None, is_new: bool = False) -> None:
+    def heads(self) -> dict[str, Mapping[str, str]]:
+        """What `put` was given as the head of each record, by name; nothing is downloaded, 5,000 a round trip."""
+        found = listed(self._container, self._prefix)
+        return {blob.name.removeprefix(self._prefix).removesuffix(".json"): blob.metadata or {} for blob in found}
+
+    def put(
+        self,
+        name: str,
+        value: M,
+        *,
+        over: Record[M] | None = None,
+        is_new: bool = False,
+        head: Mapping[str, str] | None = None,
+    ) -> None:
         """Writes a record: over the one that was read, as a new one, or, with neither, whatever is there.
 
-        Raises RecordChanged if the condition does not hold any more.
+        `head` is what a listing shows of it. Raises RecordChanged if the condition does not hold any more.
         """
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceExistsError, ResourceModifiedError
@@ -87,7 +100,9 @@ class Records[M: Model]:
         client = self._container.get_blob_client(self._path(name))
         try:
             with storage_errors("write", self._path(name)):
-                client.upload_blob(body, overwrite=not is_new, content_settings=settings, **condition)
+                client.upload_blob(
+                    body, overwrite=not is_new, content_settings=settings, metadata=dict(head or {}), **condition
+                )
         except TailraceError as error:
             if not isinstance(error.__cause__, ResourceExistsError | ResourceModifiedError):
                 raise

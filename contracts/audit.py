@@ -35,11 +35,18 @@ class AuditRecord(Model):
     drift: Annotated[dict[str, int], Field(default_factory=dict)]
     without_window: int | None = None
 
+    @property
+    def head(self) -> dict[str, str]:
+        """What a listing of records shows of it."""
+        through = {} if self.verified_through is None else {"verified_through": self.verified_through}
+        return {"at": self.at.isoformat(), **through}
+
 
 class DrillRecord(Model):
     """The last drill that proved windows of a job restorable: `_tailrace/drills/<job>.json`.
 
-    `newest` is the start of the newest of its windows; `rows` are those of all.
+    `newest` is the start of the newest of its windows; `rows` are those of all. `source` counts the windows by how they
+    compared with the source: same, changed, gone, not compared.
     """
 
     job: JobName
@@ -47,3 +54,9 @@ class DrillRecord(Model):
     windows: Annotated[int, Field(ge=1)]
     rows: int
     newest: str
+    source: Annotated[dict[str, int], Field(default_factory=dict)]
+
+    @property
+    def head(self) -> dict[str, str]:
+        """What a listing of records shows of it."""
+        return {"at": self.at.isoformat()}

@@ -112,6 +112,12 @@ param tick string = '0 * * * * *'
 @description('When all jobs are audited: six fields, in UTC; off for never.')
 param audit string = '0 0 3 * * *'
 
+@description('When some windows of every job are restored and compared: six fields, in UTC; off for never.')
+param drill string = 'off'
+
+@description('The server for that: a Key Vault reference to a conninfo string; empty for the server that exports read, whose role must be able to create schemas.')
+param drillServer string = ''
+
 @description('Who is told of alerts; empty for nobody.')
 param alertEmail string = ''
 
@@ -143,6 +149,8 @@ var exportSettings = {
   TAILRACE_CONTAINER: containerName
   TAILRACE_TICK: tick
   TAILRACE_AUDIT: audit
+  TAILRACE_DRILL: drill
+  TAILRACE_DRILL_SERVER: drillServer
   TAILRACE_MAX_ATTEMPTS: string(capacity.delivery.maxAttempts)
   PGHOST: makesServer ? database.?outputs.host ?? '' : postgresHost
   PGPORT: string(postgresPort)

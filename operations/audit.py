@@ -20,14 +20,14 @@ from operations.judge import Finding, Known, by_blob, by_count, by_rows, is_due
 from operations.ledger import Ledger
 from operations.picks import picks
 from operations.retention import pass_over_deleted
-from operations.spans import covers
-from operations.windows import WindowBlob, windows_of
-from producer.ask import AskRefused
+from operations.spans import Bound, covers
+from operations.windows import WindowBlob, oldest_start, windows_of
+from producer.ask import AskRefused, bound
 from worker.cancellation import Cancellation
 from worker.export import subject_of
 from worker.reread import reread
 from worker.source.closing import prove_closed
-from worker.source.counts import count_windows
+from worker.source.counts import count_windows, count_without_window
 from worker.source.pool import Source
 
 # Windows of one listing, and the most that are read after a budget has ended is one for each thread.
@@ -47,6 +47,11 @@ class Wanted:
     deep: bool = False
     budget: float | None = None
     parallel: int = 2
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether the rows of every window are read, so that counting them beforehand finds nothing more."""
+        return self.deep and self.budget is None
 
 
 class Audit:
@@ -84,12 +89,17 @@ class Audit:
             if not goes_on or through is None:
                 raise
             return []
-        if goes_on and self.ledger.origin is None:
-            self.ledger.origin = self.ledger.bounds(found[0].request)[0]
+        if self.ledger.origin is None:
+            self.ledger.origin = self.ledger.bounds(found[0].request)[0] if goes_on else self._first()
         return [window for window in found if window.blob is not None or is_due(self._job, window.request, now)]
 
-    def count(self, windows: Sequence[WindowBlob], now: datetime) -> None:
-        """Compares the counts of all windows, by one query."""
+    def _first(self) -> Bound | None:
+        """Where the windows of the job begin, whatever range is audited."""
+        start = oldest_start(self._job, self._blobs)
+        return None if start is None else bound(self._job, start)
+
+    def count(self, windows: Sequence[WindowBlob], wanted: Wanted, now: datetime) -> None:
+        """Compares the counts of all windows, by one query, unless the rows of all are read."""
         if not windows:
             return
         requests = [window.request for window in windows]
@@ -99,6 +109,10 @@ class Audit:
             self._is_closed = proof is not None and proof.is_proven
             self._why_open = proof.open if proof else None
             with self._source.snapshot(connection, sql.SQL("SELECT 1")) as snapshot:
+                if wanted.reads_all:
+                    without_window = count_without_window(snapshot.connection, requests[0], self._job.query)
+                    self.ledger.without_window = without_window
+                    return
                 counts = count_windows(snapshot.connection, requests, self._job.query)
         self.ledger.without_window = counts.without_window
         for window, rows in zip(windows, counts.rows, strict=True):

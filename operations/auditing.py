@@ -85,7 +85,7 @@ class Auditing:
         self._manifests.add(job.name, [window.blob for window in windows if window.blob and window.is_own], now)
         unwritten = None
         try:
-            audit.count(windows, now)
+            audit.count(windows, wanted, now)
             total = sum(one.blob.receipt.csv_bytes for one in windows if one.blob and one.blob.receipt)
             done = begun(total if wanted.deep and wanted.budget is None else 0)
             audit.read(windows, replace(wanted, parallel=self.parallel), now, done)
@@ -114,7 +114,7 @@ class Auditing:
     def _put(self, job: ExportJob, record: AuditRecord) -> str | None:
         """Writes the record, or says why it cannot be: who may only read can audit, too."""
         try:
-            self._records.put(job.name, record)
+            self._records.put(job.name, record, head=record.head)
         except SinkRejected as error:
             event(_log, logging.WARNING, "record not written", job=job.name, error=str(error))
             return str(error)

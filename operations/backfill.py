@@ -47,7 +47,8 @@ class Wanted:
     """Which windows a person wants: those of `job` that begin in [since, until), as they wrote it, and are closed.
 
     only: `missing` have no blob, no message and no dead letter; `failed` have a dead letter; `all` are exported again
-    over their blobs. `force` adds what is on the queue or dead.
+    over their blobs. `force` adds what is on the queue or dead. `parts` are ranges inside [since, until), in order and
+    apart from each other: with any, only windows that begin in one of them are wanted.
     """
 
     job: ExportJob
@@ -56,10 +57,13 @@ class Wanted:
     only: Only = "missing"
     newest_first: bool = False
     force: bool = False
+    parts: tuple[tuple[str, str], ...] = ()
 
     def requests(self, now: datetime) -> Iterator[ExportRequest]:
         """One for each window closed at `now`."""
-        return requests_between(self.job, self.since, self.until, now, newest_first=self.newest_first)
+        parts = self.parts or ((self.since, self.until),)
+        for since, until in reversed(parts) if self.newest_first else parts:
+            yield from requests_between(self.job, since, until, now, newest_first=self.newest_first)
 
     def expected(self, now: datetime) -> int:
         """About how many windows these are, without walking through them."""

@@ -15,6 +15,7 @@ from uuid import uuid4
 from connections.records import Records
 from connections.steering import SteeringRecords
 from contracts.errors import TailraceError
+from contracts.message import Lineage
 from operations.backfill import BACKFILLS, Backfill, Counts, Wanted
 from operations.pauses import operator
 from producer.asking import Asked, decide
@@ -37,12 +38,21 @@ class BackfillCancelled(TailraceError):  # noqa: N818
 class Backfilling:
     """One backfill being sent, by one thread."""
 
-    def __init__(self, settings: Settings, wanted: Wanted, now: datetime, in_flight: int | None = None) -> None:
-        """With `in_flight`, at most so many of its messages are on the queue."""
+    def __init__(
+        self,
+        settings: Settings,
+        wanted: Wanted,
+        now: datetime,
+        in_flight: int | None = None,
+        by: str | None = None,
+    ) -> None:
+        """With `in_flight`, at most so many of its messages are on the queue. `by`: as for a pause."""
         self.id = f"b-{uuid4().hex[:8]}"
         self.counts = Counts(expected=wanted.expected(now))
         self._wanted = wanted
+        self._version = wanted.job.version
         self._now = now
+        self._by = by or operator()
         self._in_flight = in_flight
         self._index = BlobIndex(settings)
         self._records = Records(settings, BACKFILLS, Backfill)
@@ -53,7 +63,7 @@ class Backfilling:
     def chosen(self, view: QueueView) -> Iterator[Asked]:
         """What is to be sent. Looks blobs up for some windows at a time; `view` is a look at the queue before."""
         size = _CHUNK if self._in_flight is None else min(_CHUNK, max(self._in_flight, 100))
-        versions = {self._wanted.job.name: self._wanted.job.version}
+        versions = {self._wanted.job.name: self._version}
         for requests in batched(self._wanted.requests(self._now), size, strict=False):
             present = self._index.present([[request.blob for request in requests]])
             asked = decide(requests, present, view, versions, self._now)
@@ -101,11 +111,9 @@ class Backfilling:
             self.counts.sent = before + so_far
             progress(self.counts)
 
+        own = Lineage(self._version, backfill=self.id, asked_at=self._now)
         lineages = {
-            one.request.request_id: replace(
-                one.lineage, version=self._wanted.job.version, backfill=self.id, asked_at=self._now
-            )
-            for one in some
+            one.request.request_id: replace(own, heals=one.lineage.heals) if one.lineage.heals else own for one in some
         }
         try:
             queue.send([one.request for one in some], None, lineages, count)
@@ -157,7 +165,7 @@ class Backfilling:
             return
         wanted, counts = self._wanted, self.counts
         record = Backfill(
-            by=operator(),
+            by=self._by,
             at=self._now,
             job=wanted.job.name,
             since=wanted.since,

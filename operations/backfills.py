@@ -77,23 +77,29 @@ def _state(backfill: Backfill, now: datetime, waiting: int, *, is_cancelled: boo
 
 
 def cancel_of(
-    settings: Settings, what: str, job: ExportJob | None, span: tuple[str | None, str | None], now: datetime
+    settings: Settings,
+    what: str,
+    job: ExportJob | None,
+    span: tuple[str | None, str | None],
+    now: datetime,
+    by: str | None = None,
 ) -> Cancel:
     """The cancel of `what`: a job, with the bounds `span` as a person wrote them, or else the id of a backfill.
 
-    Raises AskRefused if there is no such thing.
+    `by` is who gave the order; None: the user of this machine. Raises AskRefused if there is no such thing.
     """
     since, until = span
+    by = by or operator()
     if job is None:
         if since or until:
             raise AskRefused("a backfill is cancelled as a whole", advice="name the job to cancel a range")
         if Records(settings, BACKFILLS, Backfill).get(what) is None:
             advice = "`tailrace backfills` and `tailrace jobs` list them"
             raise AskRefused(f"there is no backfill and no job {what!r}", advice=advice)
-        return Cancel(by=operator(), at=now, backfill=what)
+        return Cancel(by=by, at=now, backfill=what)
     zone = getattr(job.window, "timezone", "UTC")
     bounds = [None if text is None else bound(job, text) for text in span]
-    return Cancel(by=operator(), at=now, job=job.name, since=bounds[0], until=bounds[1], timezone=zone)
+    return Cancel(by=by, at=now, job=job.name, since=bounds[0], until=bounds[1], timezone=zone)
 
 
 def covered(settings: Settings, cancel: Cancel) -> int:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 # One request to the storage; each stream holds one range, and a second while it arrives.
-_RANGE_BYTES = 1 << 20
+_RANGE_BYTES = 512 << 10
 _BUFFER_BYTES = 256 << 10
 
 
@@ -66,7 +66,7 @@ class Blobs:
         return [int(block.size) for block in committed]
 
     def read(self, blob: Blob) -> Iterator[bytes]:
-        """The bytes of a blob, in ranges of 1 MiB. Raises SinkUnavailable if the blob is replaced meanwhile."""
+        """The bytes of a blob, in ranges of 512 KiB. Raises SinkUnavailable if the blob is replaced meanwhile."""
         from azure.core import MatchConditions
 
         client = self._container.get_blob_client(blob.name)
@@ -108,7 +108,7 @@ class Stream(io.RawIOBase):
 
 
 def decoded(pieces: Iterator[bytes], compression: str) -> IO[bytes]:
-    """What was compressed, as a file. Reading raises EOFError, OSError or zstandard.ZstdError for damaged data.
+    """What was compressed, as a file. Reading damaged data raises EOFError, OSError, IsalError or ZstdError.
 
     >>> import gzip
     >>> decoded(iter([gzip.compress(b"a,b\\n")[:9], gzip.compress(b"a,b\\n")[9:]]), "gzip").read()

@@ -1,4 +1,4 @@
-"""Azure Functions: the timer that audits all jobs; only an app with TAILRACE_AUDIT has it."""
+"""Azure Functions: the timers that audit and drill all jobs; only an app with their setting has them."""
 
 import logging
 import os
@@ -12,12 +12,13 @@ from settings import Settings
 from telemetry.events import event
 from telemetry.traces import annotate, origin_of, span
 
-blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+audits = func.Blueprint()  # type: ignore[no-untyped-call]
+drills = func.Blueprint()  # type: ignore[no-untyped-call]
 _log = logging.getLogger(__name__)
 _NAMED = 20  # windows of one job that are named in the log
 
 
-@blueprint.timer_trigger("timer", schedule="%TAILRACE_AUDIT%")
+@audits.timer_trigger("timer", schedule="%TAILRACE_AUDIT%")
 def audit_exports(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001  # the host passes it
     """Audits every job that has windows, for as long as the budget lasts; what differs is logged and measured."""
     # Most processes of the app never serve this function.
@@ -37,3 +38,29 @@ def audit_exports(timer: func.TimerRequest, context: func.Context) -> None:  # n
             for one in found.drift[:_NAMED]:
                 event(_log, logging.ERROR, "drift", job=job.name, window=one.window.start, kind=one.kind, says=one.says)
         annotate(drift=drift, failed=failed)
+
+
+@drills.timer_trigger("timer", schedule="%TAILRACE_DRILL%")
+def drill_exports(timer: func.TimerRequest, context: func.Context) -> None:  # noqa: ARG001  # the host passes it
+    """Restores some windows of every job into a scratch schema, compares and drops them; what fails is logged."""
+    # Most processes of the app never serve this function.
+    from operations.drilling import Drilling, Sample
+
+    settings = Settings.from_env(os.environ)
+    server = settings.drill_server.get_secret_value() if settings.drill_server else None
+    with span("drill", origin=origin_of(context)), Drilling.opened(settings, server) as drilling:
+        failed = 0
+        sample = Sample(settings.drill_sample)
+        for job, found in drilling.drill_all(sample, settings.drill_budget_seconds, datetime.now(UTC)):
+            if isinstance(found, TailraceError):
+                is_idle = isinstance(found, AskRefused)
+                failed += not is_idle
+                says = "nothing to drill" if is_idle else "drill failed"
+                event(_log, logging.INFO if is_idle else logging.ERROR, says, job=job.name, error=found.explained)
+                continue
+            failed += found.failed
+            for one in found.found:
+                if one.problems:
+                    says = "; ".join(one.problems)
+                    event(_log, logging.ERROR, "not restorable", job=job.name, blob=one.blob, says=says)
+        annotate(failed=failed)

@@ -15,21 +15,21 @@ from settings import Settings
 _LONGEST_WHY = 1000
 
 
-def pause(settings: Settings, job: str, why: str | None, now: datetime) -> tuple[Pause, bool]:
+def pause(settings: Settings, job: str, why: str | None, now: datetime, by: str | None = None) -> tuple[Pause, bool]:
     """Pauses a job. Returns its pause, and whether it is new: a pause that is there stays as it is.
 
-    Raises AskRefused if `why` is too long.
+    `by` is who gave the order; None: the user of this machine. Raises AskRefused if `why` is too long.
     """
     if why is not None and len(why) > _LONGEST_WHY:
         raise AskRefused(f"the reason has {len(why):,} characters", advice=f"write {_LONGEST_WHY:,} at most")
     records = Records(settings, PAUSES, Pause)
-    wanted = Pause(by=operator(), at=now, why=why)
+    wanted = Pause(by=by or operator(), at=now, why=why)
     with suppress(RecordChanged):
         records.put(job, wanted, is_new=True)
         return wanted, True
     found: Record[Pause] | None = records.get(job)
     # Somebody has resumed it in between, so it is paused anew.
-    return (found.value, False) if found else pause(settings, job, why, now)
+    return (found.value, False) if found else pause(settings, job, why, now, by)
 
 
 def resume(settings: Settings, job: str) -> Pause | None:

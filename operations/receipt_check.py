@@ -10,7 +10,7 @@ from contracts.row_hash import written
 from operations.blobs import decoded
 from worker.native.csv_rows import CsvRows
 
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES = 256 << 10
 
 
 @dataclass(slots=True)

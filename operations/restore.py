@@ -15,7 +15,7 @@ from contracts.window import Window
 from operations.blobs import Blob, Blobs
 from operations.parquet_rows import parquet_rows
 from operations.receipt_check import ReceiptCheck
-from operations.verify import DAMAGED, NO_RECEIPT
+from operations.verify import NO_RECEIPT, damage
 from worker.cancellation import Cancellation
 from worker.formats.prefetch import prefetch
 from worker.source.statement import within
@@ -87,8 +87,12 @@ def restore_blob(  # noqa: PLR0913  # the choices of a restore
     if receipt is None:
         raise RestoreRefused(f"{blob.name} cannot be restored: {NO_RECEIPT}")
     names = _names(connection, blob, target)
-    if receipt.window is not None and _rows_are_there(connection, blob, receipt.window, target, mode):
-        return Restored(blob.name, receipt.rows, was_there=True)
+    if mode != "append" and receipt.window is not None:
+        if receipt.window.column not in names:
+            says = f"{blob.name} has no column {receipt.window.column}, so its rows cannot be found in a table"
+            raise RestoreRefused(says, advice="--append adds them, whatever is there")
+        if _rows_are_there(connection, blob, receipt.window, target, mode):
+            return Restored(blob.name, receipt.rows, was_there=True)
     check, form = ReceiptCheck(receipt), receipt.output or output or Output()
     pieces = check.checked(_counted(blobs.read(blob), progress))
     try:
@@ -97,7 +101,7 @@ def restore_blob(  # noqa: PLR0913  # the choices of a restore
             if form.format == "parquet"
             else _copy_csv(connection, target, names, pieces, form, check)
         )
-    except DAMAGED as error:
+    except damage() as error:
         raise _damaged(blob, str(error)) from error
     if rows != receipt.rows:
         check.problems.append(f"{rows:,} rows were restored, its receipt says {receipt.rows:,}")
@@ -139,8 +143,6 @@ def _rows_are_there(
     assert blob.receipt is not None
     condition = within(window)
     assert condition is not None
-    if mode == "append":
-        return False
     if mode == "replace":
         connection.execute(sql.SQL("DELETE FROM {} WHERE {}").format(target, condition))
         return False

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from zstandard import ZstdError
+from functools import cache
+from typing import cast
 
 from contracts.output import Output
 from contracts.receipt import Receipt
@@ -12,8 +12,15 @@ from operations.parquet_rows import count_parquet
 from operations.receipt_check import ReceiptCheck
 
 NO_RECEIPT = "it has no receipt: something other than Tailrace wrote it"
-# What decoding damaged data raises, whatever the codec.
-DAMAGED = (EOFError, OSError, ValueError, ZstdError)
+
+
+@cache
+def damage() -> tuple[type[Exception], ...]:
+    """What decoding damaged data raises, whatever the codec. Imports the codecs."""
+    from isal.isal_zlib import IsalError
+    from zstandard import ZstdError
+
+    return EOFError, OSError, ValueError, cast("type[Exception]", IsalError), ZstdError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +49,21 @@ def verify(blobs: Blobs, blob: Blob, output: Output | None = None) -> Verified:
 
     `output` is the form of the file if its receipt is of a version that did not record it.
     """
+    return verify_pieces(blob, blobs.read(blob), output)
+
+
+def verify_pieces(blob: Blob, data: Iterator[bytes], output: Output | None = None) -> Verified:
+    """As `verify`, of the bytes of a blob wherever they come from."""
     receipt = blob.receipt
     if receipt is None:
         return Verified(blob.name, (NO_RECEIPT,))
     found = ReceiptCheck(receipt)
     problems = [*_length(blob, receipt)]
     form = receipt.output or output or Output()
-    pieces, rows = found.checked(blobs.read(blob)), None
+    pieces, rows = found.checked(data), None
     try:
         rows = _read_rows(pieces, form, found)
-    except DAMAGED as error:
+    except damage() as error:
         problems.append(f"it does not decode to its end: {error}")
         # The rest says which parts were changed.
         for _ in pieces:

@@ -62,6 +62,14 @@ def windows_of(  # a range, and what it is of
         yield WindowBlob(request, found.get(request.blob))
 
 
+def oldest_start(job: ExportJob, blobs: Blobs) -> str | None:
+    """The start of the oldest window of the job that has a blob; None if none has."""
+    try:
+        return str(min(start for start, _ in _bounds_of(job, blobs.under(job.blob_prefix), ())))
+    except AskRefused:
+        return None
+
+
 def _bounds_of(job: ExportJob, blobs: Iterable[Blob], listed: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     """Start and end of each window of the job that has a blob or is listed. Raises AskRefused if none has."""
     windows = [

@@ -48,7 +48,7 @@ async def _answer(auth: Auth, req: func.HttpRequest, context: func.Context) -> f
 def _app(auth: Auth) -> func.AsgiMiddleware:
     # Imported here: FastAPI takes longer than all that most processes of the app ever need.
     from web.api.app import create_app
-    from web.api.guard import checked_by_host, with_sign_in
+    from web.api.guard import with_function_key, with_sign_in
 
-    access = checked_by_host if auth == "key" else with_sign_in(os.environ)
+    access = (with_function_key if auth == "key" else with_sign_in)(os.environ)
     return func.AsgiMiddleware(create_app(Settings.from_env(os.environ), access))  # type: ignore[no-untyped-call]

@@ -10,6 +10,7 @@ from settings import Settings
 from telemetry.jobs import report_disabled
 from worker.blob.sink import Sink
 from worker.export import Exporter
+from worker.heap import map_blocks
 from worker.message.delivery import Worker
 from worker.message.verdict import RetryPolicy
 from worker.source.pool import Source
@@ -20,6 +21,7 @@ def open_exporter(settings: Settings) -> Iterator[Exporter]:
     """What exports need, for as long as the block runs. Raises ConfigurationError."""
     jobs = load_jobs(settings.jobs)
     report_disabled(jobs)
+    map_blocks()
     with closing(Sink(settings)) as sink, Source(settings, password_source(settings)) as source:
         yield Exporter(source, sink, jobs, settings.max_streams)
 

@@ -59,8 +59,8 @@ def reread(
             selected = select_from(sql.SQL("({}) AS source").format(selected), names, None)
             by_name = {column.name: column for column in snapshot.columns}
             described = [by_name[name] for name in names]
-        as_exported = request.model_copy(update={"output": receipt.output or request.output})
-        rows, row_hash = _hashed(snapshot, selected, described, as_exported, cancelled)
+        output = receipt.output or request.output
+        rows, row_hash = hashed(snapshot, selected, described, output, subject_of(request), cancelled)
     return Reread(rows, written(row_hash), tuple(others))
 
 
@@ -81,29 +81,26 @@ def _differences(then: Sequence[SourceColumn], today: Sequence[SourceColumn]) ->
     return gone, others
 
 
-def _hashed(
+def hashed(
     snapshot: Snapshot,
     selected: sql.Composed,
     described: Sequence[Described],
-    request: ExportRequest,
+    output: Output,
+    subject: str,
     cancelled: Cancellation,
 ) -> tuple[int, int | None]:
-    """Rows and their hash, by the COPY of the request's form."""
-    if request.output.format == "parquet":
+    """Rows of a SELECT and their hash, by the COPY of an export in the form of `output`; None if it cannot be made.
+
+    `described` are the columns of the SELECT, `subject` its name in messages. Raises what CopyOut.chunks raises.
+    """
+    if output.format == "parquet":
         require_parquet()
         # Imports pyarrow, which exports to CSV do without.
         from worker.formats.parquet.rows import hashed_rows
 
-        return hashed_rows(snapshot.connection, selected, described, subject_of(request), cancelled)
-    return hashed_text(snapshot.connection, selected, request.output, cancelled)
-
-
-def hashed_text(
-    connection: psycopg.Connection[Any], selected: sql.Composable, output: Output, cancelled: Cancellation
-) -> tuple[int, int | None]:
-    """Rows of a SELECT and their hash, as CSV in the form of `output`. Raises what CopyOut.chunks raises."""
+        return hashed_rows(snapshot.connection, selected, described, subject, cancelled)
     statement = copy_statement(selected, output, header=False)
-    with copy_out(connection, statement, header=False, cancelled=cancelled) as copy:
+    with copy_out(snapshot.connection, statement, header=False, cancelled=cancelled) as copy:
         for _ in copy.chunks():
             pass
     return copy.rows, copy.row_hash

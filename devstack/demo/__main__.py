@@ -21,6 +21,7 @@ from devstack.demo.restored import Proof, prove_restorable
 from devstack.demo.watch import View, Watcher
 from devstack.process import ProcessError
 from devstack.stack import CONTAINER, QUEUE, Stack
+from operations.pauses import operator
 from settings import Settings
 from web.server import Server, serving
 
@@ -50,9 +51,9 @@ def main() -> int:
 def _run(console: Console, directory: Path, rows: int, *, stays: bool) -> int:
     started = time.monotonic()
     console.print("Starting PostgreSQL, Azurite and the Service Bus broker …")
-    with Stack.start(directory) as stack, serving(Settings.from_env(_environ(stack)), "demo") as server:
-        if stays:
-            console.print(f"The page is at {server.page}", soft_wrap=True)
+    with Stack.start(directory) as stack, serving(Settings.from_env(_environ(stack)), operator()) as server:
+        lasting = "until Ctrl-C" if stays else "while the demo runs; `make demo UI=1` keeps it up"
+        console.print(f"The page is at {server.page} {lasting}.", soft_wrap=True)
         console.print(f"Loading {rows:,} rows of {_DAYS} days into events.bannerclicked …")
         with psycopg.connect(stack.postgres.dsn("postgres"), autocommit=True) as connection:
             sql = (_FOLDER / "data.sql").read_text().format(rows=rows, days=_DAYS)

@@ -1,17 +1,14 @@
-"""The drill over all windows of the demo: restored, hashed, and compared with receipts and source."""
+"""The drill over all windows of the demo: restored, and compared with their receipts and row by row with the source."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from contracts.jobs_file import load_jobs
-from operations.blobs import Blobs
-from operations.drill import drill
-from operations.restoring import writing_session
-from operations.windows import windows_of
+from operations.drilling import Drilling, Sample
 from settings import Settings
 
 _JOB = "bannerclicked"
+_ALL = 10_000  # windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +24,8 @@ class Proof:
 def prove_restorable(environ: Mapping[str, str], server: str) -> Proof:
     """Restores every window of the demo's job on the server of a conninfo string, and compares."""
     settings = Settings.from_env(environ)
-    jobs, blobs = load_jobs(settings.jobs), Blobs(settings)
-    windows = [one for one in windows_of(jobs[_JOB], blobs, None, None, datetime.now(UTC)) if one.is_own]
-    with writing_session(settings, server) as connection:
-        found = list(drill(connection, blobs, windows, jobs))
+    with Drilling.opened(settings, server) as drilling:
+        found = drilling.drill(drilling.jobs[_JOB], Sample(_ALL), datetime.now(UTC)).found
     well = [one for one in found if not one.problems]
-    return Proof(len(found), len(well), sum(one.source == "same" for one in well), sum(one.rows for one in well))
+    same = sum((one.source.verdict, one.source.by) == ("same", "rows") for one in well)
+    return Proof(len(found), len(well), same, sum(one.rows for one in well))

@@ -89,6 +89,28 @@ def test_the_audit_timer_names_what_differs_and_an_app_without_its_setting_has_n
     until(lambda: "_tailrace/audits/clicks.json" in set(container.list_blob_names()), "the audit's record")
 
 
+def test_the_drill_timer_proves_windows_restorable_and_names_what_is_not(
+    hosts: Hosts, blobs: Blobs, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    admin.execute("create table clicks (id bigint generated always as identity, at timestamptz)")
+    admin.execute("insert into clicks (at) values (%s)", [today - timedelta(hours=1)])
+    without = hosts.functions("--only", "schedule_exports,export")
+    server = f"{admin.info.dsn} password={admin.info.password}"
+    timer = hosts.functions("--only", "drill_exports", TAILRACE_DRILL="0 0 0 1 1 *", TAILRACE_DRILL_SERVER=server)
+    assert without.match is not None
+    assert timer.match is not None
+    assert answer(f"{without.match[1]}/admin/functions/schedule_exports", {"input": ""})[0] == 202
+    until(lambda: len(blobs.names()) == 3, "three days' blobs")
+    assert answer(f"{timer.match[1]}/admin/functions/drill_exports", {"input": ""})[0] == 202
+    timer.wait_for(re.compile("drilled job=clicks windows=3 failed=0"))
+    until(lambda: "_tailrace/drills/clicks.json" in set(container.list_blob_names()), "the drill's record")
+    newest = container.get_blob_client(f"clicks/{today - timedelta(days=1):%Y/%m/%d}.csv.gz")
+    newest.upload_blob(b"x" * 50, metadata=newest.get_blob_properties().metadata, overwrite=True)
+    assert answer(f"{timer.match[1]}/admin/functions/drill_exports", {"input": ""})[0] == 202
+    timer.wait_for(re.compile(f"not restorable job=clicks blob={newest.blob_name} says=.*is damaged"))
+
+
 def test_on_a_host_without_settlement_the_delivery_count_ends_failing_requests(
     hosts: Hosts, bus: Bus, blobs: Blobs, admin: psycopg.Connection
 ) -> None:

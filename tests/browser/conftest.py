@@ -1,51 +1,21 @@
 """The page in a real browser, on a scene with every kind of trouble."""
 
-import fcntl
 import os
 import subprocess
 from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 
 import psycopg
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+from support.chromium import MODULES, browsing, chromium, why_not
 from support.scene import Scene, scene
 
-from devstack.azurite import node
 from devstack.stack import Stack
 from web.server import Server, serving
 
 # A look takes seconds on a busy machine.
 expect.set_options(timeout=20_000)
-HERE = Path(__file__).parent
-MODULES = HERE / "node_modules"
-UNPACKED = HERE.parents[1] / ".local" / "browser"
-_UNPACK = "import('@sparticuz/chromium').then(async (found) => console.log(await found.default.executablePath()))"
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--headless=new", "--font-render-hinting=none", "--hide-scrollbars"]
-
-
-@cache
-def chromium() -> str:
-    """The browser's program. Raises OSError or CalledProcessError if npm cannot install it."""
-    path = os.pathsep.join((str(Path(node()).parent), os.environ["PATH"]))
-    UNPACKED.mkdir(parents=True, exist_ok=True)
-    environ = {**os.environ, "PATH": path, "TMPDIR": str(UNPACKED)}
-    # One process installs and unpacks, and all others wait for it.
-    with (UNPACKED / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return _unpacked(environ)
-
-
-def _unpacked(environ: dict[str, str]) -> str:
-    if not (MODULES / ".package-lock.json").is_file():
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        subprocess.run(command, cwd=HERE, env=environ, check=True, capture_output=True, text=True, timeout=110)
-    done = subprocess.run(
-        [node(), "-e", _UNPACK], cwd=HERE, env=environ, check=True, capture_output=True, text=True, timeout=60
-    )
-    return done.stdout.strip()
 
 
 @pytest.fixture(scope="session")
@@ -53,11 +23,9 @@ def browser() -> Iterator[Browser]:
     try:
         program = chromium()
     except (OSError, subprocess.SubprocessError) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        pytest.skip(f"npm cannot install the browser: {said[-1] if said else error}")
-    with sync_playwright() as playwright:
-        with playwright.chromium.launch(executable_path=program, args=_ARGUMENTS) as running:
-            yield running
+        pytest.skip(why_not(error))
+    with browsing(program) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def test_running_exports_have_bars_and_dead_letters_have_advice(page: Page) -> N
     expect(page.locator(".run").first).to_contain_text("rows")
     group = page.locator(".group")
     expect(group).to_contain_text("TableMissing")
-    expect(group).to_contain_text("create the table or correct the job")
+    expect(group).to_contain_text("Create the table or correct the job")
 
 
 def test_a_window_opens_its_receipt_and_its_proof(page: Page, made: Scene) -> None:
@@ -119,6 +119,28 @@ def test_the_preview_is_what_is_sent_and_its_progress_is_shown(page: Page, made:
     expect(states(page, "bannerclicked")).to_contain_text("5 waiting")
 
 
+def test_what_is_there_is_exported_again_after_the_warning_that_it_is_replaced(page: Page) -> None:
+    page.get_by_role("application", name="orders").focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Export it again").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 window is exported again: 2990000.")
+    expect(dialog).to_contain_text("This replaces the blobs that are there")
+    dialog.get_by_role("button", name="Replace 1 blob").click()
+    expect(dialog).to_contain_text("0 of 1 done, 1 wait.")
+    dialog.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("region", name="Backfills")).to_contain_text("0 of 1 done, 1 wait")
+
+
+def test_the_focus_stays_where_it_is_when_the_page_looks_again(page: Page) -> None:
+    for button in (states(page, "refunds").get_by_role("button", name="missing"), page.locator(".group button").first):
+        button.focus()
+        with page.expect_response("**/api/backfills"):  # the last call of a look
+            page.evaluate("document.getElementById('refresh').click()")
+        expect(button).to_be_focused()
+
+
 def test_dead_letters_are_dropped_only_after_the_preview(page: Page, made: Scene) -> None:
     page.get_by_role("article", name="refunds").locator(".gap").nth(3).click()
     page.get_by_role("dialog").get_by_role("button", name="Drop").click()
@@ -137,6 +159,9 @@ def test_a_wrong_key_is_asked_for_and_the_right_one_opens_the_page(browser: Brow
         field = page.get_by_label("Key", exact=True)
         expect(page.get_by_role("dialog")).to_contain_text("The key of this server is missing or wrong")
         field.fill(server.key)
+        with page.expect_response("**/api/status"):  # the looks go on meanwhile
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(field).to_have_value(server.key)
         page.get_by_role("button", name="Go on").click()
         expect(page.locator(".card")).to_have_count(5)
         assert server.key not in page.url
@@ -150,7 +175,9 @@ def test_a_server_that_went_away_is_said_and_its_return_is_noticed(browser: Brow
         page.route("**/api/**", lambda route: route.abort())
         page.get_by_role("button", name="Look again now").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("The server does not answer")
-        expect(page.locator("#details")).to_have_text("start it again; this page goes on by itself")
+        expect(page.locator("#details")).to_contain_text(
+            "Start it again; this page goes on by itself. What is below was"
+        )
         page.unroute("**/api/**")
         expect(page.get_by_role("heading", level=1)).to_contain_text("need you")
 

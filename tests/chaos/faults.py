@@ -75,6 +75,11 @@ def _broker(path: str, body: dict[str, Any] | None = None, *, of_queue: bool = T
     return switched
 
 
+def _broker_restarted(world: World, _: Worker) -> Acting:
+    with world.broker_restarts():
+        yield
+
+
 def _settlement(fault: str, times: int = 1, delay_ms: int = 0) -> Act:
     return _broker("settlement-faults", {"fault": fault, "times": times, "delay_ms": delay_ms})
 
@@ -85,9 +90,10 @@ def _killed(_: World, worker: Worker) -> Acting:
 
 
 def _terminated(world: World, worker: Worker) -> Acting:
-    status, seconds = worker.end(signal.SIGTERM)
+    status, seconds, was_ready = worker.end(signal.SIGTERM)
     world.history.write("drained", worker=worker.name, status=status, seconds=seconds)
-    if status != 0:
+    # One that is still being started has no handler yet, and any process ends by the signal then.
+    if status != 0 and (was_ready or status is None):
         said = "did not end within a minute" if status is None else f"ended with status {status}"
         world.noticed.append(("SIGTERM", f"{worker.name} {said} after SIGTERM"))
     yield
@@ -136,6 +142,7 @@ KINDS |= proxied("broker", lambda worker: worker.broker, 0.02, 20_000)
 KINDS |= {
     "broker frozen": Kind(frozen(lambda worker: worker.broker), (2.0, 4.0), 1),
     "broker goes silent": Kind(lost_for_ever(lambda worker: worker.broker), AT_ONCE, 1),
+    "broker restarted": Kind(_broker_restarted, (0.2, 2.0), 1, "server"),
     "links detached": Kind(_broker("detach-links"), AT_ONCE, 4, "server"),
     "connections dropped": Kind(_broker("drop-connections", of_queue=False), AT_ONCE, 2, "server"),
     "locks expired": Kind(_ALL_MESSAGES, AT_ONCE, 3, "server"),

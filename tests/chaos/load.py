@@ -24,7 +24,7 @@ blob = "{job}/{run}.csv.gz"
 """
 QUERY = "select id, word from public.small where id % 2 = 0 order by id desc"
 
-type Compression = Literal["gzip", "zstd", "none"]
+type Compression = Literal["gzip", "zstd", "none", "parquet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +127,10 @@ class _Maker:
         return self.rng.sample([first, last], 2)
 
     def _request(self, blob: str, source: dict[str, Any], compression: str, **more: Any) -> ExportRequest:
+        output = {"format": "parquet"} if compression == "parquet" else {"compression": compression}
         known = {"request_id": UUID(int=self.rng.getrandbits(128), version=4), "job": "j", "run": RUN, "blob": blob}
         return ExportRequest.model_validate(
-            {**known, "source": source, "output": {"compression": compression}, "closing": {"by": "delay"}, **more}
+            {**known, "source": source, "output": output, "closing": {"by": "delay"}, **more}
         )
 
     def _asked(self, kind: str, request: ExportRequest, fate: Whole | Superseded | Dead) -> Ask:
@@ -150,6 +151,7 @@ KINDS: dict[str, tuple[int, Make]] = {
     "medium": (4, lambda maker: maker.table("medium", "medium", columns=["id", "c", "b"])),
     "zstd": (2, lambda maker: maker.table("zstd", "medium", "zstd")),
     "parts": (3, lambda maker: maker.table("parts", "wide", streams=2)),
+    "parquet": (2, lambda maker: maker.table("parquet", "medium", "parquet", columns=["id", "a", "c"], streams=2)),
     "plain": (2, lambda maker: maker.table("plain", "wide", "none")),
     "window": (3, lambda maker: maker.table("window", "medium", window=_window(maker.rng), streams=2)),
     "accounts": (4, lambda maker: maker.table("accounts", "accounts", streams=2)),

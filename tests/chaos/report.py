@@ -33,8 +33,9 @@ def _outcome(result: Result) -> Iterator[str]:
     yield f"{result.uncommitted} names with staged blocks only, which vanish after a week"
     if result.settled_s is not None:
         yield f"all was there {result.settled_s:g} s after the last fault"
-    growth = ", ".join(f"{key} {mb:+.1f}" for key, mb in result.growth_mb.items() if mb)
-    yield _cut(f"memory, MB from mid-run to the end: {growth or 'too few samples'}")
+    grown = sorted(result.growth_mb.items(), key=lambda one: -one[1])
+    worst = f"{grown[0][1]:+.1f} MB at most ({grown[0][0]}, of {len(grown)})" if grown else "too few samples"
+    yield f"memory of a worker after its first exports: {worst}"
     yield f"{result.seconds:.0f} s in all"
     yield ""
     if not result.findings:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -47,21 +48,37 @@ class Broker:
         config = directory / "service-bus.json"
         properties = {**QUEUE_PROPERTIES, "LockDuration": f"PT{LOCK_S}S", "MaxDeliveryCount": 200}
         config.write_text(json.dumps(emulator_config([f"chaos-{n}" for n in range(QUEUES)], properties)))
-        argv = [sys.executable, "-m", "emulators.service_bus", "--config", str(config), "--port", "0"]
-        launch = Launch(directory / "service-bus.log", name="Service Bus broker")
+        self._argv = [sys.executable, "-m", "emulators.service_bus", "--config", str(config)]
+        self._launch = Launch(directory / "service-bus.log", name="Service Bus broker")
+        self.lock = Lock()  # held while it is down
+        self.port = self._admin_port = 0
+        self.process = self._started()
+
+    def _started(self) -> Process:
+        """On the ports of before; at first on free ones."""
         ready = re.compile(r"^Service Bus broker listening on 127\.0\.0\.1:(\d+)$")
-        self.process: Process = start([*argv, "--admin-port", "0"], ready=ready, cwd=ROOT, launch=launch)
-        assert self.process.match is not None
-        self.port = int(self.process.match[1])
-        admin = re.search(r"Admin API listening on 127\.0\.0\.1:(\d+)", self.process.output())
+        argv = [*self._argv, "--port", str(self.port), "--admin-port", str(self._admin_port)]
+        process = start(argv, ready=ready, cwd=ROOT, launch=self._launch)
+        admin = re.search(r"Admin API listening on 127\.0\.0\.1:(\d+)", process.output())
+        assert process.match is not None
         assert admin is not None
-        self._admin = f"http://127.0.0.1:{admin[1]}/$emulator"
+        self.port, self._admin_port = int(process.match[1]), int(admin[1])
+        return process
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Kills it, and starts it again after the block: with all its queues, and without a message."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.close()
+        yield
+        self.process = self._started()
 
     def control(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """The answer of a switch, such as POST queues/x/expire-locks."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self._admin}/{path}", data=data, method=method)  # noqa: S310
-        with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
+        address = f"http://127.0.0.1:{self._admin_port}/$emulator/{path}"
+        request = urllib.request.Request(address, data=data, method=method)
+        with self.lock, urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310
             return dict(json.loads(response.read()))
 
     def connection_string(self, port: int | None = None) -> str:

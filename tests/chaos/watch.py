@@ -1,10 +1,13 @@
 """What is sampled while a run goes on: memory, PostgreSQL's sessions, workers that end by themselves."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
 from chaos.world import World
+
+_WRITTEN_S = 5.0  # between two lines of the history that say how much memory each worker has
 
 
 @contextmanager
@@ -22,7 +25,9 @@ def watched(world: World) -> Iterator[None]:
 
 def _watch(world: World, ended: Event) -> None:
     reported: set[str] = set()
+    written = 0.0
     while not ended.wait(0.25):
+        sizes: dict[str, float] = {}
         for worker in world.workers:
             key = f"{worker.name}-{worker.generation}"
             with worker.lock:
@@ -34,6 +39,10 @@ def _watch(world: World, ended: Event) -> None:
                     )
             if (size := worker.rss_mb()) is not None:
                 world.memory.setdefault(key, []).append(size)
+                sizes[key] = round(size, 1)
+        if time.monotonic() > written + _WRITTEN_S:
+            written = time.monotonic()
+            world.history.write("memory", **sizes)
         world.readers.append(_sessions(world))
 
 

@@ -22,6 +22,7 @@ from chaos.servers import ROOT, Servers
 from chaos.storage import Commit, StorageProxy
 from support.bus import Bus
 
+from contracts.message import body_of
 from devstack.process import Launch, Process, start
 
 FOREIGN = b"somebody else's\n"
@@ -59,10 +60,14 @@ class Worker:
         """Those to PostgreSQL, storage and the broker."""
         return self.postgres, self.storage, self.broker
 
-    def end(self, number: int) -> tuple[int | None, float]:
-        """Signals the process, waits for its end, and starts the next generation. Its status and its seconds."""
+    def end(self, number: int) -> tuple[int | None, float, bool]:
+        """Signals the process, waits for its end, and starts the next generation.
+
+        Returns its status, its seconds, and whether it had become ready before.
+        """
         with self.lock:
             self.expected_to_end = True
+            was_ready = "worker ready" in self.process.output()
             began = time.monotonic()
             self.process.send_signal(number)
             try:
@@ -74,16 +79,17 @@ class Worker:
             self.generation += 1
             self.process = self._launch(self)
             self.expected_to_end = False
-            return status, seconds
+            return status, seconds, was_ready
 
     def rss_mb(self) -> float | None:
-        """Resident memory; None of an ended process."""
+        """Resident memory, with that of its children: a Functions host has a worker process. None of an ended one."""
         try:
-            status = Path(f"/proc/{self.process.pid}/status").read_text()
+            tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+            pids = [self.process.pid, *(int(pid) for task in tasks for pid in task.read_text().split())]
+            found = [re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in pids]
         except OSError:
             return None
-        found = re.search(r"VmRSS:\s+(\d+) kB", status)
-        return int(found[1]) / 1024 if found else None
+        return sum(int(one[1]) for one in found if one) / 1024 if found[0] else None
 
 
 class World:
@@ -94,7 +100,8 @@ class World:
         self.queue = f"chaos-{servers.used}"
         self.directory = directory / self.queue
         self.directory.mkdir(parents=True)
-        # Used by one thread at a time: the one that sends, then the one that proves.
+        # Held by who uses the bus while a run goes on: the thread that sends, and a restart of the broker.
+        self.sending = Lock()
         self._bus = self._connected()
         service = BlobServiceClient.from_connection_string(servers.azurite.connection_string)
         self.container: ContainerClient = service.create_container(self.queue)
@@ -122,7 +129,23 @@ class World:
         self.asks.append(ask)
         self.history.write("ask", kind=ask.kind, message_id=ask.message_id, fate=type(ask.fate).__name__)
         message = ServiceBusMessage(ask.body, message_id=ask.message_id, content_type="application/json")
-        self._persistently(lambda bus: bus.send(message))
+        with self.sending:
+            self._persistently(lambda bus: bus.send(message))
+
+    @contextmanager
+    def broker_restarts(self) -> Iterator[None]:
+        """The broker is gone for the block, and comes back with what it had just before.
+
+        The emulator stores nothing, so its messages are read before and sent again: what is settled in between comes
+        a second time, as from a broker that fails over to a copy. Dead letters are delivered again.
+        """
+        broker = self.servers.broker
+        with self.sending, broker.lock:
+            held = self._persistently(lambda bus: [*bus.messages(), *bus.dead_letters()])
+            with broker.down():
+                yield
+            for one in {message.message_id: message for message in held}.values():
+                self._persistently(lambda bus, one=one: bus.send(_again(one)))  # type: ignore[misc]
 
     def messages(self) -> list[ServiceBusReceivedMessage]:
         """All messages of the queue: waiting, locked or scheduled."""
@@ -200,6 +223,21 @@ class World:
     def last_line_of(self, worker: Worker) -> str:
         """What a worker logged last."""
         return (worker.process.output().strip().splitlines() or ["nothing"])[-1]
+
+
+def _again(message: ServiceBusReceivedMessage) -> ServiceBusMessage:
+    """A message as it was sent; a dead letter without its reason."""
+    carried = dict(message.application_properties or {})
+    for name in ("DeadLetterReason", "DeadLetterErrorDescription"):
+        carried.pop(name, None)
+        carried.pop(name.encode(), None)
+    return ServiceBusMessage(
+        body_of(message.body),
+        message_id=message.message_id,
+        content_type=message.content_type,
+        application_properties=carried,
+        scheduled_enqueue_time_utc=message.scheduled_enqueue_time_utc,
+    )
 
 
 def _inherited() -> dict[str, str]:

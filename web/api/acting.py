@@ -1,6 +1,7 @@
 """The calls that change something. Each writes a line into the log: who did what."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from threading import Event, Timer
@@ -18,18 +19,16 @@ from operations.coverage import written
 from operations.dead_choice import Choice, to_send
 from operations.dead_letters import DeadLetters, Replay, blobs_of
 from operations.pauses import refuse_paused
-from producer.ask import AskRefused, job_named, requests_between
-from producer.asking import counts_of
-from producer.enqueue import ask, send_asked
+from producer.ask import AskRefused, bound, job_named, refuse_empty
 from producer.queue import ExportQueue
-from producer.store import BlobIndex
 from producer.submit import Ask, submit_over_http
 from settings import Settings
-from web.api.audit import audit
+from web.api.audit import audit, who
 from web.api.looks import Looking, Looks
-from web.api.shapes import BackfillDone, BackfillOrder, Bound, DropOrder, LetterOrder, LettersDone, ReplayOrder, Span
+from web.api.orders import BackfillDone, BackfillOrder, DropOrder, LetterOrder, LettersDone, ReplayOrder, Span
+from web.api.shapes import Bound
 
-_MOST = 50_000  # requests in memory at once, about 3 KB each
+_MOST = 50_000  # windows of one order: Azure ends an answer after 230 s
 _PATIENCE_SECONDS = 60.0  # Azure ends an answer after 230 s
 
 
@@ -56,6 +55,10 @@ def export(
 ) -> Response:
     """Ask for one export: by a JSON body, or by job, or table, and date in the query."""
     if job or table or date:
+        if body.strip():
+            raise AskRefused(
+                "the call names an export in its query and has a body, too", advice="leave one of them out"
+            )
         body = _asked(load_jobs(looks.settings.jobs), job, table, date)
     answer = submit_over_http(body, looks.settings, datetime.now(UTC))
     looks.forget()
@@ -65,11 +68,11 @@ def export(
 
 @router.post("/backfills")
 def backfill(call: Request, looks: Looking, order: BackfillOrder) -> BackfillDone:
-    """Ask for all windows of some ranges that need it, or say by `dry_run` what would be asked for."""
-    done = _backfilled(looks.settings, order)
+    """Ask for the windows of some ranges that need it, or for all of them; `dry_run` says what would be sent."""
+    done = _backfilled(looks.settings, order, who(call))
     if not order.dry_run:
         looks.forget()
-        audit(call, "backfill", job=order.job, windows=done.windows, sent=done.sent)
+        audit(call, "backfill", job=order.job, only=order.only, windows=done.windows, sent=done.sent)
     return done
 
 
@@ -109,39 +112,50 @@ def _names_of(job: ExportJob) -> tuple[str, ...]:
     return (source.table, f"{source.schema_name}.{source.table}") if isinstance(source, TableSource) else ()
 
 
-def _backfilled(settings: Settings, order: BackfillOrder) -> BackfillDone:
-    """A single range is a backfill with an id; several are requests, each on its own."""
+def _backfilled(settings: Settings, order: BackfillOrder, by: str) -> BackfillDone:
     now, jobs = datetime.now(UTC), load_jobs(settings.jobs)
     job = job_named(jobs, order.job)
     refuse_paused(settings, job.name)
-    requests = _requests(job, order.windows, now)
+    wanted = _wanted(job, order)
+    _refuse_size(wanted, now)
     with ExportQueue(settings) as queue:
-        asked = ask(requests, jobs, BlobIndex(settings), queue, now)
-        chosen = [one for one in asked if one.state == "send"]
-        ends = [_start(one.request) for one in (chosen[:1] + chosen[-1:])]
+        looked = Backfilling(settings, wanted, now, by=by)
+        chosen = [one.request for one in looked.chosen(queue.look_briefly(job.name))]
         done = BackfillDone(
-            job=order.job, windows=len(asked), found=counts_of(asked), chosen=len(chosen), sent=0,
-            first=ends[0] if ends else None, last=ends[-1] if ends else None,
+            job=order.job, windows=looked.counts.windows, found=dict(looked.counts.states), chosen=len(chosen), sent=0,
+            first=_start(chosen[0]) if chosen else None, last=_start(chosen[-1]) if chosen else None,
         )  # fmt: skip
         if order.dry_run or not chosen:
             return done
-        if len(order.windows) > 1:
-            return done.model_copy(update={"sent": send_asked(chosen, queue, now)})
-        (span,) = order.windows
-        running = Backfilling(settings, Wanted(job, span.since, span.until), now)
+        running = Backfilling(settings, wanted, now, by=by)
         running.send(queue, lambda _counts: None, Event())
     return done.model_copy(update={"sent": running.counts.sent, "id": running.id})
 
 
-def _requests(job: ExportJob, spans: Iterable[Span], now: datetime) -> list[ExportRequest]:
-    """The requests of all closed windows of the ranges, each once. Raises AskRefused if there are too many or none."""
-    every = (one for span in spans for one in requests_between(job, span.since, span.until, now))
-    found = {one.request_id: one for one in islice(every, _MOST + 1)}
-    if len(found) > _MOST:
+def _wanted(job: ExportJob, order: BackfillOrder) -> Wanted:
+    """The order's ranges as one backfill; ranges that touch become one."""
+    parts: list[Span] = []
+    for span in sorted(order.windows, key=lambda span: bound(job, span.since)):
+        refuse_empty(job, span.since, span.until)
+        if parts and bound(job, span.since) <= bound(job, parts[-1].until):  # type: ignore[operator]  # of the job's type
+            until = max(parts[-1].until, span.until, key=lambda text: bound(job, text))
+            parts[-1] = Span(since=parts[-1].since, until=until)
+        else:
+            parts.append(span)
+    pairs = tuple((span.since, span.until) for span in parts)
+    return Wanted(job, pairs[0][0], pairs[-1][1], order.only, force=order.force, parts=pairs)
+
+
+def _refuse_size(wanted: Wanted, now: datetime) -> None:
+    """Raises AskRefused if there are more windows than one call may ask for, or none."""
+    parts = [replace(wanted, since=since, until=until) for since, until in wanted.parts]
+    about = sum(part.expected(now) for part in parts)
+    # Walking through windows takes seconds for so many.
+    count = about if about > 2 * _MOST else sum(1 for _ in islice(wanted.requests(now), _MOST + 1))
+    if count > _MOST:
         raise AskRefused(f"there are more than {_MOST:,} windows in these ranges", advice="ask for them in parts")
-    if not found:
-        raise AskRefused(f"no closed window of job {job.name!r} begins in these ranges")
-    return list(found.values())
+    if not count:
+        raise AskRefused(f"no closed window of job {wanted.job.name!r} begins in these ranges")
 
 
 def _start(request: ExportRequest) -> str:

@@ -1,12 +1,12 @@
 """The API and its page as one ASGI app."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp
 
 from settings import Settings
 from web.api import acting, reading, steering
-from web.api.faults import answer_faults
+from web.api.faults import answer_faults, refuse_unknown
 from web.api.guard import Access, Guard, Limits
 from web.api.looks import Looks
 from web.api.shapes import Fault
@@ -35,14 +35,16 @@ def create_app(
         responses={status: {"model": Fault, "description": why} for status, why in _REFUSALS.items()},
     )  # fmt: skip
     app.state.looks = Looks(settings)
-    app.include_router(reading.router, prefix="/api")
-    app.include_router(acting.router, prefix="/api")
-    app.include_router(steering.router, prefix="/api")
+    for router in (reading.router, acting.router, steering.router):
+        app.include_router(router, prefix="/api", dependencies=[Depends(refuse_unknown)])
 
     @app.get("/api/ui", include_in_schema=False)
-    async def ui() -> HTMLResponse:
+    async def ui(call: Request) -> Response:
         whole = page()
-        return HTMLResponse(whole.html, headers={"content-security-policy": whole.policy})
+        headers = {"content-security-policy": whole.policy, "vary": "accept-encoding"}
+        if "gzip" not in call.headers.get("accept-encoding", ""):
+            return HTMLResponse(whole.html, headers=headers)
+        return HTMLResponse(whole.packed, headers={**headers, "content-encoding": "gzip"})
 
     @app.get("/", include_in_schema=False)
     async def root() -> RedirectResponse:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _OPEN = {"/api/ui", "/api/ui/"}
 _READS = {"GET", "HEAD", "OPTIONS"}
+_LONGEST_NAME = 200
 # A page must not run anything of others, be framed by others, or be read by others.
 _HEADERS = {
     "cache-control": "no-store",
@@ -59,27 +60,41 @@ def with_key(key: str, who: str) -> Access:
     return check
 
 
-def checked_by_host(_call: Call) -> str:
-    """The host has checked a function key before the app is called."""
-    return "function key"
+def with_function_key(environ: Mapping[str, str]) -> Access:
+    """The host has checked a function key before; if App Service signs people in too, the call is the person's.
+
+    Which key it was, the host does not say to Python.
+    """
+    return lambda call: _signed_in(call, environ) or "function key"
 
 
 def with_sign_in(environ: Mapping[str, str]) -> Access:
-    """App Service signs people in and says who they are. Anybody may write its headers if it does not."""
+    """App Service signs people in and says who they are."""
 
     def check(call: Call) -> str | Refusal:
-        if environ.get("WEBSITE_AUTH_ENABLED", "").lower() != "true":
+        if not _signs_in(environ):
             return Refusal(401, "nobody can be signed in", "switch authentication of this app on, or use function keys")
-        who = call.headers.get("x-ms-client-principal-name") or call.headers.get("x-ms-client-principal-id")
+        who = _signed_in(call, environ)
         if who is None:
             return Refusal(401, "you are not signed in", "sign in at /.auth/login/aad")
-        # A form of another site cannot send it.
         # A form of another site cannot send it.
         if call.method not in _READS and "x-tailrace" not in call.headers:
             return Refusal(403, "the header X-Tailrace is missing", "send it, with any value")
         return who
 
     return check
+
+
+def _signs_in(environ: Mapping[str, str]) -> bool:
+    return environ.get("WEBSITE_AUTH_ENABLED", "").lower() == "true"
+
+
+def _signed_in(call: Call, environ: Mapping[str, str]) -> str | None:
+    """The person, if App Service signs people in: else anybody may write its headers."""
+    if not _signs_in(environ):
+        return None
+    who = call.headers.get("x-ms-client-principal-name") or call.headers.get("x-ms-client-principal-id")
+    return who[:_LONGEST_NAME] if who else None
 
 
 def of_other_site(call: Call) -> Refusal | None:

@@ -15,6 +15,7 @@ from contracts.errors import TailraceError
 from contracts.jobs_file import Jobs, load_jobs
 from operations.coverage import Cell
 from operations.looking import Coverage, Lookout, looking
+from operations.proofs import Proof, proofs_of
 from operations.running import Running, Sessions, connect
 from operations.summary import Summary, summary_of
 from settings import Settings
@@ -33,6 +34,7 @@ class Look:
     jobs: Jobs
     seen: Lookout
     covered: list[Coverage]
+    proofs: dict[str, Proof]
 
     @cached_property
     def packed(self) -> dict[str, JobCoverage]:
@@ -108,7 +110,8 @@ class Looks:
     def _look(self) -> Look:
         jobs = load_jobs(self.settings.jobs)
         with looking(self.settings, datetime.now(UTC)) as seen:
-            return Look(jobs, seen, list(seen.coverages(jobs.values(), None, None)))
+            covered = list(seen.coverages(jobs.values(), None, None))
+            return Look(jobs, seen, covered, proofs_of(self.settings, jobs.values()))
 
 
 def _looks_of(call: Request) -> Looks:

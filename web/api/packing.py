@@ -10,6 +10,7 @@ from contracts.job import ExportJob
 from contracts.request import TableSource
 from operations.coverage import STATES, Cell
 from operations.looking import Coverage
+from operations.proofs import Proof
 from operations.running import Running
 from operations.summary import Summary
 from web.api.shapes import Grid, JobCoverage, JobStatus, RunningExport
@@ -46,7 +47,7 @@ def counted[T](items: Iterable[T]) -> list[tuple[T, int]]:
     return [(item, sum(1 for _ in group)) for item, group in groupby(items)]
 
 
-def job_status(summary: Summary) -> JobStatus:
+def job_status(summary: Summary, proof: Proof) -> JobStatus:
     """One job at a glance."""
     job, last = summary.job, summary.last
     exported = last.blob.receipt if last and last.blob else None
@@ -62,6 +63,9 @@ def job_status(summary: Summary) -> JobStatus:
         lag_seconds=round(summary.lag_seconds),
         last_window=last.start if last else None,
         last_exported_at=exported.exported_at if exported else None,
+        verified_through=proof.verified_through,
+        last_audit_at=proof.audited_at,
+        last_proven_restorable=proof.restorable_at,
     )
 
 

@@ -19,7 +19,7 @@ from operations.dead_letters import DeadLetters as Letters
 from operations.dead_letters import DeadMessage
 from operations.finding import find
 from operations.looking import Lookout
-from producer.ask import AskRefused, bound, job_named
+from producer.ask import AskRefused, bound, job_named, refuse_empty
 from producer.facts import Present
 from web.api.looks import Look, Looking, note_of
 from web.api.packing import job_status, packed, running_export
@@ -64,6 +64,8 @@ def coverage(looks: Looking, job: Job = None, since: Since = None, until: Until 
     if job is None:
         return Coverage(at=look.seen.now, jobs=list(look.packed.values()))
     wanted = job_named(look.jobs, job)
+    if since and until:
+        refuse_empty(wanted, since, until)
     if since or until:
         _refuse_huge(wanted, since, until, look.seen.now)
         return Coverage(at=look.seen.now, jobs=[packed(one) for one in look.seen.coverages([wanted], since, until)])
@@ -82,8 +84,16 @@ def running(looks: Looking) -> RunningNow:
 
 
 @router.get("/exports")
-def export_of(looks: Looking, job: JobName, window: Annotated[Bound, Query(description="the window's start")]) -> Shown:
+def export_of(
+    looks: Looking,
+    job: JobName,
+    window: Annotated[Bound | None, Query(description="the window's start")] = None,
+    date: Annotated[Bound | None, Query(description="another name of `window`, as for asking")] = None,
+) -> Shown:
     """All that is known of the window of a job that begins then."""
+    window = window or date
+    if window is None:
+        raise AskRefused("the query names no window", advice="write window=… with its start")
     look = looks.latest()
     job_named(look.jobs, job)
     for cell in look.cells:
@@ -137,7 +147,7 @@ def shown(cell: Cell, seen: Lookout) -> Shown:
 
 def _status(look: Look) -> Status:
     seen, queue = look.seen, look.seen.queue
-    jobs = [job_status(summary) for summary in look.summaries]
+    jobs = [job_status(summary, look.proofs[summary.job.name]) for summary in look.summaries]
     retrying = sum(live.is_put_off for live in queue.live.values())
     return Status(
         at=seen.now,

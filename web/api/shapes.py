@@ -1,11 +1,11 @@
-"""The JSON of the API, but for windows and receipts, which are contracts. Times are ISO 8601 with a zone."""
+"""The JSON of what is looked at; windows and receipts are contracts. Times are ISO 8601 with a zone."""
 
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.model import JobName, Model
+from contracts.model import Model
 from contracts.receipt import Receipt
 
 type Bound = Annotated[str, Field(max_length=64, description="a day, a time in the job's zone, or a whole number")]
@@ -41,6 +41,9 @@ class JobStatus(Model):
     lag_seconds: int
     last_window: str | None
     last_exported_at: datetime | None
+    verified_through: str | None
+    last_audit_at: datetime | None
+    last_proven_restorable: datetime | None
 
 
 class Disabled(Model):
@@ -178,69 +181,3 @@ class DeadLetters(Model):
     count: int
     whole: bool
     groups: list[LetterGroup]
-
-
-class Span(Model):
-    """Windows that begin in [since, until)."""
-
-    since: Bound
-    until: Bound
-
-
-class BackfillOrder(Model):
-    """Windows of a job to be exported, if they have neither blob nor message; `force`: even if they have a message."""
-
-    job: JobName
-    windows: Annotated[list[Span], Field(min_length=1, max_length=1000)]
-    force: bool = False
-    dry_run: bool = False
-
-
-class BackfillDone(Model):
-    """What was found in the windows, by state, and how many requests were sent, or would be.
-
-    `id` is that of the backfill, if the windows were a single range.
-    """
-
-    job: str
-    id: str | None = None
-    windows: int
-    found: dict[str, int]
-    chosen: int
-    sent: int
-    first: str | None
-    last: str | None
-
-
-class LetterOrder(Model):
-    """Which dead letters are meant: each field narrows the choice down; `all` means all of them."""
-
-    numbers: Annotated[tuple[int, ...], Field(max_length=10_000)] = ()
-    reason: Annotated[str, Field(max_length=200)] | None = None
-    job: JobName | None = None
-    all: bool = False
-    dry_run: bool = False
-
-
-class ReplayOrder(LetterOrder):
-    """`as_sent` sends the stored requests, whatever jobs.toml says."""
-
-    as_sent: bool = False
-
-
-class DropOrder(LetterOrder):
-    """`stale` means those whose blob exists by now."""
-
-    stale: bool = False
-
-
-class LettersDone(Model):
-    """How many dead letters were chosen, and done. `refused` says why some cannot be sent.
-
-    `left` of those chosen could not be received in time: calling again goes on.
-    """
-
-    chosen: int
-    done: int
-    left: int
-    refused: dict[int, str]

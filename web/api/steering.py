@@ -14,7 +14,7 @@ from contracts.steering import Pause
 from operations import backfills, pauses
 from operations.backfills import Standing
 from producer.ask import AskRefused, job_named
-from web.api.audit import audit
+from web.api.audit import audit, who
 from web.api.looks import Looking
 from web.api.shapes import Bound
 
@@ -99,7 +99,7 @@ def paused(looks: Looking) -> Paused:
 def pause(call: Request, looks: Looking, order: PauseOrder) -> PausedJob:
     """Stop the exports of a job: ticks ask for nothing, and workers put off its messages."""
     job_named(load_jobs(looks.settings.jobs), order.job)
-    found, is_new = pauses.pause(looks.settings, order.job, order.why, datetime.now(UTC))
+    found, is_new = pauses.pause(looks.settings, order.job, order.why, datetime.now(UTC), who(call))
     audit(call, "pause", job=order.job, why=order.why)
     return PausedJob(job=order.job, pause=found, changed=is_new)
 
@@ -129,7 +129,7 @@ def cancel(call: Request, looks: Looking, order: CancelOrder) -> Cancelled:
     """Cancel what waits on the queue: the messages of a backfill, or those of a job's windows."""
     now = datetime.now(UTC)
     what, job = _cancelled(load_jobs(looks.settings.jobs), order)
-    made = backfills.cancel_of(looks.settings, what, job, (order.since, order.until), now)
+    made = backfills.cancel_of(looks.settings, what, job, (order.since, order.until), now, who(call))
     covered = backfills.covered(looks.settings, made)
     if not order.dry_run:
         backfills.order(looks.settings, made, now)

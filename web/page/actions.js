@@ -1,6 +1,7 @@
 // The bar of the selection, and the dialog that shows what an action will do, does it, and shows how far it is.
 
 const EXPORTABLE = ["missing", "too-old", "due"];
+const PRESENT = ["there", "unproven"];
 
 function changed() {
   for (const card of cards.values()) card.heat.draw();
@@ -17,14 +18,16 @@ function showBar() {
   const counts = windows.counts(0, windows.count, selection.among);
   const first = selection.among.indexOf(1);
   const last = selection.among.lastIndexOf(1);
-  const lacking = EXPORTABLE.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+  const sum = (states) => states.reduce((all, state) => all + (counts[state] ?? 0), 0);
+  const [lacking, present] = [sum(EXPORTABLE), windows.kind === "run" ? 0 : sum(PRESENT)];
   bar.replaceChildren(
-    make("div.chosen", {}, make("strong", {}, `${many(size, "window")} of ${selection.job}`), make("span", {}, size === 1 ? windows.label(first) : `${windows.label(first)} – ${windows.label(last)}`)),
+    make("div.chosen", {}, make("strong", {}, `${many(size, "window")} of ${selection.job}`), make("span", {}, windows.span(first, last))),
     make("div.chips", { role: "group", "aria-label": "Select only the windows of one state" }, chipsOf(counts, (state) => cards.get(selection.job).selectState(state))),
     make("div.acts", {},
       lacking && windows.kind !== "run" ? button(`Export ${number.format(lacking)}`, () => planExports(windows), "primary") : null,
       counts.dead ? button(`Replay ${number.format(counts.dead)}`, () => planDead(windows), lacking ? "" : "primary") : null,
       ...moreActs(windows, counts),
+      present ? button(`Export ${number.format(present)} again`, () => planAgain(windows), "quiet") : null,
       button("Clear", () => { selection.clear(); changed(); }, "quiet")));
 }
 
@@ -34,32 +37,52 @@ const selectedStarts = (windows, states) => {
   return found;
 };
 
-function planExports(windows) {
-  const job = windows.job;
-  const chosen = Uint8Array.from(selection.among, (one, i) => (one && EXPORTABLE.includes(windows.state(i)) ? 1 : 0));
-  const order = { job, windows: windows.ranges(chosen) };
-  const starts = selectedStarts(windows, EXPORTABLE);
-  planBackfill(order, starts);
-}
+// The selected windows that are in one of the states, as the API takes them.
+const orderOf = (windows, states) => ({ job: windows.job, windows: windows.ranges(Uint8Array.from(selection.among, (one, i) => (one && states.includes(windows.state(i)) ? 1 : 0))) });
 
-function planOne(found) {
+const planExports = (windows) => planBackfill(orderOf(windows, EXPORTABLE), selectedStarts(windows, EXPORTABLE));
+const planAgain = (windows) => planReplacing(orderOf(windows, PRESENT));
+
+function oneOf(found) {
   const windows = seen.jobs.get(found.job);
   const index = windows.starts.findIndex((_, i) => windows.start(i) === found.window);
-  planBackfill({ job: found.job, windows: [{ since: found.window, until: windows.end(index) }] }, new Set([windows.starts[index]]));
+  return [{ job: found.job, windows: [{ since: found.window, until: windows.end(index) }] }, new Set([windows.starts[index]])];
 }
+
+const planOne = (found) => planBackfill(...oneOf(found));
+const planOneAgain = (found) => planReplacing(oneOf(found)[0]);
+const spanOf = ({ first, last }) => (first === last ? first : `${first} to ${last}`).replaceAll("T", " ");
 
 function planBackfill(order, starts) {
   plan({
     title: `Export windows of ${order.job}`,
     look: () => call("backfills", { ...order, dry_run: true }),
     says: (found) => [
-      found.chosen ? `${many(found.chosen, "request")} will be sent to the queue: ${found.first === found.last ? found.first : `${found.first} to ${found.last}`}.` : "Nothing needs to be sent.",
+      found.chosen ? `${many(found.chosen, "request")} will be sent to the queue: ${spanOf(found)}.` : "Nothing needs to be sent.",
       remainder(found),
     ],
     count: (found) => found.chosen,
     verb: (count) => `Send ${many(count, "request")}`,
     act: async () => { const done = await call("backfills", order); return `${many(done.sent, "request")} sent.`; },
-    watch: { job: order.job, starts },
+    watch: () => watchOf(order.job, starts),
+  });
+}
+
+// Exports what is there once more.
+function planReplacing(order) {
+  let id = null;
+  plan({
+    title: `Export windows of ${order.job} again`,
+    isDangerous: true,
+    look: () => call("backfills", { ...order, only: "all", dry_run: true }),
+    says: (found) => [
+      `${many(found.chosen, "window is", "windows are")} exported again: ${spanOf(found)}.`,
+      "This replaces the blobs that are there. Each stays until its new export is whole; then its old contents are gone, and rows that the source has lost since are gone with them.",
+    ],
+    count: (found) => found.chosen,
+    verb: (count) => `Replace ${many(count, "blob")}`,
+    act: async () => { const done = await call("backfills", { ...order, only: "all" }); id = done.id; return `${many(done.sent, "request")} sent.`; },
+    watch: () => watchOfBackfill(id),
   });
 }
 
@@ -81,7 +104,7 @@ async function planDead(windows) {
   }
 }
 
-function planLetters(verb, order, what, watch = null) {
+function planLetters(verb, order, what, watched = null) {
   const does = verb === "replay" ? ["will be sent to the queue again, as its job is today", "Replay"] : ["will be deleted for good; ticks ask again for windows that lack a blob", "Drop"];
   plan({
     title: `${does[1]} ${what}`,
@@ -100,7 +123,7 @@ function planLetters(verb, order, what, watch = null) {
       } while (answer.left && answer.done);
       return `${many(done, "dead letter")} ${verb === "replay" ? "replayed" : "dropped"}.${answer.left ? ` ${number.format(answer.left)} could not be received: another process holds them.` : ""}`;
     },
-    watch,
+    watch: () => watched && watchOf(watched.job, watched.starts),
   });
 }
 
@@ -126,6 +149,7 @@ async function plan(action) {
 
 async function carryOut(action, found, body, foot, go) {
   go.disabled = true;
+  body.querySelector(".problem")?.remove();
   const bar = make("progress", { "aria-label": action.title });
   body.append(bar);
   try {
@@ -135,7 +159,8 @@ async function carryOut(action, found, body, foot, go) {
     body.append(make("p.done", { role: "status" }, says));
     go.remove();
     look(true);
-    if (action.watch) watchWindows(action.watch, body, bar);
+    const watch = action.watch?.();
+    if (watch) follow(watch, body, bar);
   } catch (error) {
     bar.remove();
     body.append(problem(error));
@@ -143,20 +168,34 @@ async function carryOut(action, found, body, foot, go) {
   }
 }
 
-// How far the windows of an action have come, until all are there or the dialog closes.
-function watchWindows({ job, starts }, body, bar) {
+// How far the windows of an action have come: how many there are, are done, and what to say of them.
+const watchOf = (job, starts) => () => {
+  const windows = seen.jobs.get(job);
+  if (!windows) return null;
+  const counts = windows.counts(0, windows.count, Uint8Array.from(windows.starts, (start) => (starts.has(start) ? 1 : 0)));
+  const done = PRESENT.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+  const others = WORST.filter((state) => counts[state] && !PRESENT.includes(state)).map((state) => `${number.format(counts[state])} ${STATES[state].word}`);
+  return { all: starts.size, done, says: done === starts.size ? `All ${many(done, "window")} are there.` : `${number.format(done)} of ${many(starts.size, "window")} are there; ${others.join(", ")}.` };
+};
+
+// The same of a backfill whose windows were there before.
+const watchOfBackfill = (id) => () => {
+  const found = steered.backfills.find((one) => one.id === id);
+  if (!found) return null;
+  return { all: found.sent, done: found.done, says: `${progressOf(found)}.` };
+};
+
+// Shows it after each look, until all is done or the dialog closes.
+function follow(watch, body, bar) {
   const says = make("p.muted", { role: "status" });
   body.append(says);
   const show = () => {
-    const windows = seen.jobs.get(job);
-    if (!windows || !find("dialog").open) return;
-    const among = Uint8Array.from(windows.starts, (start) => (starts.has(start) ? 1 : 0));
-    const counts = windows.counts(0, windows.count, among);
-    const there = (counts.there ?? 0) + (counts.unproven ?? 0);
-    bar.max = starts.size;
-    bar.value = there;
-    says.textContent = there === starts.size ? `All ${many(there, "window")} are there.` : `${number.format(there)} of ${many(starts.size, "window")} are there; ${WORST.filter((state) => counts[state] && !["there", "unproven"].includes(state)).map((state) => `${number.format(counts[state])} ${STATES[state].word}`).join(", ")}.`;
-    if (there === starts.size) listeners.delete(show);
+    const found = watch();
+    if (!found || !find("dialog").open) return;
+    bar.max = found.all;
+    bar.value = found.done;
+    if (says.textContent !== found.says) says.textContent = found.says;
+    if (found.done === found.all) listeners.delete(show);
   };
   listeners.add(show);
   find("dialog").addEventListener("close", () => listeners.delete(show), { once: true });

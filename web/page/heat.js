@@ -31,10 +31,27 @@ class Heat {
     const levels = levelsOf(this.windows);
     const level = Math.max(0, Math.min(levels.length - 1, this.level + by));
     if (level === this.level) return false;
+    const held = index ?? this.middle();
     this.level = level;
     this.arrange();
-    if (index !== null) this.reveal(this.layout.cells.of(index));
+    this.centre(this.layout.cells.of(held));
     return true;
+  }
+
+  // The window that stays in view while the map is zoomed: the cursor's, or the newest, or one in the middle.
+  middle() {
+    const { cells } = this.layout;
+    const last = cells.count - 1;
+    const [from, to] = this.layout.between(this.box.scrollTop, this.box.scrollTop + this.view);
+    if (this.cursor !== null && this.cursor >= from && this.cursor < to) return cells.from(this.cursor);
+    const isAtEnd = this.box.scrollTop + this.view >= this.layout.height - 2;
+    return cells.from(Math.max(0, Math.min(last, isAtEnd ? last : (from + to) >> 1)));
+  }
+
+  centre(cell) {
+    if (this.cursor !== null) this.cursor = cell;
+    this.box.scrollTop = this.layout.place(cell).y - this.view / 2;
+    this.draw();
   }
 
   arrange() {

@@ -7,7 +7,8 @@ function sentence(job) {
   const due = Object.values(counts).reduce((sum, count) => sum + count, 0) - counts["not-due"];
   const unit = unitOf(job.grid);
   if (!due) return "Nothing is due yet.";
-  if (counts.there === due) return due === 1 ? `The ${unit} is there.` : `All ${many(due, unit)} are there.`;
+  if (due === 1) return `The ${unit} is ${counts.there ? "" : "not "}there.`;
+  if (counts.there === due) return `All ${many(due, unit)} are there.`;
   return `${number.format(counts.there)} of ${many(due, unit)} are there.`;
 }
 
@@ -25,6 +26,7 @@ class Card {
     this.title = make("h2", { id: `job-${name}` }, name);
     this.about = make("p.about");
     this.says = make("p.says");
+    this.proofs = make("dl.proofs");
     this.switches = make("div.switches");
     this.chips = make("div.chips", { role: "group", "aria-label": `States of ${name}; press one to select its windows` });
     this.box = make("div.heat", { tabindex: "0", role: "application", "aria-labelledby": `job-${name}`, "aria-describedby": `says-${name}`, "aria-roledescription": "map of windows" });
@@ -34,7 +36,7 @@ class Card {
     this.gaps = make("ul.gaps", { "aria-label": `What is wrong with ${name}` });
     this.element = make("article.card", { "aria-labelledby": `job-${name}` },
       make("div.head", {}, make("div.names", {}, this.title, this.about), this.switches, make("div.zoom", {}, this.far, this.near)),
-      this.says, this.chips, this.box, this.gaps);
+      this.says, this.proofs, this.chips, this.box, this.gaps);
     this.heat = new Heat(this.box);
     attach(this.heat, {
       open: (cell) => this.open(cell),
@@ -74,6 +76,12 @@ class Card {
     changed();
   }
 
+  // The windows from one start to another: their places may change with each look.
+  selectBetween(first, last) {
+    const { starts } = this.windows;
+    this.select(starts.indexOf(first), starts.indexOf(last) + 1, false);
+  }
+
   // Of a selection only this state; without a selection, all windows of the state.
   selectState(state) {
     const { windows } = this;
@@ -86,6 +94,13 @@ class Card {
     changed();
   }
 
+  // What is drawn next is drawn anew.
+  forget() {
+    this.heat.windows = null;
+    this.chips.replaceChildren();
+    this.gaps.replaceChildren();
+  }
+
   update(status) {
     const { windows } = this;
     this.about.textContent = about(status);
@@ -93,11 +108,25 @@ class Card {
     this.says.textContent = sentence(status) + late;
     this.element.classList.toggle("wrong", !status.well);
     showSwitches(this.switches, status);
-    this.chips.replaceChildren(...chipsOf(windows.counts(), (state) => this.selectState(state)));
-    this.gaps.replaceChildren(...gapsOf(windows, this));
+    renew(this.proofs, ...proofsOf(status));
+    if (this.heat.windows === windows) return;
+    renew(this.chips, ...chipsOf(windows.counts(), (state) => this.selectState(state)));
+    renew(this.gaps, ...gapsOf(windows, this));
     this.heat.show(windows);
     if (this.heat.layout) this.reach();
   }
+}
+
+// What audits and drills have proven, or what would prove it.
+function proofsOf({ job, verified_through: through, last_audit_at: audited, last_proven_restorable: restorable }) {
+  const ago = (at) => `${length((Date.now() - Date.parse(at)) / 1000)} ago`;
+  const fact = (name, value, more, title) => make("div", { title }, make("dt", {}, name), make("dd", {}, value, more && make("span.muted", {}, more)));
+  return [
+    through ? fact("Verified through", through.replace("T", " "), audited && ` audited ${ago(audited)}`, "Up to here audits found every window equal to its source, row by row")
+      : fact("Verified through", "nothing yet", audited && ` audited ${ago(audited)}`, `tailrace audit ${job} compares its windows with the source`),
+    restorable ? fact("Last proven restorable", ago(restorable), null, instant(restorable))
+      : fact("Last proven restorable", "never", null, `tailrace restore ${job} --check restores some of its windows and compares them`),
+  ];
 }
 
 function chipsOf(counts, act) {
@@ -117,8 +146,9 @@ function gapsOf(windows, card) {
     found.push({ from: i, to, state });
   }
   const rows = found.slice(0, 4).map(({ from, to, state }) => {
-    const label = to - from === 1 ? windows.label(from) : `${windows.label(from)} – ${windows.label(to - 1)}`;
-    const act = () => (to - from === 1 ? openWindow(card.name, windows.start(from)) : card.select(from, to, false));
+    const label = windows.span(from, to - 1);
+    const [first, last] = [windows.starts[from], windows.starts[to - 1]];
+    const act = () => (first === last ? openWindow(card.name, windows.start(from)) : card.selectBetween(first, last));
     const why = windows.why(from) ?? STATES[state].says;
     return make("li", {}, make("button.gap", { type: "button", onclick: act }, swatch(state),
       make("span.when", {}, label), make("span.what", {}, `${to - from > 1 ? `${number.format(to - from)} ` : ""}${STATES[state].word}`), make("span.why", {}, why)));
@@ -127,15 +157,24 @@ function gapsOf(windows, card) {
   return rows;
 }
 
+// Those in trouble come first. The order is that of the first look: cards must not move under somebody's hand.
+const firstOrder = [];
+function inOrder(jobs) {
+  for (const isWell of [false, true]) for (const job of jobs) if (job.well === isWell && !firstOrder.includes(job.job)) firstOrder.push(job.job);
+  return [...jobs].sort((a, b) => firstOrder.indexOf(a.job) - firstOrder.indexOf(b.job));
+}
+
 function showJobs() {
   const wanted = find("filter").value.trim().toLowerCase();
-  const shownJobs = seen.status.jobs.filter((job) => job.job.toLowerCase().includes(wanted));
+  const shownJobs = inOrder(seen.status.jobs).filter((job) => job.job.toLowerCase().includes(wanted));
   const box = find("jobs");
   for (const [name, card] of cards) if (!shownJobs.some((job) => job.job === name)) { card.element.remove(); }
+  let place = 0;
   for (const job of shownJobs) {
     if (!cards.has(job.job)) cards.set(job.job, new Card(job.job));
     const card = cards.get(job.job);
-    if (card.element.parentNode !== box) box.append(card.element);
+    if (box.children[place] !== card.element) box.insertBefore(card.element, box.children[place] ?? null);
+    place += 1;
     card.update(job);
   }
   box.querySelector(".empty")?.remove();

@@ -7,8 +7,9 @@ function showVerdict() {
   const { status } = seen;
   const title = find("verdict");
   if (seen.failed) {
-    title.textContent = seen.failed.message[0].toUpperCase() + seen.failed.message.slice(1);
-    find("details").textContent = seen.failed.advice ?? "";
+    title.textContent = upper(seen.failed.message);
+    const since = status ? `What is below was seen at ${instant(status.at)}.` : "";
+    find("details").textContent = [seen.failed.advice, since].filter(Boolean).map(asSentence).join(" ");
     document.documentElement.dataset.state = "unknown";
     return;
   }
@@ -40,6 +41,7 @@ async function look(isForced = false) {
     take(status, coverage);
     if (dead) showDead(dead);
     await lookMore();
+    for (const listener of listeners) listener();
   } catch (error) {
     seen.failed = error;
     if (error.status === 401) askForKey(error); else showVerdict();
@@ -53,15 +55,17 @@ function take(status, coverage) {
   seen.status = status;
   for (const packed of coverage.jobs) {
     const grid = status.jobs.find((job) => job.job === packed.job)?.grid ?? null;
-    const windows = new Windows(packed, grid);
     const before = seen.jobs.get(packed.job);
+    const text = JSON.stringify([packed, grid]);
+    // Most looks find most jobs as they were, and unpacking 100,000 windows takes longer than a frame.
+    if (before?.text === text) continue;
+    const windows = new Windows(packed, grid, text);
     if (before) selection.follow(before, windows);
     seen.jobs.set(packed.job, windows);
   }
   showVerdict();
   showJobs();
   if (!find("dialog").open) showBar();
-  for (const listener of listeners) listener();
 }
 
 async function lookAtRunning() {
@@ -75,10 +79,12 @@ async function lookAtRunning() {
 
 function askForKey(error) {
   const dialog = find("dialog");
+  // The looks go on meanwhile: whoever types must not lose what is typed.
+  if (dialog.open && find("key")) return;
   const field = make("input", { type: "password", id: "key", autocomplete: "off", required: true, "aria-describedby": "key-advice" });
   const form = make("form", { onsubmit: (event) => { event.preventDefault(); stored.set(field.value); dialog.close(); look(true); } },
     make("h2", { id: "dialog-title" }, "Who are you?"),
-    make("p", { id: "key-advice" }, `${error.message[0].toUpperCase()}${error.message.slice(1)}. ${error.advice ?? "Paste a function key of this app; it stays in this tab."}`),
+    make("p", { id: "key-advice" }, `${asSentence(error.message)} ${error.advice ? asSentence(error.advice) : "Paste a function key of this app; it stays in this tab."}`),
     make("label", { for: "key" }, "Key"), field,
     make("footer", {}, make("button.primary", { type: "submit" }, "Go on")));
   dialog.replaceChildren(form);
@@ -90,6 +96,8 @@ function setTheme(theme) {
   try { localStorage.setItem("tailrace-theme", theme); } catch { /* a browser that stores nothing */ }
   readColours();
   showLegend();
+  // Signs are drawn in the colours of the theme.
+  for (const card of cards.values()) card.forget();
   if (seen.status) showJobs();
   changed();
 }

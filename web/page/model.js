@@ -3,8 +3,8 @@
 const seen = { status: null, jobs: new Map(), dead: null, at: 0, failed: null, flow: [] };
 
 class Windows {
-  constructor(packed, grid) {
-    Object.assign(this, { job: packed.job, kind: packed.kind, grid, count: packed.windows, names: packed.states, reasons: packed.reasons });
+  constructor(packed, grid, text) {
+    Object.assign(this, { text, job: packed.job, kind: packed.kind, grid, count: packed.windows, names: packed.states, reasons: packed.reasons });
     this.starts = new Float64Array(packed.windows);
     this.states = new Uint8Array(packed.windows);
     this.whys = new Int32Array(packed.windows);
@@ -35,6 +35,12 @@ class Windows {
     if (this.kind === "number") return `${number.format(at)} to ${number.format(at + this.grid.count - 1)}`;
     const day = dayOf(at);
     return at % 86400 ? `${day}, ${new Date(at * 1000).toISOString().slice(11, 16)}` : day;
+  }
+
+  // Several windows that follow each other.
+  span(first, last) {
+    if (first === last) return this.label(first);
+    return this.kind === "number" ? `${number.format(this.starts[first])} to ${number.format(this.starts[last] + this.grid.count - 1)}` : `${this.label(first)} – ${this.label(last)}`;
   }
 
   counts(from = 0, to = this.count, among = null) {

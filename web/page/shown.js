@@ -26,7 +26,7 @@ function fillDrawer(drawer, title, content) {
 }
 
 function problem(error) {
-  return make("div.problem", { role: "alert" }, make("p", {}, make("strong", {}, error.message)), error.advice ? make("p", {}, error.advice) : null);
+  return make("div.problem", { role: "alert" }, make("p", {}, make("strong", {}, asSentence(error.message))), error.advice ? make("p", {}, asSentence(error.advice)) : null);
 }
 
 function showWindow(drawer, found) {
@@ -35,7 +35,7 @@ function showWindow(drawer, found) {
   fillDrawer(drawer, `${found.job} · ${title}`, [
     make("p.state", {}, swatch(state), make("strong", {}, STATES[state].word), ` — ${STATES[state].says}`),
     found.why ? make("p.why", {}, found.why) : null,
-    found.advice ? make("p.advice", {}, found.advice) : null,
+    found.advice ? make("p.advice", {}, asSentence(found.advice)) : null,
     make("div.acts", {}, actsOf(found)),
     make("dl", {},
       term("window", found.window === found.end ? null : `${title} up to ${found.end.replace("T", " ")}`),
@@ -82,5 +82,6 @@ function actsOf(found) {
   if (["missing", "too-old", "due"].includes(found.state)) {
     return [button("Export it", () => { again(); planOne(found); }, "primary")];
   }
+  if (found.state === "there" && found.window !== found.end) return [button("Export it again", () => { again(); planOneAgain(found); })];
   return [];
 }

@@ -3,12 +3,12 @@
 function showRunning(now) {
   const box = find("running");
   find("running-count").textContent = now.exports.length || "";
-  if (now.note) { box.replaceChildren(make("p.muted", {}, now.note)); return; }
-  if (!now.exports.length) { box.replaceChildren(make("p.muted", {}, "No export reads now.")); return; }
+  if (now.note) { renew(box, make("p.muted", {}, asSentence(now.note))); return; }
+  if (!now.exports.length) { renew(box, make("p.muted", {}, "No export reads now.")); return; }
   box.replaceChildren(...now.exports.map((one) => {
     const share = one.estimated_rows ? Math.min(0.99, one.rows / Math.max(one.estimated_rows, one.rows + 1)) : null;
     const speed = one.seconds ? one.bytes / one.seconds : 0;
-    const left = one.seconds_left === null ? "" : ` · about ${length(one.seconds_left)} left`;
+    const left = one.seconds_left === null ? "" : one.seconds_left < 1 ? " · nearly done" : ` · about ${length(one.seconds_left)} left`;
     return make("div.run", {},
       make("div.line", {}, make("strong", {}, one.job), make("span", {}, (one.window ?? "").replace("T", " "))),
       make("progress", { max: 1, value: share, "aria-label": `${one.job} ${one.window ?? ""}` }),
@@ -54,9 +54,9 @@ function showDead(dead) {
   seen.dead = dead;
   const box = find("dead");
   find("dead-count").textContent = dead.count || "";
-  if (!dead.count) { box.replaceChildren(make("p.muted", {}, "None. Nothing has failed for good.")); return; }
+  if (!dead.count) { renew(box, make("p.muted", {}, "None. Nothing has failed for good.")); return; }
   const open = new Set([...box.querySelectorAll("details[open]")].map((one) => one.dataset.reason));
-  box.replaceChildren(...dead.groups.map((group) => {
+  renew(box, ...dead.groups.map((group) => {
     const details = make("details", { open: open.has(group.reason) },
       make("summary", {}, `Show ${many(group.letters.length, "letter")}`),
       make("ul.letters", {}, group.letters.slice(0, 50).map(letterOf)));
@@ -65,7 +65,7 @@ function showDead(dead) {
     return make("div.group", {},
       make("div.line", {}, make("strong.reason", {}, group.reason), make("span.count", {}, number.format(group.count))),
       make("p.muted", {}, jobs.slice(0, 3).join(", ") + (jobs.length > 3 ? ` and ${jobs.length - 3} more` : "") + (group.stale ? ` · ${number.format(group.stale)} stale` : "")),
-      make("p.advice", {}, group.advice),
+      make("p.advice", {}, asSentence(group.advice)),
       make("div.acts", {},
         button(`Replay ${number.format(group.count)}`, () => planLetters("replay", { reason: group.reason }, `${many(group.count, "dead letter")} of ${group.reason}`), "", {}, ` of ${group.reason}`),
         button("Drop", () => planLetters("drop", { reason: group.reason }, `${many(group.count, "dead letter")} of ${group.reason}`), "quiet.danger", {}, ` all of ${group.reason}`)),

@@ -62,9 +62,26 @@ function make(what, properties = {}, ...children) {
   return element;
 }
 
+// Puts children into a box if they differ from what is in it. What had the focus has it afterwards, too: at each look
+// everything is made anew, and whoever is there by keys must not lose the place.
+function renew(box, ...children) {
+  const fresh = make("div", {}, ...children);
+  if (fresh.innerHTML === box.innerHTML && box.childNodes.length) return;
+  const places = () => [...box.querySelectorAll("button, summary, a, input")];
+  const at = places().indexOf(document.activeElement);
+  const name = at < 0 ? null : document.activeElement.textContent;
+  box.replaceChildren(...fresh.childNodes);
+  if (at < 0) return;
+  const found = places();
+  (found.find((one) => one.textContent === name) ?? found[Math.min(at, found.length - 1)] ?? box.closest("[tabindex]"))?.focus({ preventScroll: true });
+}
+
 const find = (id) => document.getElementById(id);
 // `heard` is said by a screen reader after the text, and not shown.
 const button = (text, act, kind = "", more = {}, heard = null) => make(`button${kind && `.${kind}`}`, { type: "button", onclick: act, ...more }, text, heard && make("span.hidden", {}, heard));
+
+const upper = (text) => text[0].toUpperCase() + text.slice(1);
+const asSentence = (text) => upper(text) + (/[.!?]$/.test(text) ? "" : ".");
 
 let announcing = 0;
 function announce(text) {

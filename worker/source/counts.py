@@ -44,6 +44,21 @@ def count_windows(connection: psycopg.Connection[Any], requests: Sequence[Export
     return Counts(tuple(rows), found.get(None, 0) if with_null else 0)
 
 
+def count_without_window(connection: psycopg.Connection[Any], request: ExportRequest, query: str | None) -> int | None:
+    """Counts the rows of a job without a value in its window's column; None if nobody knows. Raises psycopg's errors.
+
+    Reads nothing of a column that is NOT NULL.
+    """
+    if query is not None and BOUND.search(query):
+        return None
+    if request.window is None or not _may_be_null(connection, request):
+        return 0
+    column = sql.Identifier(request.window.column)
+    statement = sql.SQL("SELECT count(*) FROM {} WHERE {} IS NULL").format(_source(request, query), column)
+    (count,) = connection.execute(statement).fetchone() or (0,)
+    return int(count)
+
+
 def grouped_statement(
     request: ExportRequest, query: str | None, bounds: Sequence[object], *, with_null: bool
 ) -> sql.Composed:

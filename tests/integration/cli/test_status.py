@@ -58,7 +58,7 @@ def test_what_is_there_and_what_is_missing_is_one_look(
     ]  # fmt: skip
     plain = tailrace("status", "clicks").stdout
     assert plain.splitlines()[0].split() == [
-        "job", "windows", "there", "proven", "missing", "foreign", "lag", "last",
+        "job", "windows", "there", "proven", "missing", "foreign", "lag", "last", "verified", "restorable",
     ]  # fmt: skip
     assert f"foreign  clicks  {day(5)}" in plain
 
@@ -97,7 +97,7 @@ def test_a_window_is_found_by_its_blob_and_by_its_request(
     assert by_blob == by_request
     assert (by_blob[0]["window"], by_blob[0]["rows"], by_blob[0]["closed by"]) == (day(1), "7", "writers")
     (export,) = rows(tailrace("history", "clicks", "--json"))
-    assert (export["window"], export["rows"]) == (day(1), 7)
+    assert (export["window"], export["rows"], export["attempts"]) == (day(1), 7, 1)
     assert "1 exports, 7 rows, " in tailrace("history", "clicks").stdout
 
 

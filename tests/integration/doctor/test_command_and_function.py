@@ -47,7 +47,7 @@ def test_a_failure_is_exit_status_1_with_its_fix_below(
     done = command(PGHOST="")
     assert done.returncode == 1
     assert re.search(
-        r"^failed +settings +settings +PGHOST is missing\n +→ set it to the server's name$", done.stdout, re.MULTILINE
+        r"^failed +settings +PGHOST is missing\n +→ set it to the server's name$", done.stdout, re.MULTILINE
     )
 
 

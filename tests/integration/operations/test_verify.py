@@ -10,7 +10,7 @@ from support.asking import ask
 from support.exports import NO_JOBS, Exports
 
 from operations.blobs import Blob, Blobs
-from operations.verify import Verified, verify, verify_quickly
+from operations.verify import Verified, verify, verify_pieces, verify_quickly
 from settings import Settings
 from worker.assemble import open_worker
 from worker.message.settlement import Complete
@@ -23,6 +23,9 @@ OUTPUTS = [
     {"compression": "none"},
     {"format": "parquet"},
 ]
+
+# Bits flipped in a blob of each of the forms, together.
+FLIPS = 10_000
 
 
 @pytest.fixture
@@ -87,6 +90,24 @@ def test_each_flipped_byte_is_found(
         assert found is not None
         assert "part 1 of 1 was changed: its SHA-256 differs" in verify(blobs, found).problems
         data[place] ^= 0x40
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=str)
+def test_every_one_of_ten_thousand_flipped_bits_is_found(
+    exports: Exports, blobs: Blobs, container: ContainerClient, admin: psycopg.Connection, output: dict[str, object]
+) -> None:
+    admin.execute("create table t as select i, md5(i::text) as word from generate_series(1, 30) as i")
+    blob = exported(exports, blobs, output=output)
+    data = bytearray(container.download_blob(blob.name).readall())
+    flips = -(-FLIPS // len(OUTPUTS))
+    # Each byte, as often as it takes, and each time another bit of it.
+    for number in range(flips):
+        place, bit = number % len(data), (number // len(data) * 3 + number) % 8
+        data[place] ^= 1 << bit
+        found = verify_pieces(blob, iter([bytes(data)]))
+        assert "part 1 of 1 was changed: its SHA-256 differs" in found.problems, (place, bit)
+        data[place] ^= 1 << bit
+    assert verify_pieces(blob, iter([bytes(data)])).problems == ()
 
 
 @pytest.mark.usefixtures("t")

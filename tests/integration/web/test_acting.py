@@ -10,6 +10,8 @@ from support.http import Http
 from support.scene import plant
 
 from contracts.jobs_file import load_jobs
+from contracts.message import body_of
+from contracts.request import parse_request
 from producer.ask import one_request
 from settings import Settings
 
@@ -32,6 +34,7 @@ def test_an_export_is_asked_for_by_body_or_by_what_people_type(http: Http, bus: 
         ("?job=clicks&table=clicks", "the query names no single job"),
         ("?job=clicks", "exports windows; say which by its start"),
         ("?job=clicks&date=31.01.2026", "is no day or time"),
+        ("?job=clicks&dte=2026-01-31", "the query has an unknown 'dte'"),
         ("", 'the body must be {"job": …, "window_start": …}'),
     ],
 )
@@ -52,8 +55,25 @@ def test_a_backfill_sends_what_its_preview_said_and_says_who_asked(
     with caplog.at_level(logging.INFO):
         _, done = http.post("/api/backfills", order)
     assert (done["sent"], len(bus.queued())) == (2, 2)
-    assert "operator action action=backfill by=tester job=clicks windows=3 sent=2" in caplog.text
+    assert "operator action action=backfill by=tester job=clicks only=missing windows=3 sent=2" in caplog.text
     assert http.post("/api/backfills", order)[1]["sent"] == 0
+    (standing,) = http.get("/api/backfills")[1]["backfills"]
+    assert (standing["by"], standing["since"], standing["until"]) == ("tester", day(5), day(1))
+
+
+def test_what_is_there_is_exported_again_only_if_all_is_asked_for(
+    http: Http, bus: Bus, settings: Settings, container: ContainerClient
+) -> None:
+    first = one_request(load_jobs(settings.jobs)["clicks"], day(4), NOW)
+    plant(container, first)
+    order = {"job": "clicks", "windows": [{"since": day(4), "until": day(3)}, {"since": day(4), "until": day(2)}]}
+    assert http.post("/api/backfills", {**order, "dry_run": True})[1]["chosen"] == 1
+    assert http.post("/api/backfills", {**order, "only": "failed"})[1]["sent"] == 0
+    _, done = http.post("/api/backfills", {**order, "only": "all"})
+    assert (done["sent"], done["first"], done["last"]) == (2, day(4), day(3))
+    sent = [parse_request(body_of(one.body)) for one in bus.queued()]
+    (again,) = [one for one in sent if one.request_id == first.request_id]
+    assert again.replaces == container.get_blob_client(first.blob).get_blob_properties().etag.strip('"')
 
 
 def test_dead_letters_are_replayed_and_dropped_as_chosen(http: Http, bus: Bus, settings: Settings) -> None:
@@ -76,7 +96,10 @@ def test_dead_letters_are_replayed_and_dropped_as_chosen(http: Http, bus: Bus, s
         ("replay", {"numbers": [4711]}, "there are no dead letters 4711; nothing was done"),
         ("backfills", {"job": "clicks", "windows": []}, "body.windows: List should have at least 1 item"),
         ("backfills", {"job": "none", "windows": [{"since": "1", "until": "2"}]}, "there is no job 'none'"),
-        ("backfills", b"{", "JSON decode error"),
+        ("backfills", {"job": "clicks", "windows": [{"since": "2026-01-02", "until": "2026-01-01"}]}, "range is empty"),
+        ("backfills", b"{", "the body is no JSON: Expecting property name"),
+        ("backfills", [1], "the body must be a JSON object, sent as application/json"),
+        ("exports?job=again", {"job": "again"}, "the call names an export in its query and has a body, too"),
     ],
 )
 def test_an_order_that_cannot_be_carried_out_says_why_and_does_nothing(

@@ -4,10 +4,12 @@ import urllib.request
 
 import pytest
 from azure.storage.blob import ContainerClient
+from starlette.datastructures import Headers
 from support.http import Http
 
 from contracts.errors import ConfigurationError
 from settings import Settings
+from web.api.guard import Call, with_function_key
 from web.server import listening, serving
 
 
@@ -67,6 +69,19 @@ def test_an_unknown_call_is_answered_with_where_calls_are_listed(
     answer = http.call(method, path, b"" if method == "PUT" else None)
     assert answer[0] == status
     assert answer[1]["advice"] == "/api/openapi.json lists all calls"
+
+
+@pytest.mark.parametrize(
+    ("environ", "who"),
+    [
+        ({}, "function key"),
+        ({"WEBSITE_AUTH_ENABLED": "False"}, "function key"),
+        ({"WEBSITE_AUTH_ENABLED": "True"}, "ann"),
+    ],
+)
+def test_a_person_is_named_only_where_app_service_signs_people_in(environ: dict[str, str], who: str) -> None:
+    call = Call("POST", Headers({"x-ms-client-principal-name": "ann"}), "")
+    assert with_function_key(environ)(call) == who
 
 
 def test_a_taken_port_is_one_line(settings: Settings) -> None:

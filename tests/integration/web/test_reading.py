@@ -112,7 +112,9 @@ def test_nothing_runs_and_without_a_server_a_note_says_why(http: Http, admin: ps
         ("coverage?from=2026-01-01", "a range needs a job", "name the job"),
         ("coverage?job=numbers&from=0&to=900000", "there are more than 500,000 windows from 0 on", "ask for a part"),
         ("exports?job=clicks&window=2020-13-01", "'2020-13-01' is no day or time", None),
-        ("exports?job=clicks", "query.window: Field required", "/api/openapi.json describes what a call takes"),
+        ("coverage?job=clicks&from=2026-01-02&to=2026-01-01", "the range is empty", None),
+        ("coverage?jobs=clicks", "the query has an unknown 'jobs'", "this call knows from, job, to"),
+        ("exports?job=clicks", "the query names no window", "write window=… with its start"),
         ("exports/5e0c3d5e-0000-0000-0000-000000000000", "belongs to no window of jobs.toml", "`tailrace show JOB"),
     ],
 )

@@ -7,10 +7,16 @@ from support.days import day
 from support.dead_letters import Bus
 from support.http import Http
 
+from connections.records import Records
+from connections.steering import CANCELS
+from contracts.steering import Cancel
+from settings import Settings
+
 
 def test_a_paused_job_takes_no_backfill_until_it_is_resumed(http: Http, bus: Bus) -> None:
     status, done = http.post("/api/pause", {"job": "clicks", "why": "the table is being rebuilt"})
     assert (status, done["changed"], done["pause"]["why"]) == (200, True, "the table is being rebuilt")
+    assert done["pause"]["by"] == "tester"
     assert http.post("/api/pause", {"job": "clicks"})[1]["changed"] is False
     assert [one["job"] for one in http.get("/api/pauses")[1]["jobs"]] == ["clicks"]
     order = {"job": "clicks", "windows": [{"since": day(4), "until": day(1)}]}
@@ -22,7 +28,7 @@ def test_a_paused_job_takes_no_backfill_until_it_is_resumed(http: Http, bus: Bus
 
 
 def test_a_backfill_of_one_range_has_an_id_and_is_cancelled_by_it(
-    http: Http, bus: Bus, caplog: pytest.LogCaptureFixture
+    http: Http, bus: Bus, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     _, done = http.post("/api/backfills", {"job": "clicks", "windows": [{"since": day(5), "until": day(1)}]})
     (standing,) = http.get("/api/backfills")[1]["backfills"]
@@ -33,6 +39,8 @@ def test_a_backfill_of_one_range_has_an_id_and_is_cancelled_by_it(
         assert http.post("/api/cancel", {"backfill": done["id"]})[1] == {"covered": 4}
     assert f"operator action action=cancel by=tester what={done['id']} covered=4" in caplog.text
     assert http.get("/api/backfills")[1]["backfills"][0]["state"] == "cancelled"
+    (cancel,) = (record.value for record in Records(settings, CANCELS, Cancel).all())
+    assert cancel.by == "tester"
     assert http.get("/api/status")[1]["queue"]["live"] == 0
     assert len(bus.queued()) == 4  # until a worker completes them
 

@@ -40,6 +40,8 @@ COMPUTED = {
     "TAILRACE_CONTAINER": "exports",
     "TAILRACE_TICK": "0 * * * * *",
     "TAILRACE_AUDIT": "0 0 3 * * *",
+    "TAILRACE_DRILL": "off",
+    "TAILRACE_DRILL_SERVER": "",
     "TAILRACE_MAX_ATTEMPTS": "10",
     "TAILRACE_POOL_SIZE": "2",
     "TAILRACE_CONCURRENCY": "2",
@@ -103,7 +105,7 @@ def test_every_setting_that_a_trigger_names_is_given(root: Path, shared: set[str
     sources = [(root / name / "functions.py").read_text("utf-8") for name in ("producer", "worker", "operations")]
     named = {name for source in sources for name in re.findall(r"%(\w+)%", source)}
     connections = {name for source in sources for name in re.findall(r'connection="(\w+)"', source)}
-    assert named == {"TAILRACE_TICK", "TAILRACE_QUEUE", "TAILRACE_AUDIT"}
+    assert named == {"TAILRACE_TICK", "TAILRACE_QUEUE", "TAILRACE_AUDIT", "TAILRACE_DRILL"}
     assert named <= shared
     assert {f"{name}__fullyQualifiedNamespace" for name in connections} <= shared
 

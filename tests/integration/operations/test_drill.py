@@ -1,0 +1,292 @@
+"""The drill restores a sample into a scratch schema, compares it with receipts and source, and leaves nothing."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from azure.storage.blob import ContainerClient
+from psycopg import sql
+
+from contracts.jobs_file import load_jobs
+from producer.ask import requests_between
+from settings import Settings
+from worker.assemble import open_exporter
+from worker.cancellation import Cancellation
+from worker.export import run_export
+
+ROOT = Path(__file__).parents[3]
+JOBS = """
+[[job]]
+name = "events"
+schema = "public"
+table = "events"
+blob = "events/{window_start:%Y/%m/%d}SUFFIX"
+[job.window]
+column = "at"
+type = "timestamptz"
+every = "1 day"
+closed = "delay"
+[job.output]
+OUTPUT
+
+[[job]]
+name = "queried"
+query = "select id, word from restored where at >= {window_start} and at < {window_end}"
+blob = "queried/{window_start:%Y/%m/%d}.csv.gz"
+[job.window]
+column = "at"
+type = "timestamptz"
+every = "1 day"
+closed = "delay"
+
+[[job]]
+name = "idle"
+schema = "public"
+table = "idle"
+blob = "idle/{window_start:%Y/%m/%d}.csv.gz"
+[job.window]
+column = "at"
+type = "timestamptz"
+every = "1 day"
+"""
+# Types whose equality is another one, or that have none.
+TABLE = """
+    create domain positive as int check (value > 0);
+    create type pair as (a int, "b c" text);
+    create type mood as enum ('sad', 'happy');
+    create table events (id bigint generated always as identity, at timestamptz not null, word text, n numeric,
+        js json, jb jsonb, spot point, frame box, doc polygon, tags json[], two pair, "odd ""name"" x" positive,
+        how mood, fixed char(5), twice int generated always as (length(word) * 2) stored);
+    insert into events (at, word, n, js, jb, spot, frame, doc, tags, two, "odd ""name"" x", how, fixed)
+    select '2026-03-28Z'::timestamptz + i * interval '7 minutes', 'word ' || i, i / 7.0, json_build_object('i', i),
+        jsonb_build_object('i', i), point(i, -i), box(point(0, 0), point(i, 2)), polygon(box(point(0, 0), point(i, 1))),
+        array[json_build_object('i', i)], row(i::int, 'x "y"')::pair, (i + 1)::int, 'happy', 'ab'
+    from generate_series(0, 615) as i;
+    create view restored as select * from events;
+    create table idle (at timestamptz)"""
+type Drill = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(params=[(".csv.gz", "")], ids=["csv"])
+def configured(
+    environ: dict[str, str], admin: psycopg.Connection, tmp_path: Path, request: pytest.FixtureRequest
+) -> dict[str, str]:
+    """The settings of jobs; three days of two of them are exported."""
+    file = tmp_path / "jobs.toml"
+    suffix, output = request.param
+    file.write_text(JOBS.replace("SUFFIX", suffix).replace("OUTPUT", output))
+    admin.execute(TABLE)
+    found = {**environ, "TAILRACE_JOBS": str(file)}
+    jobs = load_jobs(file)
+    with open_exporter(Settings.from_env(found)) as exporter:
+        for name in ("events", "queried"):
+            for one in requests_between(jobs[name], "2026-03-28", "2026-03-31", datetime.now(UTC)):
+                run_export(one, exporter, Cancellation())
+    return found
+
+
+@pytest.fixture
+def server(admin: psycopg.Connection) -> str:
+    """The source's server, on which the administrator may write."""
+    return f"{admin.info.dsn} password={admin.info.password}"
+
+
+@pytest.fixture
+def elsewhere(admin: psycopg.Connection, server: str) -> Iterator[str]:
+    """A database that is not the source's, with a table of the source's name."""
+    name = f"scratch_of_{admin.info.dbname}"
+    admin.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    other = f"{server} dbname={name}"
+    with psycopg.connect(other, autocommit=True) as connection:
+        connection.execute('create domain positive as int; create type pair as (a int, "b c" text)')
+        connection.execute("create type mood as enum ('sad', 'happy'); create table events (at timestamptz)")
+    yield other
+    admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def drill(configured: dict[str, str]) -> Drill:
+    """`tailrace restore --check`, with JSON."""
+
+    def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "cli", "restore", "--check", "--json", *arguments]
+        env = {**configured, **environ}
+        return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def windows(done: subprocess.CompletedProcess[str]) -> dict[str, dict[str, Any]]:
+    """What was found of each blob."""
+    return {found["blob"]: found for found in map(json.loads, done.stdout.splitlines())}
+
+
+def test_windows_are_compared_row_by_row_and_nothing_is_left_behind(
+    drill: Drill, server: str, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    done = drill("events", "--server", server)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = windows(done)
+    assert len(found) == 3
+    for one in found.values():
+        assert (one["problems"], one["source"], one["compared_by"], one["says"]) == ([], "same", "rows", None)
+    record = json.loads(container.download_blob("_tailrace/drills/events.json").readall())
+    assert (record["windows"], record["rows"], record["newest"]) == (3, 616, "2026-03-30T00:00:00Z")
+    assert record["source"] == {"same": 3}
+    assert admin.execute("select count(*) from pg_namespace where nspname like 'tailrace_drill%'").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("configured", [(".parquet", 'format = "parquet"')], indirect=True)
+@pytest.mark.usefixtures("configured")
+def test_restored_parquet_is_hashed_as_its_export_was(drill: Drill, server: str) -> None:
+    done = drill("events", "--server", server)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {(one["source"], one["compared_by"], *one["problems"]) for one in windows(done).values()} == {
+        ("same", "rows")
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "differing", "shown"),
+    [
+        ("update events set word = 'other' where id = 3", (1, 1), "word 2"),
+        ("update events set n = n::numeric(30, 25) where id = 3", (1, 1), "word 2"),
+        ("update events set frame = box(point(0, 0), point(1, 4)) where id = 3", (1, 1), "word 2"),
+        ("update events set js = '{\"i\":  2}' where id = 3", (1, 1), "word 2"),
+        ("insert into events (at, word) values ('2026-03-28 12:00Z', 'late')", (0, 1), "late"),
+        ("delete from events where id = 3", (1, 0), "word 2"),
+    ],
+)
+def test_a_row_that_changed_in_the_source_is_counted_and_shown(
+    drill: Drill, server: str, admin: psycopg.Connection, change: str, differing: tuple[int, int], shown: str
+) -> None:
+    admin.execute(change.encode())
+    done = drill("events", "--server", server)
+    assert done.returncode == 0, done.stderr
+    found = windows(done)
+    one = found.pop("events/2026/03/28.csv.gz")
+    assert (one["source"], one["only_in_blob"], one["only_in_source"]) == ("changed", *differing)
+    assert shown in one["says"]
+    assert {other["source"] for other in found.values()} == {"same"}
+
+
+def test_a_window_whose_rows_were_deleted_is_gone_and_restorable(
+    drill: Drill, server: str, admin: psycopg.Connection
+) -> None:
+    admin.execute("delete from events where at >= '2026-03-30Z'")
+    found = windows(drill("events", "--server", server))
+    assert found["events/2026/03/30.csv.gz"]["source"] == "gone"
+
+
+def test_a_query_of_the_job_is_compared_with_its_own_rows(drill: Drill, server: str) -> None:
+    found = windows(drill("queried", "--server", server))
+    assert {(one["source"], one["compared_by"]) for one in found.values()} == {("same", "rows")}
+
+
+def test_rows_of_a_query_without_its_window_column_are_restored_only_where_a_person_says_so(
+    configured: dict[str, str], server: str, admin: psycopg.Connection
+) -> None:
+    def restore(*arguments: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "cli", "restore", "queried", "--into", "again", "--server", server, *arguments]
+        return subprocess.run(argv, cwd=ROOT, env=configured, capture_output=True, text=True, check=False)
+
+    refused = restore("--create")
+    assert refused.returncode == 1
+    assert refused.stderr.endswith(
+        "queried/2026/03/28.csv.gz has no column at, so its rows cannot be found in a table; --append adds them, "
+        "whatever is there\n"
+    )
+    assert restore("--append").returncode == 0
+    assert admin.execute("select count(*), count(distinct id) from again").fetchone() == (616, 616)
+
+
+def test_in_another_database_rows_are_compared_by_their_hash(
+    drill: Drill, elsewhere: str, admin: psycopg.Connection
+) -> None:
+    done = drill("events", "--server", elsewhere)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {(one["source"], one["compared_by"], one["says"]) for one in windows(done).values()} == {
+        ("same", "hash", None)
+    }
+    admin.execute("update events set word = 'other' where id = 3")
+    one = windows(drill("events", "--server", elsewhere))["events/2026/03/28.csv.gz"]
+    assert (one["source"], one["compared_by"], one["says"]) == ("changed", "hash", "as many rows, but not the same")
+
+
+def test_without_settings_of_the_source_rows_are_compared_with_the_receipt_only(drill: Drill, elsewhere: str) -> None:
+    done = drill("events", "--server", elsewhere, PGHOST="", PGDATABASE="", PGUSER="")
+    assert done.returncode == 0, done.stderr
+    assert {(one["source"], one["says"]) for one in windows(done).values()} == {
+        ("not compared", "the settings name no source: PGHOST, PGDATABASE, PGUSER")
+    }
+
+
+def test_a_role_that_may_not_read_the_source_leaves_the_comparison_to_the_hash(
+    drill: Drill, server: str, admin: psycopg.Connection
+) -> None:
+    name, database = f"driller_{admin.info.dbname}", sql.Identifier(admin.info.dbname)
+    admin.execute(sql.SQL("create role {} login password 'x'").format(sql.Identifier(name)))
+    admin.execute(sql.SQL("grant create on database {} to {}").format(database, sql.Identifier(name)))
+    try:
+        done = drill("events", "--server", f"{server} user={name} password=x")
+        assert (done.returncode, done.stderr) == (0, "")
+        for one in windows(done).values():
+            assert (one["source"], one["compared_by"]) == ("same", "hash")
+            assert one["says"] == "not compared row by row: permission denied for table events"
+    finally:
+        admin.execute(sql.SQL("drop owned by {0}; drop role {0}").format(sql.Identifier(name)))
+
+
+def test_columns_that_are_gone_from_the_source_are_named(drill: Drill, server: str, admin: psycopg.Connection) -> None:
+    admin.execute("alter table events rename column n to m; alter table events add more int")
+    for one in windows(drill("events", "--server", server)).values():
+        assert (one["source"], one["compared_by"], one["problems"]) == ("changed", "hash", [])
+        assert one["says"].startswith('the columns differ: n is gone; not compared row by row: column "n"')
+
+
+def test_all_jobs_are_drilled_and_one_damaged_blob_fails_the_drill(
+    drill: Drill, server: str, container: ContainerClient
+) -> None:
+    done = drill("--all", "--sample", "2", "--server", server)
+    assert done.returncode == 0, done.stderr
+    assert sorted(one["job"] for one in windows(done).values()) == ["events", "events", "queried", "queried"]
+    assert done.stderr == "job 'idle' was left out: job 'idle' has no blob of a window yet\n"
+    before = container.download_blob("_tailrace/drills/events.json").readall()
+    client = container.get_blob_client("events/2026/03/30.csv.gz")
+    data = bytearray(client.download_blob().readall())
+    data[len(data) // 2] ^= 1
+    client.upload_blob(bytes(data), metadata=client.get_blob_properties().metadata, overwrite=True)
+    failed = drill("--all", "--sample", "1", "--server", server)
+    assert failed.returncode == 1
+    (problem,) = windows(failed)["events/2026/03/30.csv.gz"]["problems"]
+    assert problem.startswith("events/2026/03/30.csv.gz is damaged: ")
+    assert container.download_blob("_tailrace/drills/events.json").readall() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "say which job is to be drilled; its name, or --all for all jobs"),
+        (("--all", "events"), "a job and --all exclude each other; leave one of them out"),
+        (("--all", "--from", "2026-03-28"), "--all takes windows of any time; leave --from and --to out"),
+        (("event",), "there is no job 'event' in jobs.toml; did you mean events?"),
+        (("idle",), "job 'idle' has no blob of a window yet"),
+    ],
+)
+def test_a_wrong_question_is_refused_with_what_to_write(
+    environ: dict[str, str], container: ContainerClient, tmp_path: Path, arguments: tuple[str, ...], says: str
+) -> None:
+    assert container.exists()
+    file = tmp_path / "jobs.toml"
+    file.write_text(JOBS.replace("SUFFIX", ".csv.gz").replace("OUTPUT", ""))
+    argv = [sys.executable, "-m", "cli", "restore", "--check", *arguments]
+    env = {**environ, "TAILRACE_JOBS": str(file)}
+    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert says in done.stderr

@@ -1,0 +1,35 @@
+"""Where the buffers of blocks lie."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Buffers come and go; then: does the next one lie outside of the heap?
+_SCRIPT = """
+import ctypes, sys
+from worker.blob.buffers import BLOCK_BYTES
+from worker.heap import map_blocks
+
+class Mallinfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd a b c d e".split()]
+
+mallinfo = ctypes.CDLL(None).mallinfo2
+mallinfo.restype = Mallinfo
+if sys.argv[1] == "mapped":
+    map_blocks()
+for _ in range(3):
+    bytearray(BLOCK_BYTES)
+buffer = bytearray(BLOCK_BYTES)
+print(mallinfo().hblkhd >= BLOCK_BYTES)
+"""
+
+
+@pytest.mark.parametrize(("how", "said"), [("mapped", "True"), ("as glibc does", "False")])
+def test_a_block_is_never_taken_from_the_heap(how: str, said: str) -> None:
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", _SCRIPT, how], cwd=root, capture_output=True, text=True, check=False)
+    if "mallinfo2" in done.stderr:
+        pytest.skip("only glibc has it")
+    assert done.stdout.strip() == said, done.stderr

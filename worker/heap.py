@@ -1,0 +1,19 @@
+"""glibc's heap: what a block's buffer leaves behind when it is freed."""
+
+import ctypes
+from contextlib import suppress
+
+from worker.blob.buffers import BLOCK_BYTES
+
+_M_MMAP_THRESHOLD = -3  # of malloc.h
+
+
+def map_blocks() -> None:
+    """Makes buffers of a block's size mappings of their own, which go back to the system as soon as they are freed.
+
+    By itself glibc takes only the first of them for such: once one is freed, the next come from the heap of the thread
+    that asks. There they lie between small objects that live on, and a worker grew by 30 MB in some hundred exports.
+    """
+    # Only glibc has it, and only glibc needs it.
+    with suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, BLOCK_BYTES // 2)
