@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.looks import configured, end, size
+from cli.looks import configured, counted, end, size
 from cli.ranges import AsJson, JobName, Since, Until
 from cli.terminal import say, table
 from contracts.receipt import Receipt
@@ -86,6 +86,6 @@ def _totals(exports: list[tuple[Cell, Receipt]]) -> str:
     rows, read = sum(one.rows for _, one in exports), sum(one.csv_bytes for _, one in exports)
     cell, slowest = max(exports, key=lambda one: one[1].seconds)
     return (
-        f"{len(exports):,} exports, {rows:,} rows, {size(read)}; the slowest was {cell.start} "
+        f"{counted(len(exports), 'export')}, {counted(rows, 'row')}, {size(read)}; the slowest was {cell.start} "
         f"with {slowest.seconds:.1f} s"
     )

@@ -4,8 +4,8 @@ Peeking locks nothing. It shows messages that wait, that a worker holds, and tha
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ from connections.service_bus import (
 from connections.steering import SteeringRecords
 from contracts.errors import RequestInvalid
 from contracts.message import attempt_of, body_of, job_of, lineage_of, request_id_of, why_of
-from contracts.request import parse_request
+from contracts.request import ExportRequest, parse_request
 from contracts.steering import Steering
 from producer.facts import Dead, Live, QueueView
 from settings import Settings
@@ -123,6 +123,21 @@ def count_cancelled(settings: Settings, orders: Steering) -> int:
     with service_bus_errors("peek", settings.queue), service_bus_client(settings) as client:
         with open_link(queue_receiver(client, settings.queue, keep_alive=0), settings.queue) as receiver:
             return sum(is_cancelled(message, orders) for message in peeked(receiver, settings.queue))
+
+
+def find_requests(settings: Settings, ids: Collection[UUID]) -> dict[UUID, ExportRequest]:
+    """The requests of these ids, as far as the queue holds them. What runs is near its front: it stops at the last."""
+    found: dict[UUID, ExportRequest] = {}
+    with service_bus_errors("peek", settings.queue), service_bus_client(settings) as client:
+        with open_link(queue_receiver(client, settings.queue, keep_alive=0), settings.queue) as receiver:
+            for message in peeked(receiver, settings.queue):
+                request_id = request_id_of(message.message_id, message.body)
+                if request_id and request_id in ids and request_id not in found:
+                    with suppress(RequestInvalid):
+                        found[request_id] = parse_request(body_of(message.body))
+                if len(found) == len(ids):
+                    break
+    return found
 
 
 def peeked(receiver: "ServiceBusReceiver", queue: str) -> "Iterator[ServiceBusReceivedMessage]":

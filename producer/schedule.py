@@ -96,8 +96,16 @@ def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
     job = jobs.get(request.job)
     if job is None:
         return None
+    if request.window is None and job.window is None:
+        return request_for_run(job, request.run)
+    window = window_of(request, job)
+    return request_for_window(job, window, request.run) if window else None
+
+
+def window_of(request: ExportRequest, job: ExportJob) -> GridWindow | None:
+    """The window of the job's grid that a request asks for; None if it is not one of them."""
     if request.window is None or job.window is None:
-        return request_for_run(job, request.run) if request.window is None and job.window is None else None
+        return None
     start, end = request.window.bounds()
     if isinstance(job.window, TimeGrid):
         # A window starts once on the clock of the job's zone, whatever the type of its column.
@@ -106,7 +114,4 @@ def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
     else:
         are_numbers = isinstance(start, int) and isinstance(end, int)
         windows = integer_windows_between(job.window, start, end) if are_numbers else iter(())  # type: ignore[arg-type]
-    for window in windows:
-        if window.interval.bounds() == (start, end):
-            return request_for_window(job, window, request.run)
-    return None
+    return next((window for window in windows if window.interval.bounds() == (start, end)), None)
