@@ -50,6 +50,12 @@ function spark(name, values, text) {
   return make("div.spark", {}, make("div.line", {}, make("span", {}, name), make("strong", {}, text)), svg);
 }
 
+// What a panel says if its call failed.
+function showUnseen(panel, error) {
+  find(`${panel}-count`).textContent = "";
+  renew(find(panel), make("p.muted", {}, asSentence(`not seen: ${error.message}`)));
+}
+
 function showDead(dead) {
   seen.dead = dead;
   const box = find("dead");
