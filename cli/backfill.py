@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cli.progress import count_bar
-from cli.ranges import AsJson
+from cli.ranges import AsJson, JobName
 from cli.signals import at_first_signal
 from cli.terminal import fields_or_json, remark, say
 from contracts.jobs_file import load_jobs
@@ -36,7 +36,7 @@ _NAMES = {
 
 
 def backfill(  # noqa: PLR0913  # options of a command
-    job: Annotated[str, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.")],
+    job: JobName,
     *,
     since: Annotated[
         str, typer.Option("--from", metavar="X", show_default=False, help="Windows that begin at X or later.")

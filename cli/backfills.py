@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.completion import job_names
 from cli.ranges import AsJson
 from cli.terminal import record, remark, say
 from contracts.job import ExportJob
@@ -61,7 +62,13 @@ def _show(one: Standing, *, as_json: bool) -> None:
 
 def cancel(
     what: Annotated[
-        str, typer.Argument(metavar="BACKFILL|JOB", show_default=False, help="An id of a backfill, or a job.")
+        str,
+        typer.Argument(
+            metavar="BACKFILL|JOB",
+            show_default=False,
+            help="An id of a backfill, or a job.",
+            autocompletion=job_names,
+        ),
     ],
     *,
     since: Annotated[

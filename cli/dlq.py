@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cli.completion import job_names, reasons
 from cli.signals import at_first_signal
 from cli.terminal import record, remark, say, table
 from contracts.errors import QueueUnavailable, TailraceError
@@ -33,8 +34,12 @@ _Numbers = Annotated[
     list[int] | None,
     typer.Argument(metavar="SEQUENCE", show_default=False, help="Sequence numbers, as `dlq list` shows them."),
 ]
-_Reason = Annotated[str | None, typer.Option(metavar="R", show_default=False, help="Those of this reason.")]
-_Job = Annotated[str | None, typer.Option(metavar="J", show_default=False, help="Those of this job.")]
+_Reason = Annotated[
+    str | None, typer.Option(metavar="R", show_default=False, help="Those of this reason.", autocompletion=reasons)
+]
+_Job = Annotated[
+    str | None, typer.Option(metavar="J", show_default=False, help="Those of this job.", autocompletion=job_names)
+]
 _Every = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 

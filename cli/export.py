@@ -9,7 +9,7 @@ import typer
 from rich.filesize import decimal
 
 from cli.progress import export_bar
-from cli.ranges import AsJson
+from cli.ranges import AnyJob, AsJson
 from cli.signals import at_first_signal
 from cli.terminal import remark, say
 from contracts.errors import ExportInterrupted, TailraceError
@@ -20,7 +20,7 @@ from settings import Settings
 
 
 def export(
-    job: Annotated[str, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml.")],
+    job: AnyJob,
     *,
     window: Annotated[
         str | None,
@@ -90,6 +90,6 @@ def _closed(closed: Closed | None) -> str:
 
 def _fields(receipt: Receipt) -> dict[str, object]:
     """The receipt's fields that are of interest, in JSON's types."""
-    shown = {"request_id", "job", "rows", "csv_bytes", "blob_bytes", "exported_at", "row_hash", "closed"}
+    shown = {"request_id", "job", "rows", "csv_bytes", "blob_bytes", "exported_at", "row_hash", "closed", "attempts"}
     fields = receipt.model_dump(mode="json", exclude_none=True, include=shown)
     return {**fields, "seconds": round(receipt.seconds, 3)}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.looks import configured, end, size
+from cli.looks import configured, counted, end, size
 from cli.ranges import AsJson, JobName, Since, Until
 from cli.terminal import say, table
 from contracts.receipt import Receipt
@@ -23,7 +23,9 @@ def history(
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List the exports of a job: rows, MB, how much smaller the blob is, seconds, and by what it was proven closed.
+    """List the exports of a job: rows, size, how much smaller the blob is, seconds, attempts, and what closed them.
+
+    The last line names the slowest. attempts is - for exports of versions that did not record it.
 
     Example: tailrace history clicks --from 2026-01-01
     """
@@ -37,14 +39,15 @@ def history(
             print(json.dumps(fields_of(cell, receipt)))
     elif exports:
         rows = [_row(cell, receipt) for cell, receipt in exports[-limit:]]
-        table(("window", "exported at", "rows", "size", "blob", "ratio", "seconds", "closed by"), rows, right=_NUMBERS)
+        table(_HEADINGS, rows, right=_NUMBERS)
         say(_totals(exports))
     else:
         say(f"job {job!r} has no export in this range")
     end(seen, jobs, is_well=True)
 
 
-_NUMBERS = ("rows", "size", "blob", "ratio", "seconds")
+_HEADINGS = ("window", "exported at", "rows", "size", "blob", "ratio", "seconds", "attempts", "closed by")
+_NUMBERS = ("rows", "size", "blob", "ratio", "seconds", "attempts")
 
 
 def closed_by(receipt: Receipt) -> str:
@@ -62,6 +65,7 @@ def fields_of(cell: Cell, receipt: Receipt) -> dict[str, Any]:
         "csv_bytes": receipt.csv_bytes,
         "blob_bytes": receipt.blob_bytes,
         "seconds": receipt.seconds,
+        "attempts": receipt.attempts,
         "exported_at": receipt.exported_at.isoformat(),
         "closed": receipt.closed.model_dump(mode="json", exclude_none=True) if receipt.closed else None,
     }
@@ -75,13 +79,13 @@ def _row(cell: Cell, receipt: Receipt) -> list[object]:
     sizes = [f"{receipt.rows:,}", size(receipt.csv_bytes), size(receipt.blob_bytes)]
     ratio = f"{receipt.csv_bytes / receipt.blob_bytes:.1f}" if receipt.blob_bytes else "-"
     exported = receipt.exported_at.strftime("%Y-%m-%d %H:%M")
-    return [cell.start, exported, *sizes, ratio, f"{receipt.seconds:.1f}", closed_by(receipt)]
+    return [cell.start, exported, *sizes, ratio, f"{receipt.seconds:.1f}", receipt.attempts or "-", closed_by(receipt)]
 
 
 def _totals(exports: list[tuple[Cell, Receipt]]) -> str:
     rows, read = sum(one.rows for _, one in exports), sum(one.csv_bytes for _, one in exports)
     cell, slowest = max(exports, key=lambda one: one[1].seconds)
     return (
-        f"{len(exports):,} exports, {rows:,} rows, {size(read)}; the slowest was {cell.start} "
+        f"{counted(len(exports), 'export')}, {counted(rows, 'row')}, {size(read)}; the slowest was {cell.start} "
         f"with {slowest.seconds:.1f} s"
     )

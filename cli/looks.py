@@ -48,3 +48,12 @@ def size(count: float) -> str:
             return f"{count:,.0f} B" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:,.1f} GB"
+
+
+def counted(count: int, what: str) -> str:
+    """A count with its word.
+
+    >>> counted(1, "row"), counted(2000, "row")
+    ('1 row', '2,000 rows')
+    """
+    return f"{count:,} {what if count == 1 else what + 's'}"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, override
 import typer
 from typer.core import TyperGroup
 
-from cli import VERSION
+from cli import VERSION, completion
 from cli.audit import audit
 from cli.backfill import backfill
 from cli.backfills import backfills, cancel
@@ -56,7 +56,14 @@ class Commands(TyperGroup):
 
 
 # Ordinary tracebacks: prettier ones could show local variables, which may hold secrets.
-app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,  # `tailrace completion` prints the scripts
+)
+completion.prepare()
 
 
 def _version(wanted: bool) -> None:
@@ -107,3 +114,4 @@ app.command()(tick)
 app.command()(work)
 app.command()(grants)
 app.command()(doctor)
+app.command()(completion.completion)

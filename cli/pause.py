@@ -4,22 +4,30 @@ import json
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from threading import Event
 from typing import Annotated
 
 import typer
 
+from cli.completion import job_names
 from cli.ranges import AsJson
-from cli.terminal import record, say
+from cli.signals import at_first_signal
+from cli.terminal import record, remark, say
+from contracts.errors import TailraceError
 from contracts.jobs_file import load_jobs
 from contracts.steering import Pause
 from producer.ask import AskRefused, job_named
 from settings import Settings
 
+_BY_THEMSELVES = "messages that were put off come back by themselves, within some six minutes"
 _NOTICED = "ticks notice at once, workers within half a minute; what runs goes on"
 
 
 def pause(
-    job: Annotated[str | None, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml.")] = None,
+    job: Annotated[
+        str | None,
+        typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml.", autocompletion=job_names),
+    ] = None,
     *,
     why: Annotated[
         str | None, typer.Option(metavar="TEXT", show_default=False, help="What others should know.")
@@ -55,13 +63,16 @@ def pause(
 
 
 def resume(
-    job: Annotated[str, typer.Argument(metavar="JOB", show_default=False, help="A paused job.")],
+    job: Annotated[
+        str, typer.Argument(metavar="JOB", show_default=False, help="A paused job.", autocompletion=job_names)
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
     """Let the exports of a paused job go on.
 
-    The next tick asks for what became due meanwhile. Messages that were put off come back within some five minutes.
+    The next tick asks for what became due meanwhile. Messages that were put off come back at once. Without the settings
+    of Service Bus they come back by themselves, within some six minutes.
 
     Example: tailrace resume clicks
     """
@@ -72,10 +83,33 @@ def resume(
     if ended is None:
         # A job that is gone from jobs.toml may be paused still.
         job_named(load_jobs(settings.jobs), job)
-    if as_json:
-        print(json.dumps({"job": job, "paused": False, "was_paused": ended is not None}))
-    else:
+    if not as_json:
         say(f"job {job!r} goes on; it was paused {pauses.said_of(ended)}" if ended else f"job {job!r} was not paused")
+    count = _bring_back(settings, job)
+    if as_json:
+        print(json.dumps({"job": job, "paused": False, "was_paused": ended is not None, "brought_back": count}))
+    elif count:
+        say(f"{count:,} {'message' if count == 1 else 'messages'} that had been put off came back to the queue")
+
+
+def _bring_back(settings: Settings, job: str) -> int | None:
+    """How many messages came back at once; None if the queue could not be reached, which is not needed to resume."""
+    if settings.service_bus_connection_string is None and settings.service_bus_namespace is None:
+        remark(_BY_THEMSELVES)
+        return None
+    from operations.resuming import bring_back
+
+    stopping = Event()
+    try:
+        with at_first_signal(stopping.set):
+            count = bring_back(settings, job, stopping)
+    except TailraceError as error:
+        remark(f"{_BY_THEMSELVES}: {error.explained}")
+        return None
+    if stopping.is_set():
+        remark("interrupted; run it again for the other messages, or wait: they come back within some six minutes")
+        raise KeyboardInterrupt
+    return count
 
 
 def _show(found: Mapping[str, Pause], *, as_json: bool) -> None:

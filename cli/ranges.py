@@ -6,9 +6,18 @@ from typing import Annotated
 
 import typer
 
+from cli.completion import job_names
 from cli.terminal import say
 
-JobName = Annotated[str, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.")]
+AnyJob = Annotated[
+    str, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml.", autocompletion=job_names)
+]
+JobName = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.", autocompletion=job_names
+    ),
+]
 Since = Annotated[
     str | None, typer.Option("--from", metavar="X", show_default="the oldest blob", help="Windows from X on.")
 ]

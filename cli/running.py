@@ -17,9 +17,9 @@ from cli.ranges import AsJson
 from cli.status import rows_of
 from cli.terminal import say, table
 from contracts.jobs_file import Jobs, load_jobs
-from operations.blobs import Blobs
 from operations.coverage import Cell
-from operations.looking import Lookout, looking
+from operations.finding import cells_of
+from operations.looking import looking
 from operations.running import Running, Sessions, connect
 from operations.summary import Summary, summary_of
 from producer.ask import AskRefused
@@ -40,7 +40,7 @@ def running(*, as_json: AsJson = False) -> None:
     jobs = load_jobs(settings.jobs)
     with connect(settings) as connection:
         sessions = Sessions(connection)
-        cells = _cells(settings, jobs, sessions.running())
+        cells = cells_of(settings, jobs, sessions.running())
         sessions.estimate({id_: cell.request for id_, cell in cells.items()}, jobs)
         found = sessions.running()
     if as_json:
@@ -78,23 +78,14 @@ def watch() -> None:
 _HEADINGS = ("job", "window", "rows", "size", "MB/s", "done", "left", "time", "waits for")
 
 
-def _cells(settings: Settings, jobs: Jobs, found: Sequence[Running]) -> dict[UUID, Cell]:
-    """The windows that are being exported."""
-    if not found:
-        return {}
-    seen = Lookout(settings, datetime.now(UTC), Blobs(settings), running=list(found))
-    near = [job for job in jobs.values() if any(job.name.startswith(one.job) for one in found)]
-    covered = seen.coverages(near, None, None)
-    return {cell.request_id: cell for one in covered for cell in one.cells if cell.running}
-
-
 def _looked(settings: Settings, jobs: Jobs, found: Sequence[Running]) -> tuple[list[Summary], dict[UUID, Cell]]:
     now = datetime.now(UTC)
     with looking(settings, now, server=False) as seen:
         seen.running = list(found)
         covered = list(seen.coverages(jobs.values(), None, None))
     cells = {cell.request_id: cell for one in covered for cell in one.cells if cell.running}
-    return [summary_of(one.job, one.cells, now) for one in covered], cells
+    unknown = [one for one in found if one.request_id not in cells]
+    return [summary_of(one.job, one.cells, now) for one in covered], {**cells, **cells_of(settings, jobs, unknown)}
 
 
 def _screen(summaries: list[Summary], found: list[Running], cells: dict[UUID, Cell]) -> Group:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.completion import job_names
 from cli.history import closed_by
 from cli.looks import configured, end, size
 from cli.ranges import AsJson
@@ -16,7 +17,12 @@ from operations.looking import Lookout, looking
 
 
 def show(
-    what: Annotated[str, typer.Argument(metavar="WHAT", show_default=False, help="A job, request id or blob name.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT", show_default=False, help="A job, request id or blob name.", autocompletion=job_names
+        ),
+    ],
     window: Annotated[
         str | None, typer.Argument(metavar="[WINDOW]", show_default=False, help="With a job: the window's start.")
     ] = None,
@@ -80,6 +86,7 @@ def _receipt(cell: Cell) -> dict[str, object]:
         "written by": None if cell.state == "there" else f"request {receipt.request_id} of job {receipt.job}",
         "exported at": receipt.exported_at.isoformat(timespec="seconds"),
         "seconds": f"{receipt.seconds:.1f}",
+        "attempts": receipt.attempts,
         "rows": f"{receipt.rows:,}",
         "size": f"{size(receipt.csv_bytes)}, {size(receipt.blob_bytes)} compressed",
         "parts": len(receipt.parts),

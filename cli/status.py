@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.completion import job_names
+from cli.completion import states as all_states
 from cli.looks import brief, configured, end
 from cli.ranges import AsJson, Since, Until
 from cli.terminal import folded_table, record, remark, say, table
@@ -17,7 +19,10 @@ from operations.proofs import Proof, proofs_of
 from operations.summary import Range, Summary, ranges_of, summary_of
 from producer.ask import AskRefused, job_named
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", show_default="all", help="Jobs of jobs.toml.")]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[JOB]...", show_default="all", help="Jobs of jobs.toml.", autocompletion=job_names),
+]
 _SHOWN = 10  # ranges that `status` shows
 
 
@@ -55,7 +60,10 @@ def missing(
     since: Since = None,
     until: Until = None,
     state: Annotated[
-        list[str] | None, typer.Option("--state", metavar="S", show_default=" ".join(WRONG), help="These states.")
+        list[str] | None,
+        typer.Option(
+            "--state", metavar="S", show_default=" ".join(WRONG), help="These states.", autocompletion=all_states
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.ranges import AnyJob
 from cli.terminal import record, say
 from contracts.jobs_file import load_jobs
 from contracts.message import Lineage
@@ -27,7 +28,7 @@ _NOT_SENT = {
 
 
 def submit(
-    job: Annotated[str, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml.")],
+    job: AnyJob,
     *,
     window_start: Annotated[
         str | None,

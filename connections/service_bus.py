@@ -1,8 +1,8 @@
 """The Service Bus client, and what its errors mean."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -52,11 +52,8 @@ def queue_sender(client: "ServiceBusClient", queue: str) -> "ServiceBusSender":
     return client.get_queue_sender(queue, keep_alive=0)
 
 
-def answered[T](queue: str, what: str, call: Callable[[], T]) -> T:
-    """Calls the SDK, and says what it waits for once that takes five seconds. Raises QueueUnavailable after a minute.
-
-    The SDK cannot be stopped while it connects to a broker that says nothing; its thread is left behind then.
-    """
+def begun[T](call: Callable[[], T]) -> Future[T]:
+    """Calls in a thread of its own, which an interrupted process does not wait for."""
     done: Future[T] = Future()
 
     def run() -> None:
@@ -66,6 +63,15 @@ def answered[T](queue: str, what: str, call: Callable[[], T]) -> T:
             done.set_exception(error)
 
     Thread(target=copy_context().run, args=(run,), name="service-bus", daemon=True).start()
+    return done
+
+
+def answered[T](queue: str, what: str, call: Callable[[], T]) -> T:
+    """Calls the SDK, and says what it waits for once that takes five seconds. Raises QueueUnavailable after a minute.
+
+    The SDK cannot be stopped while it connects to a broker that says nothing; its thread is left behind then.
+    """
+    done = begun(call)
     try:
         with waiting_for(f"queue {queue}: {what}"):
             return done.result(_LONGEST_SECONDS)
@@ -85,9 +91,38 @@ def open_link[L: ServiceBusSender | ServiceBusReceiver](link: L, queue: str) -> 
     except BaseException:
         # The thread of a call that was given up may still use it, which the SDK does not expect.
         with suppress(Exception):
-            link.close()
+            close_link(link)
         raise
+    close_link(link)
+
+
+def close_link(link: "ServiceBusSender | ServiceBusReceiver") -> None:
+    """Closes a link without the SDK's wait for a thread that sleeps for up to a second.
+
+    The thread pings the connection, and ends once it wakes up. A receiver has it even if `keep_alive` is 0.
+    """
+    handler = getattr(link, "_handler", None)
+    if handler is not None and hasattr(handler, "_keep_alive_thread"):
+        handler._keep_alive_thread = None  # noqa: SLF001  # what close() would wait for
     link.close()
+
+
+@contextmanager
+def open_links[L: ServiceBusSender | ServiceBusReceiver](links: Sequence[L], queue: str) -> Iterator[Sequence[L]]:
+    """As open_link, for links that connect side by side: connecting takes longer than most looks at a queue."""
+    managers = [open_link(link, queue) for link in links]
+    opening = [begun(manager.__enter__) for manager in managers]
+    failed: BaseException | None = None
+    with ExitStack() as opened:
+        for manager, one in zip(managers, opening, strict=True):
+            try:
+                one.result()
+                opened.push(manager)
+            except Exception as error:  # noqa: BLE001  # raised once the others are known, and closed
+                failed = failed or error
+        if failed:
+            raise failed
+        yield links
 
 
 @contextmanager

@@ -36,14 +36,14 @@ class SteeringRecords:
         with self._lock:
             return self._look()
 
-    def recent(self) -> Steering:
-        """What was ordered half a minute ago or later.
+    def recent(self, within_seconds: float = _FRESH_SECONDS) -> Steering:
+        """What was ordered `within_seconds` ago or later.
 
         If storage cannot be read, what was known last; SinkUnavailable if nothing was. A container that may not be
         listed has no orders: an export finds out by itself whether it may be written.
         """
         with self._lock:
-            if self._known is not None and time.monotonic() - self._read_at < _FRESH_SECONDS:
+            if self._known is not None and time.monotonic() - self._read_at < within_seconds:
                 return self._known
             try:
                 return self._look()

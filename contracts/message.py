@@ -18,6 +18,8 @@ type Carrier = Mapping[Any, str]
 type Properties = dict[str | bytes, int | float | bytes | bool | str | UUID]
 
 CONTENT_TYPE = "application/json"
+# The reason of a message that is put off because its job is paused.
+PAUSED = "JobPaused"
 _ATTEMPT, _JOB, _WAITS_SINCE, _VERSION, _HEALS = "attempt", "job", "waits_since", "job_version", "heals"
 _WHY, _LONGEST_WHY = "why", 500
 _BACKFILL, _ASKED_AT = "backfill", "asked_at"
@@ -79,6 +81,15 @@ def retry_id(message_id: str, attempt: int, sequence_number: int) -> str:
 def replay_id(message_id: str) -> str:
     """The MessageId of a replayed dead letter: random, since a repeat is harmless and a dropped replay is not."""
     return f"{stem(message_id)}#replay-{uuid4().hex}"
+
+
+def resume_id(message_id: str, sequence_number: int) -> str:
+    """The MessageId of a message that is brought back from a pause: the same each time that it is brought back.
+
+    >>> resume_id("5b3c1e0e#1.30", sequence_number=31)
+    '5b3c1e0e#resume.31'
+    """
+    return f"{stem(message_id)}#resume.{sequence_number}"
 
 
 def stem(message_id: str) -> str:

@@ -1,4 +1,4 @@
-"""Which reasons of dead letters are permanent: another attempt can succeed only after a person's change."""
+"""The reasons of dead letters. After a permanent one another attempt can succeed only if a person changes something."""
 
 PERMANENT = frozenset(
     {
@@ -39,6 +39,25 @@ PERMANENT = frozenset(
         "InvalidResourceName",
         "PathConflict",
         "ResourceTypeMismatch",
+    }
+)
+TRANSIENT = frozenset(
+    {
+        "ExportIncomplete",
+        "IdentityUnavailable",
+        "JobDisabled",
+        "LockTimeout",
+        "LoginRefused",
+        "OutOfMemory",
+        "SinkUnavailable",
+        "SourceUnavailable",
+        "StatementTimeout",
+        "TooManyConnections",
+        "UnexpectedError",
+        "WindowOpen",
+        # Written by Service Bus itself.
+        "MaxDeliveryCountExceeded",
+        "TTLExpiredException",
     }
 )
 

@@ -6,8 +6,8 @@
 `restore` and `restoring` put their rows back into a table, `drilling` proves that it can be done; `auditing` compares
 exports with their source, and `manifests` lists what was exported; `dead_letters` reads the dead-letter queue and sends
 its messages again; `export_now` exports one window in the foreground; `pauses` stops the exports of a job and lets them
-go on; `backfill` and `backfilling` send the requests of a range, `backfills` lists and cancels them; `survey` looks at
-the tables of a database, and `first_jobs` writes a jobs.toml for them.
+go on, and `resuming` brings back what was put off; `backfill` and `backfilling` send the requests of a range, and
+`backfills` lists and cancels them; `survey` looks at the tables of a database, and `first_jobs` writes a jobs.toml.
 """
 
 # What other rooms may import; tests/unit/architecture holds them to it.
@@ -35,6 +35,7 @@ FACE = (
     "proofs",
     "restore",
     "restoring",
+    "resuming",
     "running",
     "summary",
     "survey",

@@ -15,6 +15,7 @@ from uuid import uuid4
 from connections.records import Records
 from connections.steering import SteeringRecords
 from contracts.errors import TailraceError
+from contracts.message import Lineage
 from operations.backfill import BACKFILLS, Backfill, Counts, Wanted
 from operations.pauses import operator
 from producer.asking import Asked, decide
@@ -49,6 +50,7 @@ class Backfilling:
         self.id = f"b-{uuid4().hex[:8]}"
         self.counts = Counts(expected=wanted.expected(now))
         self._wanted = wanted
+        self._version = wanted.job.version
         self._now = now
         self._by = by or operator()
         self._in_flight = in_flight
@@ -61,7 +63,7 @@ class Backfilling:
     def chosen(self, view: QueueView) -> Iterator[Asked]:
         """What is to be sent. Looks blobs up for some windows at a time; `view` is a look at the queue before."""
         size = _CHUNK if self._in_flight is None else min(_CHUNK, max(self._in_flight, 100))
-        versions = {self._wanted.job.name: self._wanted.job.version}
+        versions = {self._wanted.job.name: self._version}
         for requests in batched(self._wanted.requests(self._now), size, strict=False):
             present = self._index.present([[request.blob for request in requests]])
             asked = decide(requests, present, view, versions, self._now)
@@ -109,11 +111,9 @@ class Backfilling:
             self.counts.sent = before + so_far
             progress(self.counts)
 
+        own = Lineage(self._version, backfill=self.id, asked_at=self._now)
         lineages = {
-            one.request.request_id: replace(
-                one.lineage, version=self._wanted.job.version, backfill=self.id, asked_at=self._now
-            )
-            for one in some
+            one.request.request_id: replace(own, heals=one.lineage.heals) if one.lineage.heals else own for one in some
         }
         try:
             queue.send([one.request for one in some], None, lineages, count)

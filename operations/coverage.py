@@ -6,18 +6,17 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from contracts.grid import TimeGrid
 from contracts.job import ExportJob
 from contracts.ncrontab import last_fire_time
-from contracts.receipt import Closed
+from contracts.receipt import is_proof
 from contracts.request import ExportRequest
 from operations.blobs import Blob
 from operations.running import Running
 from producer.asking import state_by
 from producer.facts import Present, QueueView
-from producer.schedule import due_between, request_for_run, request_for_window, request_id
+from producer.identity import identified
+from producer.schedule import due_between, request_for_run, request_for_window
 from producer.windows import GridWindow
 
 # there: its blob exists. running: a session reads it. waiting: its message is on the queue. retrying: its message is
@@ -56,12 +55,17 @@ class Cell:
     window: GridWindow | None
     run: datetime
     name: str
-    request_id: UUID
+    id: int  # a UUID made of it costs as much as half of all else
     state: State
     blob: Blob | None = None
     why: str | None = None
     when: datetime | None = None
     running: Running | None = None
+
+    @property
+    def request_id(self) -> UUID:
+        """The id of the request that asks for it."""
+        return UUID(int=self.id)
 
     @property
     def start(self) -> str:
@@ -83,13 +87,7 @@ class Cell:
     @property
     def is_proven(self) -> bool:
         """Whether its blob's receipt says that the window was proven closed."""
-        if self.state != "there" or self.blob is None or "closed" not in self.blob.metadata:
-            return False
-        # One field of the receipt: reading all of it takes ten times as long, and there are many windows.
-        try:
-            return Closed.model_validate_json(self.blob.metadata["closed"]).is_proven
-        except ValidationError:
-            return False
+        return self.state == "there" and self.blob is not None and is_proof(self.blob.metadata.get("closed"))
 
 
 def written(bound: object) -> str:
@@ -111,10 +109,10 @@ def cover(job: ExportJob, windows: Iterable[GridWindow], evidence: Evidence, now
     delay, catch_up = (grid.delay, grid.catch_up) if isinstance(grid, TimeGrid) else (nothing, nothing)
     opened, closed = due_between(catch_up, job.schedule, now)
     recent = now - _GRACE
-    for window in windows:
-        name = job.blob_for(window_start=window.start, window_end=window.end)
-        run = window.closed_at or now
-        cell = _cell(job, window, run, name, request_id(job, window.interval), evidence)
+    running = {id_.int: one for id_, one in evidence.running.items()}
+    for window, name, id_ in identified(job, windows):
+        cell = Cell(job, window, window.closed_at or now, name, id_, "there", evidence.blobs.get(name))
+        _find_out(cell, evidence.queue, running.get(id_))
         if cell.state == "missing" and window.closed_at is not None:
             ready = window.closed_at + delay
             if ready > closed:
@@ -132,28 +130,39 @@ def cover_runs(job: ExportJob, evidence: Evidence, now: datetime) -> Iterator[Ce
     for blob in evidence.blobs.values():
         receipt = blob.receipt
         if receipt and receipt.job == job.name and receipt.window is None:
-            seen[receipt.request_id] = Cell(job, None, receipt.run, blob.name, receipt.request_id, "there", blob)
+            seen[receipt.request_id] = Cell(job, None, receipt.run, blob.name, receipt.request_id.int, "there", blob)
     if job.schedule is not None:
         run = last_fire_time(job.schedule, now)
         latest = request_for_run(job, run)
         if latest.request_id not in seen:
-            cell = _cell(job, None, run, latest.blob, latest.request_id, evidence)
+            cell = Cell(job, None, run, latest.blob, latest.request_id.int, "missing", evidence.blobs.get(latest.blob))
+            _find_out(cell, evidence.queue, evidence.running.get(latest.request_id))
             seen[latest.request_id] = cell
     yield from sorted(seen.values(), key=lambda cell: cell.run)
 
 
-def _cell(job: ExportJob, window: GridWindow | None, run: datetime, name: str, id_: UUID, evidence: Evidence) -> Cell:
-    blob, running = evidence.blobs.get(name), evidence.running.get(id_)
-    state, why, when = _on_queue(evidence.queue, id_)
+def _find_out(cell: Cell, queue: QueueView, running: Running | None) -> None:
+    """Sets the state of a cell by its blob, the queue, and the session that reads it."""
     if running:
-        state, why, when = "running", None, None
-    else:
-        match state_by(Present.of(blob.metadata), id_, job, run) if blob else None:
-            case "there":
-                state, why, when = "there", None, None
-            case "foreign" if state == "missing":
-                state, why = "foreign", _written_by(job, blob)
-    return Cell(job, window, run, name, id_, state, blob, why, when, running)
+        cell.state, cell.running = "running", running
+        return
+    if cell.blob and _names(cell.blob, cell.id):
+        cell.state = "there"
+        return
+    cell.state, cell.why, cell.when = _on_queue(queue, cell.request_id)
+    match state_by(Present.of(cell.blob.metadata), cell.request_id, cell.job, cell.run) if cell.blob else None:
+        case "there":
+            cell.state, cell.why, cell.when = "there", None, None
+        case "foreign" if cell.state == "missing":
+            cell.state, cell.why = "foreign", _written_by(cell.job, cell.blob)
+
+
+def _names(blob: Blob, id_: int) -> bool:
+    """Whether a blob's receipt is of the request of this number."""
+    try:
+        return int(blob.metadata["request_id"].replace("-", ""), 16) == id_
+    except (KeyError, ValueError):
+        return False
 
 
 def _written_by(job: ExportJob, blob: Blob | None) -> str:

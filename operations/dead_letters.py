@@ -9,7 +9,14 @@ from threading import Event
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from connections.service_bus import answered, open_link, queue_receiver, service_bus_client, service_bus_errors
+from connections.service_bus import (
+    answered,
+    close_link,
+    open_link,
+    queue_receiver,
+    service_bus_client,
+    service_bus_errors,
+)
 from contracts.errors import RequestInvalid
 from contracts.message import (
     CONTENT_TYPE,
@@ -77,6 +84,7 @@ class DeadLetters:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        close_link(self._receiver)
         self._client.close()
 
     def peek(self) -> Iterator[DeadMessage]:

@@ -1,14 +1,22 @@
 """Finds the one window that a person means: by job and start, by request, or by the name of its blob."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from uuid import UUID
 
+from contracts.errors import TailraceError
 from contracts.job import ExportJob
 from contracts.jobs_file import Jobs
+from contracts.request import ExportRequest
+from operations.blobs import Blobs
 from operations.coverage import Cell
 from operations.looking import Lookout
+from operations.running import Running
 from producer.ask import AskRefused, bound, job_named
+from producer.queue_view import find_requests
+from producer.schedule import window_of
+from settings import Settings
 
 
 def find(seen: Lookout, jobs: Jobs, what: str, window: str | None = None) -> Cell:
@@ -25,6 +33,33 @@ def find(seen: Lookout, jobs: Jobs, what: str, window: str | None = None) -> Cel
     if not near and what in jobs:
         raise AskRefused(f"job {what!r} has many windows", advice=f"say which: tailrace show {what} WINDOW")
     return _first(seen, near, lambda cell: cell.name == what, f"blob {what!r}")
+
+
+def cells_of(settings: Settings, jobs: Jobs, found: Sequence[Running]) -> dict[UUID, Cell]:
+    """The windows that are being exported, by request id: as the queue says, or else as the coverage does.
+
+    An export in the foreground has no message; a message may be of a window that no coverage begins with.
+    """
+    if not found:
+        return {}
+    ids, cells = {one.request_id: one for one in found}, dict[UUID, Cell]()
+    with suppress(TailraceError):
+        requests = find_requests(settings, ids)
+        cells = {id_: cell for id_, one in requests.items() if (cell := _of_request(one, jobs, ids[id_]))}
+        if cells.keys() == ids.keys():
+            return cells
+    seen = Lookout(settings, datetime.now(UTC), Blobs(settings), running=list(found))
+    near = [job for job in jobs.values() if any(job.name.startswith(one.job) for one in found)]
+    covered = {cell.request_id: cell for one in seen.coverages(near, None, None) for cell in one.cells if cell.running}
+    return {**cells, **covered}
+
+
+def _of_request(request: ExportRequest, jobs: Jobs, running: Running) -> Cell | None:
+    job = jobs.get(request.job)
+    window = window_of(request, job) if job else None
+    if job is None or (window is None and job.window is not None):
+        return None
+    return Cell(job, window, request.run, request.blob, request.request_id.int, "running", running=running)
 
 
 def _of_window(seen: Lookout, job: ExportJob, window: str) -> Cell:

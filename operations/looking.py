@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import dropwhile
 from uuid import UUID
 
+from connections.service_bus import begun
 from contracts.errors import TailraceError
 from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
@@ -67,24 +68,29 @@ class Lookout:
 
 @contextmanager
 def looking(settings: Settings, now: datetime, *, server: bool = True) -> Iterator[Lookout]:
-    """Looks at the queue and, if `server` and its settings are there, at PostgreSQL; notes what fails.
+    """Looks at the queue and, if `server` and its settings are there, at PostgreSQL, side by side; notes what fails.
 
     Raises what the container raises, when it is listed.
     """
     seen = Lookout(settings, now, Blobs(settings, _PARALLEL))
+    queue = begun(lambda: read_queue(settings, _MESSAGES))
+    running = begun(lambda: _running(settings)) if server and settings.pg_host else None
     try:
-        seen.queue = read_queue(settings, _MESSAGES)
+        seen.queue = queue.result()
         if not seen.queue.is_whole:
             seen.notes.append(f"the queue holds more than {_MESSAGES:,} messages: what is among them looks missing")
     except TailraceError as error:
         seen.notes.append(f"the queue was not seen: {error.explained}")
-    if server and settings.pg_host:
-        try:
-            with connect(settings) as connection:
-                seen.running = Sessions(connection).running()
-        except TailraceError as error:
-            seen.notes.append(f"running exports were not seen: {error.explained}")
+    try:
+        seen.running = running.result() if running else []
+    except TailraceError as error:
+        seen.notes.append(f"running exports were not seen: {error.explained}")
     yield seen
+
+
+def _running(settings: Settings) -> list[Running]:
+    with connect(settings) as connection:
+        return Sessions(connection).running()
 
 
 def windows_in(

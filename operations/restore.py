@@ -15,7 +15,7 @@ from contracts.window import Window
 from operations.blobs import Blob, Blobs
 from operations.parquet_rows import parquet_rows
 from operations.receipt_check import ReceiptCheck
-from operations.verify import DAMAGED, NO_RECEIPT
+from operations.verify import NO_RECEIPT, damage
 from worker.cancellation import Cancellation
 from worker.formats.prefetch import prefetch
 from worker.source.statement import within
@@ -101,7 +101,7 @@ def restore_blob(  # noqa: PLR0913  # the choices of a restore
             if form.format == "parquet"
             else _copy_csv(connection, target, names, pieces, form, check)
         )
-    except DAMAGED as error:
+    except damage() as error:
         raise _damaged(blob, str(error)) from error
     if rows != receipt.rows:
         check.problems.append(f"{rows:,} rows were restored, its receipt says {receipt.rows:,}")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +12,7 @@ from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.jobs_file import Jobs
 from contracts.request import ExportRequest
-from producer.schedule import request_for_run, request_for_window
+from producer.schedule import request_for_run, request_for_window, requests_of
 from producer.windows import GridWindow, integer_windows_between, windows_between
 
 _PIECE = 1_000  # windows in memory at once, if they are wanted newest first
@@ -54,13 +55,8 @@ def requests_between(
 ) -> Iterator[ExportRequest]:
     """The requests of all closed windows that begin in [since, until), oldest first if not `newest_first`."""
     start, end = refuse_empty(job, since, until)
-    if newest_first:
-        yield from (request_for_window(job, window, now) for window in _backwards(job, start, end, now))
-        return
-    for window in _windows(job, start, end):
-        if window.closed_at is not None and window.closed_at > now:
-            return
-        yield request_for_window(job, window, now)
+    forwards = takewhile(lambda window: window.closed_at is None or window.closed_at <= now, _windows(job, start, end))
+    yield from requests_of(job, _backwards(job, start, end, now) if newest_first else forwards, now)
 
 
 def refuse_empty(job: ExportJob, since: str, until: str) -> tuple[datetime | int, datetime | int]:

@@ -19,15 +19,16 @@ from connections.service_bus import (
     service_bus_client,
     service_bus_errors,
 )
-from contracts.message import CONTENT_TYPE, NO_LINEAGE, Lineage, ask_id, backfill_id, properties, unique_id
+from contracts.message import NO_LINEAGE, Carrier, Lineage, Properties, ask_id, backfill_id, properties, unique_id
 from contracts.request import ExportRequest
+from producer.encoded import Outgoing, batches, section_of
 from producer.facts import QueueView
 from producer.queue_view import read_briefly, read_queue, waiting_by_backfill
 from settings import Settings
 from telemetry.traces import span
 
 if TYPE_CHECKING:
-    from azure.servicebus import ServiceBusMessage, ServiceBusMessageBatch, ServiceBusReceiver, ServiceBusSender
+    from azure.servicebus import ServiceBusMessageBatch, ServiceBusReceiver, ServiceBusSender
 
 
 class ExportQueue:
@@ -86,26 +87,13 @@ class ExportQueue:
         backfill; without either no message is dropped. `sent` is called with the number sent after each batch.
         Raises QueueUnavailable; earlier batches stay sent, so calling again is safe.
         """
-        from azure.servicebus import ServiceBusMessage
-
         count = 0
         with (
             span("send", "producer", queue=self._name) as sending,
             service_bus_errors("send", self._name),
             self._open_sender() as sender,
         ):
-            carrier, now = sending.carrier(), datetime.now(UTC)
-            messages = (
-                ServiceBusMessage(
-                    request.to_body(),
-                    message_id=_message_id(request.request_id, lineage, asked_at),
-                    content_type=CONTENT_TYPE,
-                    application_properties=properties(request.job, carrier, lineage=lineage),
-                )
-                for request in requests
-                for lineage in (_asked(lineages.get(request.request_id, NO_LINEAGE), now),)
-            )
-            for size in self._sent(sender, _batches(sender, messages)):
+            for size in self._sent(sender, batches(sender, outgoing(requests, asked_at, lineages, sending.carrier()))):
                 count += size
                 sending.set(sent=count)
                 sent(count)
@@ -144,26 +132,23 @@ class ExportQueue:
             raise
 
 
-def _asked(lineage: Lineage, now: datetime) -> Lineage:
-    return lineage if lineage.asked_at else replace(lineage, asked_at=now)
+def outgoing(
+    requests: Iterable[ExportRequest], asked_at: datetime | None, lineages: Mapping[UUID, Lineage], carrier: Carrier
+) -> Iterator[Outgoing]:
+    """The messages of requests. `lineages` are those of their ids; `carrier` is the trace context of the sender."""
+    now = datetime.now(UTC)
+    # Messages of one backfill differ in little else than their bodies.
+    alike: dict[tuple[str, Lineage], tuple[Properties, bytes]] = {}
+    for request in requests:
+        lineage = lineages.get(request.request_id, NO_LINEAGE)
+        if (found := alike.get((request.job, lineage))) is None:
+            asked = lineage if lineage.asked_at else replace(lineage, asked_at=now)
+            carried = properties(request.job, carrier, lineage=asked)
+            found = alike[request.job, lineage] = (carried, section_of(carried))
+        yield Outgoing(_message_id(request.request_id, lineage, asked_at), request.to_body(), *found)
 
 
 def _message_id(request_id: UUID, lineage: Lineage, asked_at: datetime | None) -> str:
     if lineage.backfill is not None:
         return backfill_id(request_id, lineage.backfill)
     return ask_id(request_id, asked_at) if asked_at else unique_id(request_id)
-
-
-def _batches(sender: "ServiceBusSender", messages: Iterable["ServiceBusMessage"]) -> Iterator["ServiceBusMessageBatch"]:
-    from azure.servicebus.exceptions import MessageSizeExceededError
-
-    batch = sender.create_message_batch()
-    for message in messages:
-        try:
-            batch.add_message(message)
-        except MessageSizeExceededError:
-            yield batch
-            batch = sender.create_message_batch()
-            batch.add_message(message)
-    if len(batch):
-        yield batch

@@ -4,17 +4,26 @@ Peeking locks nothing. It shows messages that wait, that a worker holds, and tha
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from connections.service_bus import answered, open_link, queue_receiver, service_bus_client, service_bus_errors
+from connections.service_bus import (
+    answered,
+    begun,
+    open_link,
+    open_links,
+    queue_receiver,
+    service_bus_client,
+    service_bus_errors,
+)
 from connections.steering import SteeringRecords
 from contracts.errors import RequestInvalid
 from contracts.message import attempt_of, body_of, job_of, lineage_of, request_id_of, why_of
-from contracts.request import parse_request
+from contracts.request import ExportRequest, parse_request
 from contracts.steering import Steering
 from producer.facts import Dead, Live, QueueView
 from settings import Settings
@@ -33,27 +42,21 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
     In this order, since a message that is dead-lettered meanwhile is seen twice rather than never. Raises
     QueueUnavailable, or ConfigurationError if there is no such queue.
     """
-    from azure.servicebus import ServiceBusSubQueue
-
-    steering = SteeringRecords(settings).look()
     name, live, dead, is_whole = settings.queue, dict[UUID, Live](), dict[UUID, Dead](), True
-    with service_bus_errors("peek", name), service_bus_client(settings) as client:
-        with open_link(queue_receiver(client, name, keep_alive=0), name) as receiver:
-            for count, message in enumerate(peeked(receiver, name)):
-                if count == limit:
-                    is_whole = False
-                    break
-                request_id = request_id_of(message.message_id, message.body)
-                if request_id and not is_cancelled(message, steering):
-                    live[request_id] = _live(message)
-        dead_letters = queue_receiver(client, name, sub_queue=ServiceBusSubQueue.DEAD_LETTER, keep_alive=0)
-        with open_link(dead_letters, name) as receiver:
-            for count, message in enumerate(peeked(receiver, name)):
-                if limit is not None and count == _DEAD_FACTOR * limit:
-                    is_whole = False
-                    break
-                if request_id := request_id_of(message.message_id, message.body):
-                    dead[request_id] = _dead(message)
+    with service_bus_errors("peek", name), _opened(settings) as (steering, receiver, letters):
+        for count, message in enumerate(peeked(receiver, name)):
+            if count == limit:
+                is_whole = False
+                break
+            request_id = request_id_of(message.message_id, message.body)
+            if request_id and not is_cancelled(message, steering):
+                live[request_id] = _live(message)
+        for count, message in enumerate(peeked(letters, name)):
+            if limit is not None and count == _DEAD_FACTOR * limit:
+                is_whole = False
+                break
+            if request_id := request_id_of(message.message_id, message.body):
+                dead[request_id] = _dead(message)
     return QueueView(live, dead, is_whole, steering)
 
 
@@ -62,21 +65,28 @@ def read_briefly(settings: Settings, job: str) -> QueueView:
 
     100 bytes for each live one: a million windows may be on the queue. Raises what read_queue raises.
     """
+    live, dead, name = set[int](), dict[UUID, Dead](), settings.queue
+    with service_bus_errors("peek", name), _opened(settings) as (steering, receiver, letters):
+        for request_id, message in _of_job(peeked(receiver, name), job):
+            if not is_cancelled(message, steering):
+                live.add(request_id.int)
+        for request_id, message in _of_job(peeked(letters, name), job):
+            dead[request_id] = replace(_dead(message), description=None)
+    return QueueView(dead=dead, orders=steering, live_ids=live)
+
+
+@contextmanager
+def _opened(settings: Settings) -> "Iterator[tuple[Steering, ServiceBusReceiver, ServiceBusReceiver]]":
+    """What people have ordered, the queue, and its dead letters: all three are asked side by side."""
     from azure.servicebus import ServiceBusSubQueue
 
-    steering = SteeringRecords(settings).look()
-    live, dead, name = set[int](), dict[UUID, Dead](), settings.queue
-    with service_bus_errors("peek", name), service_bus_client(settings) as client:
-        with open_link(queue_receiver(client, name, keep_alive=0), name) as receiver:
-            for request_id, message in _of_job(peeked(receiver, name), job):
-                if not is_cancelled(message, steering):
-                    live.add(request_id.int)
-        with open_link(
-            queue_receiver(client, name, sub_queue=ServiceBusSubQueue.DEAD_LETTER, keep_alive=0), name
-        ) as receiver:
-            for request_id, message in _of_job(peeked(receiver, name), job):
-                dead[request_id] = replace(_dead(message), description=None)
-    return QueueView(dead=dead, orders=steering, live_ids=live)
+    ordered, name = begun(SteeringRecords(settings).look), settings.queue
+    with service_bus_client(settings) as client:
+        links = [
+            queue_receiver(client, name, sub_queue=one, keep_alive=0) for one in (None, ServiceBusSubQueue.DEAD_LETTER)
+        ]
+        with open_links(links, name) as (receiver, letters):
+            yield ordered.result(), receiver, letters
 
 
 def _of_job(
@@ -113,6 +123,21 @@ def count_cancelled(settings: Settings, orders: Steering) -> int:
     with service_bus_errors("peek", settings.queue), service_bus_client(settings) as client:
         with open_link(queue_receiver(client, settings.queue, keep_alive=0), settings.queue) as receiver:
             return sum(is_cancelled(message, orders) for message in peeked(receiver, settings.queue))
+
+
+def find_requests(settings: Settings, ids: Collection[UUID]) -> dict[UUID, ExportRequest]:
+    """The requests of these ids, as far as the queue holds them. What runs is near its front: it stops at the last."""
+    found: dict[UUID, ExportRequest] = {}
+    with service_bus_errors("peek", settings.queue), service_bus_client(settings) as client:
+        with open_link(queue_receiver(client, settings.queue, keep_alive=0), settings.queue) as receiver:
+            for message in peeked(receiver, settings.queue):
+                request_id = request_id_of(message.message_id, message.body)
+                if request_id and request_id in ids and request_id not in found:
+                    with suppress(RequestInvalid):
+                        found[request_id] = parse_request(body_of(message.body))
+                if len(found) == len(ids):
+                    break
+    return found
 
 
 def peeked(receiver: "ServiceBusReceiver", queue: str) -> "Iterator[ServiceBusReceivedMessage]":

@@ -1,19 +1,17 @@
 """Pure: which exports of a job are due."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from uuid import UUID, uuid5
+from typing import Any
+from uuid import UUID
 
 from contracts.grid import TimeGrid
 from contracts.job import ExportJob
 from contracts.jobs_file import Jobs
 from contracts.ncrontab import last_fire_time
 from contracts.request import ExportRequest
-from contracts.window import Window
+from producer.identity import identified, request_id
 from producer.windows import GridWindow, integer_windows_between, longest, windows_between
-
-# Never to change: another value would give every request a new id, and every blob a second export.
-_NAMESPACE = UUID("6f0b8a52-1d3e-5c74-9a86-0f6f5d1b7c21")
 
 
 def due_requests(job: ExportJob, now: datetime) -> Iterator[ExportRequest]:
@@ -27,8 +25,7 @@ def due_requests(job: ExportJob, now: datetime) -> Iterator[ExportRequest]:
     if not job.enabled:
         return
     if isinstance(job.window, TimeGrid):
-        for window in due_windows(job.window, job.schedule, now):
-            yield request_for_window(job, window, now)
+        yield from requests_of(job, due_windows(job.window, job.schedule, now), now)
     elif job.schedule is not None:
         yield request_for_run(job, last_fire_time(job.schedule, now))
 
@@ -58,33 +55,40 @@ def due_between(catch_up: timedelta, schedule: str | None, now: datetime) -> tup
     )
 
 
+def requests_of(job: ExportJob, windows: Iterable[GridWindow], now: datetime) -> Iterator[ExportRequest]:
+    """The request of each window. Its run is the window's end, so that every tick builds the same body."""
+    shared, asked = _shared(job), _whole_seconds(now)
+    for window, name, id_ in identified(job, windows):
+        run = window.closed_at or asked
+        yield ExportRequest(request_id=UUID(int=id_), blob=name, run=run, window=window.interval, **shared)
+
+
 def request_for_window(job: ExportJob, window: GridWindow, now: datetime) -> ExportRequest:
-    """The request of one window. Its run is the window's end, so that every tick builds the same body."""
-    run = window.closed_at or now.astimezone(UTC).replace(microsecond=0)
-    name = job.blob_for(window_start=window.start, window_end=window.end)
-    return _request(job, request_id(job, window.interval), name, run, window.interval)
+    """The request of one window."""
+    return next(requests_of(job, [window], now))
 
 
 def request_for_run(job: ExportJob, run: datetime) -> ExportRequest:
     """The request of a job without windows, at a time of its schedule or at the time of a submit."""
-    run = run.astimezone(UTC).replace(microsecond=0)
-    return _request(job, request_id(job, run), job.blob_for(run=run), run)
+    run = _whole_seconds(run)
+    return ExportRequest(request_id=request_id(job, run), blob=job.blob_for(run=run), run=run, **_shared(job))
 
 
-def _request(job: ExportJob, id_: UUID, blob: str, run: datetime, window: Window | None = None) -> ExportRequest:
-    return ExportRequest(
-        request_id=id_,
-        job=job.name,
-        source=job.source,
-        window=window,
-        blob=blob,
-        run=run,
-        revision=job.revision,
-        if_exists=job.if_exists,
-        output=job.output,
-        streams=job.streams,
-        closing=job.closing,
-    )
+def _shared(job: ExportJob) -> dict[str, Any]:
+    """What all requests of a job say."""
+    return {
+        "job": job.name,
+        "source": job.source,
+        "revision": job.revision,
+        "if_exists": job.if_exists,
+        "output": job.output,
+        "streams": job.streams,
+        "closing": job.closing,
+    }
+
+
+def _whole_seconds(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
@@ -92,8 +96,16 @@ def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
     job = jobs.get(request.job)
     if job is None:
         return None
+    if request.window is None and job.window is None:
+        return request_for_run(job, request.run)
+    window = window_of(request, job)
+    return request_for_window(job, window, request.run) if window else None
+
+
+def window_of(request: ExportRequest, job: ExportJob) -> GridWindow | None:
+    """The window of the job's grid that a request asks for; None if it is not one of them."""
     if request.window is None or job.window is None:
-        return request_for_run(job, request.run) if request.window is None and job.window is None else None
+        return None
     start, end = request.window.bounds()
     if isinstance(job.window, TimeGrid):
         # A window starts once on the clock of the job's zone, whatever the type of its column.
@@ -102,13 +114,4 @@ def rebuilt(request: ExportRequest, jobs: Jobs) -> ExportRequest | None:
     else:
         are_numbers = isinstance(start, int) and isinstance(end, int)
         windows = integer_windows_between(job.window, start, end) if are_numbers else iter(())  # type: ignore[arg-type]
-    for window in windows:
-        if window.interval.bounds() == (start, end):
-            return request_for_window(job, window, request.run)
-    return None
-
-
-def request_id(job: ExportJob, what: Window | datetime) -> UUID:
-    """One id for a job, window or run, and revision, however often it is asked for. Receipts and messages carry it."""
-    name = what.isoformat() if isinstance(what, datetime) else what.model_dump_json()
-    return uuid5(_NAMESPACE, f"{job.name}\n{job.revision}\n{name}")
+    return next((window for window in windows if window.interval.bounds() == (start, end)), None)

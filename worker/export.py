@@ -59,11 +59,15 @@ class Exported:
 
 
 def run_export(
-    request: ExportRequest, exporter: Exporter, cancelled: Cancellation, waits_since: datetime | None = None
+    request: ExportRequest,
+    exporter: Exporter,
+    cancelled: Cancellation,
+    waits_since: datetime | None = None,
+    attempt: int = 1,
 ) -> Exported:
     """Exports `request` unless its blob is there; nothing is visible before the commit.
 
-    `waits_since` is when it began to wait for its window to close, if it does.
+    `waits_since` is when it began to wait for its window to close, if it does; `attempt` goes into the receipt.
 
     Raises one of contracts.errors' Permanent or Transient errors; then nothing has changed.
     """
@@ -73,7 +77,7 @@ def run_export(
     if found and (done := _outcome_of(found, request)):
         return done
     event(_log, logging.INFO, "export started", blob=request.blob)
-    task = _Task(request, exporter, selected, found, cancelled, waits_since)
+    task = _Task(request, exporter, selected, found, cancelled, waits_since, attempt)
     try:
         try:
             receipt, copied = _upload(task, Trust.VERIFIED if request.output.is_verified else Trust.FULL)
@@ -97,6 +101,7 @@ class _Task:
     replacing: Found | None
     cancelled: Cancellation
     waits_since: datetime | None
+    attempt: int
 
 
 def _upload(task: _Task, trust: Trust) -> tuple[Receipt, Copied]:
@@ -111,7 +116,7 @@ def _upload(task: _Task, trust: Trust) -> tuple[Receipt, Copied]:
                 with exporting(snapshot.estimated_bytes):
                     parts, copied = _write(task, snapshot, upload, trust)
         read = Read(parts, snapshot.id, row_hash.combined(part.row_hash for part in parts), columns, closed)
-        receipt = Receipt.of(request, read, (started_at, datetime.now(UTC)))
+        receipt = Receipt.of(request, read, (started_at, datetime.now(UTC)), task.attempt)
         with span("commit"):
             upload.commit(receipt, request.output.content_type)
     return receipt, copied

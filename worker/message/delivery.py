@@ -8,7 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from connections.steering import SteeringRecords
-from contracts.message import NO_LINEAGE, Carrier, Lineage, attempt_of, job_of, lineage_of, trace_of, waits_since_of
+from contracts.message import (
+    NO_LINEAGE,
+    PAUSED,
+    Carrier,
+    Lineage,
+    attempt_of,
+    job_of,
+    lineage_of,
+    trace_of,
+    waits_since_of,
+)
 from contracts.request import ExportRequest, parse_request
 from contracts.steering import Steering
 from telemetry.fields import context
@@ -96,18 +106,27 @@ def handle_message(delivery: Delivery, worker: Worker, cancelled: Cancellation) 
     try:
         request = parse_request(delivery.body)
         job = request.job
-        ordered = steered(worker.steering.recent(), delivery, request, worker.retry, spread=random.random())  # noqa: S311
-        if ordered is not None:
+        if ordered := _ordered(delivery, request, worker):
             report.steered(request, ordered)
             return ordered
         with report.began(request, delivery.attempt, delivery.enqueued_at) as export:
-            done = run_export(request, worker.exporter, cancelled, delivery.waits_since)
+            done = run_export(request, worker.exporter, cancelled, delivery.waits_since, delivery.attempt)
             export.done(done)
     except Exception as error:  # noqa: BLE001  # whatever it is, the message must be settled and the worker stay up
         settlement = settlement_for(error, delivery.attempt, worker.retry, spread=random.random())  # noqa: S311
         report.failed(error, delivery.message_id, job, settlement)
         return settlement
     return Complete(done.outcome)
+
+
+def _ordered(delivery: Delivery, request: ExportRequest, worker: Worker) -> Complete | RetryLater | None:
+    """What people's orders mean for a delivery."""
+    spread = random.random()  # noqa: S311
+    ordered = steered(worker.steering.recent(), delivery, request, worker.retry, spread)
+    if not isinstance(ordered, RetryLater):
+        return ordered
+    # Whoever resumed the job since then has brought its messages back: another five minutes would undo that.
+    return steered(worker.steering.recent(within_seconds=0.0), delivery, request, worker.retry, spread)
 
 
 def steered(
@@ -123,5 +142,5 @@ def steered(
     if request.job in orders.paused:
         says = f"job {request.job!r} is paused"
         delay: timedelta = policy.base * _PAUSE_FACTOR * (1 + spread / 4)
-        return RetryLater(delay, "JobPaused", says, costs_attempt=False, restarts_wait=True)
+        return RetryLater(delay, PAUSED, says, costs_attempt=False, restarts_wait=True)
     return None

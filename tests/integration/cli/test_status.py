@@ -97,8 +97,8 @@ def test_a_window_is_found_by_its_blob_and_by_its_request(
     assert by_blob == by_request
     assert (by_blob[0]["window"], by_blob[0]["rows"], by_blob[0]["closed by"]) == (day(1), "7", "writers")
     (export,) = rows(tailrace("history", "clicks", "--json"))
-    assert (export["window"], export["rows"]) == (day(1), 7)
-    assert "1 exports, 7 rows, " in tailrace("history", "clicks").stdout
+    assert (export["window"], export["rows"], export["attempts"]) == (day(1), 7, 1)
+    assert "1 export, 7 rows, " in tailrace("history", "clicks").stdout
 
 
 @pytest.mark.usefixtures("bus")

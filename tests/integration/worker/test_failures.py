@@ -92,7 +92,8 @@ def test_a_table_that_stays_locked_is_tried_again(open_exports: OpenExports, adm
         settlement = exports.handle(ask())
     assert isinstance(settlement, RetryLater)
     assert settlement.reason == "LockTimeout"
-    assert exports.handle(ask()) == Complete("exported")
+    assert exports.handle(ask(), attempt=2) == Complete("exported")
+    assert exports.receipt().attempts == 2
 
 
 def test_a_backend_that_is_ended_in_the_middle_leaves_nothing_and_is_tried_again(

@@ -11,7 +11,7 @@ from support.reasons import permanent_reasons, transient_reasons
 
 from contracts.jobs_file import Jobs
 from contracts.message import Lineage
-from contracts.reasons import PERMANENT
+from contracts.reasons import PERMANENT, TRANSIENT
 from contracts.request import ExportRequest, TableSource
 from producer.asking import decide
 from producer.enqueue import ask
@@ -90,7 +90,8 @@ def test_a_dead_letter_that_is_due_again_is_held_back_too_as_its_new_message_may
 
 def test_every_reason_is_known_to_be_permanent_or_not() -> None:
     assert permanent_reasons() == PERMANENT
-    assert not transient_reasons() & PERMANENT
+    assert transient_reasons() == TRANSIENT
+    assert not TRANSIENT & PERMANENT
 
 
 @given(st.dates(), st.integers(1, 60), st.sampled_from(["%Y/%m/%d", "%Y%m%d", "%d-%m-%Y", "x/%F.csv.gz"]))

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.job import ExportJob
-from producer.schedule import due_requests, request_for_run, request_id
+from producer.identity import request_id
+from producer.schedule import due_requests, request_for_run
 
 DAILY = {"column": "at", "type": "date", "every": "1 day", "catch_up": "3 days"}
 
