@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import islice
 from threading import Event
 from typing import Annotated
@@ -73,18 +74,22 @@ def _list_groups(settings: Settings, letters: Iterable[DeadMessage], as_json: bo
     shown = [group_fields(group, present) for group in groups]
     if as_json:
         for fields in shown:
-            print(json.dumps(fields, ensure_ascii=False))
+            print(json.dumps(fields, ensure_ascii=False, default=datetime.isoformat))
     elif shown:
-        table(
-            tuple(shown[0]),
-            [[_shown(value) for value in fields.values()] for fields in shown],
-            right=("letters", "stale"),
-        )
+        show_groups(shown)
         remark("--each lists each; `tailrace dlq replay` sends them again, `drop` deletes them, by --reason and --job")
     return len(shown)
 
 
+def show_groups(groups: Sequence[Mapping[str, object]]) -> None:
+    """Prints a table of groups."""
+    rows = [[_shown(value) for value in fields.values()] for fields in groups]
+    table(tuple(groups[0]), rows, right=("letters", "stale"))
+
+
 def _shown(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M")
     return f"{value:,}" if isinstance(value, int) else str(value or "-")
 
 
@@ -215,7 +220,7 @@ def group_fields(group: Group, present: Mapping[str, Present]) -> dict[str, obje
         "job": group.job,
         "letters": group.count,
         "stale": group.stale(present),
-        "oldest": group.oldest.isoformat(timespec="seconds") if group.oldest else None,
+        "oldest": group.oldest,
         "description": group.description,
     }
 
