@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,17 +9,14 @@ from typing import Annotated
 import typer
 
 from cli.progress import later_bar
-from cli.ranges import AsJson, Until, show_counts
+from cli.ranges import AsJson, Until, length_of, show_counts
 from cli.terminal import complain, remark, say
-from contracts.grid import duration
 from contracts.job import ExportJob
 from operations.audit import Wanted
 from operations.auditing import Audited, Auditing, export_again
 from producer.ask import AskRefused, job_named
 from settings import Settings
 
-_UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
-_SHORT = re.compile(r"(\d{1,6}) ?([smhd])")
 _SHOWN = 5  # windows of each kind that is no difference
 _DEFAULT_SECONDS = 600.0  # of --all
 
@@ -60,7 +56,8 @@ def audit(  # noqa: PLR0913  # options of a command
     if every == (job is not None):
         says = "a job and --all exclude each other" if every else "say which job is to be audited"
         raise AskRefused(says, advice="leave one of them out" if every else "its name, or --all for all jobs")
-    wanted = Wanted(since, until, deep, _seconds(budget))
+    seconds = None if budget is None else length_of(budget, "--budget").total_seconds()
+    wanted = Wanted(since, until, deep, seconds)
     with Auditing.opened(settings) as auditing:
         if job is None:
             is_well = _all(auditing, settings, wanted, now, again=again, as_json=as_json)
@@ -112,7 +109,11 @@ def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as
         if found.unwritten:
             remark(f"the next audit begins where this one did: {found.unwritten}")
         through = record.verified_through
-        say(f"verified through {through}" if through else "verified are none: --deep or --budget reads their rows")
+        say(
+            f"verified through {through}"
+            if through
+            else "verified through nothing yet: --deep or --budget reads the rows"
+        )
         if record.without_window:
             column = job.window.column if job.window else ""
             remark(f"{record.without_window:,} rows have no {column} (it is NULL): no window has them, and no export")
@@ -124,19 +125,3 @@ def _print(finding: dict[str, str], *, as_json: bool) -> None:
         print(json.dumps(finding))
     else:
         say(f"{finding['found']:9}{finding['window']}: {finding['says']}")
-
-
-def _seconds(text: str | None) -> float | None:
-    """A budget in seconds.
-
-    >>> _seconds("10m"), _seconds("2 hours"), _seconds(None)
-    (600.0, 7200.0, None)
-    """
-    if text is None:
-        return None
-    short = _SHORT.fullmatch(text)
-    try:
-        span = duration(f"{short[1]} {_UNITS[short[2]]}" if short else text)
-    except ValueError:
-        raise AskRefused(f"--budget: {text[:64]!r} is no length of time", advice="write 90s, 10m or 2h") from None
-    return span.total_seconds()  # type: ignore[attr-defined, no-any-return]  # a timedelta

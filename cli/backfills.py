@@ -36,14 +36,15 @@ def backfills(
     with ExportQueue(settings) as queue:
         found = standings(settings, queue, datetime.now(UTC))
     for one in islice(found, limit):
-        _show(one, as_json=as_json)
+        show_standing(one, as_json=as_json)
     if not found and not as_json:
         say("there are no backfills")
     if len(found) > limit:
         remark(f"there are {len(found) - limit:,} more; see them with --limit")
 
 
-def _show(one: Standing, *, as_json: bool) -> None:
+def show_standing(one: Standing, *, as_json: bool) -> None:
+    """Prints one backfill."""
     asked = one.backfill
     counts = {"done": one.done, "waiting": one.waiting, "dead": one.dead}
     if as_json:

@@ -1,6 +1,7 @@
 """`tailrace history`: what was exported, how large it was and how long it took."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -38,15 +39,20 @@ def history(
         for cell, receipt in exports[-limit:]:
             print(json.dumps(fields_of(cell, receipt)))
     elif exports:
-        rows = [_row(cell, receipt) for cell, receipt in exports[-limit:]]
-        table(_HEADINGS, rows, right=_NUMBERS)
-        say(_totals(exports))
+        show_history(exports, limit)
     else:
         say(f"job {job!r} has no export in this range")
     end(seen, jobs, is_well=True)
 
 
+def show_history(exports: Sequence[tuple[Cell, Receipt]], limit: int) -> None:
+    """Prints the newest exports, and the totals of all of them."""
+    table(_HEADINGS, [_row(cell, receipt) for cell, receipt in exports[-limit:]], right=_NUMBERS, spare=_SPARE)
+    say(_totals(exports))
+
+
 _HEADINGS = ("window", "exported at", "rows", "size", "blob", "ratio", "seconds", "attempts", "closed by")
+_SPARE = ("blob", "ratio", "exported at")
 _NUMBERS = ("rows", "size", "blob", "ratio", "seconds", "attempts")
 
 
@@ -82,7 +88,7 @@ def _row(cell: Cell, receipt: Receipt) -> list[object]:
     return [cell.start, exported, *sizes, ratio, f"{receipt.seconds:.1f}", receipt.attempts or "-", closed_by(receipt)]
 
 
-def _totals(exports: list[tuple[Cell, Receipt]]) -> str:
+def _totals(exports: Sequence[tuple[Cell, Receipt]]) -> str:
     rows, read = sum(one.rows for _, one in exports), sum(one.csv_bytes for _, one in exports)
     cell, slowest = max(exports, key=lambda one: one[1].seconds)
     return (

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -47,8 +47,7 @@ def running(*, as_json: AsJson = False) -> None:
         for one in found:
             print(json.dumps(_fields(one, cells.get(one.request_id)), default=str))
     elif found:
-        rows = [_row(one, cells.get(one.request_id)) for one in found]
-        table(_HEADINGS, rows, right=_HEADINGS[2:8])
+        show_running(found, cells)
     else:
         say("no export reads now")
 
@@ -75,6 +74,12 @@ def watch() -> None:
             time.sleep(_EVERY_SECONDS)
 
 
+def show_running(found: Sequence[Running], cells: Mapping[UUID, Cell]) -> None:
+    """Prints a table of the exports that read now."""
+    table(_HEADINGS, [_row(one, cells.get(one.request_id)) for one in found], right=_HEADINGS[2:8], spare=_SPARE)
+
+
+_SPARE = ("waits for", "time", "MB/s")
 _HEADINGS = ("job", "window", "rows", "size", "MB/s", "done", "left", "time", "waits for")
 
 

@@ -1,6 +1,7 @@
 """`tailrace show`: the whole life of one window, request or blob."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,7 +14,8 @@ from cli.ranges import AsJson
 from cli.terminal import record
 from operations.coverage import Cell
 from operations.finding import find
-from operations.looking import Lookout, looking
+from operations.looking import looking
+from producer.facts import QueueView
 
 
 def show(
@@ -38,29 +40,34 @@ def show(
     now, (settings, jobs) = datetime.now(UTC), configured()
     with looking(settings, now) as seen:
         cell = find(seen, jobs, what, window)
-    fields = fields_of(cell, seen)
+    fields = fields_of(cell, seen.queue)
     if as_json:
         print(json.dumps({"job": cell.job.name, "window": cell.start, **fields}, default=str))
     else:
-        record(f"{cell.job.name} {cell.start}: {cell.state}", fields)
+        show_cell(cell, fields)
     end(seen, jobs, is_well=True)
 
 
-def fields_of(cell: Cell, seen: Lookout) -> dict[str, object]:
+def show_cell(cell: Cell, fields: Mapping[str, object]) -> None:
+    """Prints all fields of a window, a line each."""
+    record(f"{cell.job.name} {cell.start}: {cell.state}", fields)
+
+
+def fields_of(cell: Cell, queue: QueueView) -> dict[str, object]:
     """All that is known of a cell, in the order of its life."""
     return {
         "why": cell.why,
         "retry at": cell.when.isoformat(timespec="seconds") if cell.when else None,
         "request id": str(cell.request_id),
-        **_message(cell, seen),
+        **_message(cell, queue),
         **_session(cell),
         "blob": cell.name if cell.blob else None,
         **_receipt(cell),
     }
 
 
-def _message(cell: Cell, seen: Lookout) -> dict[str, object]:
-    live, dead = seen.queue.live.get(cell.request_id), seen.queue.dead.get(cell.request_id)
+def _message(cell: Cell, queue: QueueView) -> dict[str, object]:
+    live, dead = queue.live.get(cell.request_id), queue.dead.get(cell.request_id)
     return {
         "attempt": live.attempt if live else None,
         "dead letter": dead.sequence_number if dead else None,

@@ -1,7 +1,8 @@
 """`tailrace status` and `tailrace missing`: is every window there, and if not, why?"""  # noqa: D400
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from cli.completion import job_names
 from cli.completion import states as all_states
-from cli.looks import brief, configured, end
+from cli.looks import brief, configured, counted, end
 from cli.ranges import AsJson, Since, Until
 from cli.terminal import folded_table, record, remark, say, table
 from operations.advice import STATE_ADVICE
@@ -47,10 +48,7 @@ def status(names: Names = None, *, since: Since = None, until: Until = None, as_
         for summary in found:
             print(json.dumps(fields_of(summary, proofs[summary.job.name])))
     else:
-        headings, rows = rows_of(found)
-        shown = [[*row, *_proof_cells(proofs[one.job.name], now)] for row, one in zip(rows, found, strict=True)]
-        folded_table([*headings, "verified", "restorable"], shown, right=_NUMBERS)
-        _show_wrong(wrong)
+        show_status(found, proofs, wrong, now)
     end(seen, jobs, is_well=not wrong)
 
 
@@ -82,10 +80,32 @@ def missing(
         for gap in found:
             print(json.dumps(_gap_fields(gap)))
     elif found:
-        table(("job", "from", "to", "windows", "state", "why"), map(_gap_row, found), right=("windows",))
+        show_missing(found)
     else:
         say("no window is " + ", ".join(states))
     end(seen, jobs, is_well=not found)
+
+
+def show_status(found: Sequence[Summary], proofs: Mapping[str, Proof], wrong: Sequence[Range], now: datetime) -> None:
+    """Prints the table of jobs, their sum, and what is wrong with each range."""
+    headings, rows = rows_of(found)
+    shown = [[*row, *_proof_cells(proofs[one.job.name], now)] for row, one in zip(rows, found, strict=True)]
+    if len(shown) > 1:
+        shown.append([*_sums(headings, rows), "", ""])
+    folded_table([*headings, "verified", "restorable"], shown, right=_NUMBERS)
+    if wrong:
+        say("")
+    _show_wrong(wrong)
+
+
+def show_missing(found: Sequence[Range]) -> None:
+    """Prints the ranges, and how many windows they are in each state."""
+    table(("job", "from", "to", "windows", "state", "why"), map(_gap_row, found), right=("windows",))
+    counts = Counter[State]()
+    for gap in found:
+        counts[gap.state] += len(gap.cells)
+    parts = ", ".join(f"{count:,} {state}" for state, count in counts.items())
+    say(f"{counted(counts.total(), 'window')} in {counted(len(found), 'range')}: {parts}")
 
 
 _NUMBERS = ("windows", "there", "proven", "running", "queued", "due", "missing", "too-old", "dead", "foreign", "lag")
@@ -99,6 +119,17 @@ def rows_of(found: Iterable[Summary]) -> tuple[list[str], list[list[str]]]:
         name for name in (every[0] if every else {}) if name in always or any(one[name] != "0" for one in every)
     ]
     return headings, [[one[name] for name in headings] for one in every]
+
+
+def _sums(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The last row: the sum of each column of counts."""
+    columns = dict(zip(headings, zip(*rows, strict=True), strict=True))
+    added = {
+        name: f"{sum(int(one.replace(',', '')) for one in column):,}"
+        for name, column in columns.items()
+        if name in _NUMBERS and name != "lag"
+    }
+    return [f"all {len(rows):,} jobs" if name == "job" else added.get(name, "") for name in headings]
 
 
 def _cells_of(summary: Summary) -> dict[str, str]:
@@ -134,7 +165,7 @@ def fields_of(summary: Summary, proof: Proof) -> dict[str, Any]:
     }
 
 
-def _show_wrong(wrong: list[Range]) -> None:
+def _show_wrong(wrong: Sequence[Range]) -> None:
     for gap in wrong[:_SHOWN]:
         title = f"{gap.state}  {gap.cells[0].job.name}  {_span(gap)}"
         record(title, {"why": gap.why, "advice": STATE_ADVICE.get(gap.state)})

@@ -9,6 +9,9 @@ from rich.text import Text
 
 from telemetry.secrets import without_secrets
 
+_GAP, _INDENT = "  ", "    "
+_NARROW = 24  # a last column with less space is printed below the others
+
 
 def printable(text: str) -> str:
     r"""The text with all characters escaped that are invisible or could move a terminal's cursor.
@@ -37,7 +40,7 @@ def record(title: str, fields: Mapping[str, object]) -> None:
     for key, value in shown.items():
         label = f"    {key}".ljust(margin)
         for line in value.wrap(console, width, overflow="fold"):
-            console.print(Text(label) + line, soft_wrap=True)
+            console.print(Text((label + line.plain).rstrip()), soft_wrap=True)
             label = " " * margin
 
 
@@ -61,19 +64,50 @@ def remark(line: str) -> None:
     Console(stderr=True, highlight=False).print(Text(printable(line)), soft_wrap=True)
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, right: Collection[str] = ()) -> None:
-    """Prints aligned columns; those named in `right` are set right. On a terminal the last column is cut to fit."""
+def table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    right: Collection[str] = (),
+    spare: Sequence[str] = (),
+) -> None:
+    """Prints aligned columns; those named in `right` are set right.
+
+    On a terminal those named in `spare` are left out, in this order, until all fits; then the last column wraps in
+    itself.
+    """
     console, cells = Console(highlight=False), [[printable(str(cell)) for cell in row] for row in rows]
-    widths = [max(map(cell_len, column)) for column in zip(headings, *cells, strict=True)]
+    for name in spare if console.is_terminal else ():
+        if sum(_widths(headings, cells)) + len(_GAP) * (len(headings) - 1) > console.width:
+            place = headings.index(name)
+            headings, *cells = [[*row[:place], *row[place + 1 :]] for row in (headings, *cells)]
+    widths = _widths(headings, cells)
+    margin = sum(widths[:-1]) + len(_GAP) * len(widths[:-1])
     for number, row in enumerate([list(headings), *cells]):
         padded = [
             set_cell_size(cell, width) if heading not in right else " " * (width - cell_len(cell)) + cell
             for heading, cell, width in zip(headings, row, widths, strict=True)
         ]
-        line = Text("  ".join(padded).rstrip(), style="" if number else "bold")
-        if console.is_terminal:
-            line.truncate(console.width, overflow="ellipsis")
-        console.print(line, soft_wrap=True)
+        style = "" if number else "bold"
+        for line in _hanging(_GAP.join(padded[:-1]), padded[-1].rstrip(), margin, console):
+            console.print(Text(line.rstrip(), style=style), soft_wrap=True)
+
+
+def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(headings, *cells, strict=True)]
+
+
+def _hanging(first: str, last: str, margin: int, console: Console) -> Iterator[str]:
+    """The lines of a row: its first columns, and beside or below them the last one, as wide as the terminal leaves."""
+    if not console.is_terminal or margin + cell_len(last) <= console.width:
+        yield _GAP.join([first, last]) if first else last
+        return
+    if console.width - margin < _NARROW:
+        yield first
+        first, margin = "", len(_INDENT)
+    for piece in Text(last).wrap(console, console.width - margin, overflow="fold"):
+        yield (first + _GAP if first else " " * margin) + piece.plain
+        first = ""
 
 
 def folded_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, right: Collection[str] = ()) -> None:
@@ -84,7 +118,9 @@ def folded_table(headings: Sequence[str], rows: Sequence[Sequence[object]], *, r
     for number, group in enumerate(fitting(widths, width)):
         if number:
             say("")
-        table([headings[place] for place in group], [[row[place] for place in group] for row in rows], right=right)
+        shown = [[row[place] for place in group] for row in rows]
+        # A row of sums has nothing to say of some columns.
+        table([headings[place] for place in group], [row for row in shown if any(row[1:])], right=right)
 
 
 def fitting(widths: Sequence[int], width: int) -> Iterator[list[int]]:

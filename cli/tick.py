@@ -9,12 +9,12 @@ from typing import Annotated
 
 import typer
 
-from cli.ranges import AsJson
+from cli.ranges import AsJson, length_of
 from cli.signals import at_first_signal
 from cli.terminal import complain, say
 from contracts.errors import TailraceError
-from contracts.grid import duration
 from contracts.jobs_file import load_jobs
+from producer.ask import AskRefused
 from producer.enqueue import Enqueued
 from producer.tick import tick as run_tick
 from settings import Settings
@@ -29,28 +29,21 @@ _NAMES = {
     "dead": "dead",
     "postponed": "dead, asked for again later",
     "held": "held back: the queue is too long to look at",
-    "foreign": "foreign blobs",
+    "foreign": "foreign",
 }
 
 
 def _every(text: str) -> timedelta:
-    units = {"s": "seconds", "m": "minutes", "h": "hours"}
-    written = f"{text[:-1]} {units[text[-1]]}" if text[-1:] in units and text[:-1].isdigit() else text
-    try:
-        every = duration(written)
-        assert isinstance(every, timedelta)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is no length of time; write 60s, 5m or '15 minutes'") from None
+    every = length_of(text, "--every")
     if not timedelta(seconds=1) <= every <= timedelta(days=1):
-        raise typer.BadParameter("from 1s to 24h are possible")
+        raise AskRefused(f"--every: {text[:64]!r} is not possible", advice="write a time from 1s to 24h")
     return every
 
 
 def tick(
     *,
     every: Annotated[
-        timedelta | None,
-        typer.Option(parser=_every, metavar="T", show_default=False, help="Tick every T (60s, 5m) until stopped."),
+        str | None, typer.Option(metavar="T", show_default=False, help="Tick every T (60s, 5m) until stopped.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,8 +56,9 @@ def tick(
 
     Example: tailrace tick --every 60s --json
     """
+    pause = None if every is None else _every(every)
     settings = Settings.from_env(os.environ, postgres=False)
-    if every is None:
+    if pause is None:
         _tick(settings, as_json=as_json)
         return
     load_jobs(settings.jobs)  # a file that cannot be used ends the loop before it begins
@@ -75,7 +69,7 @@ def tick(
                 _tick(settings, as_json=as_json)
             except TailraceError as error:
                 complain(error.explained.splitlines())
-            stopping.wait(_left(every, datetime.now(UTC)))
+            stopping.wait(_left(pause, datetime.now(UTC)))
 
 
 def _left(every: timedelta, now: datetime) -> float:

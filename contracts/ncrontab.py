@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
@@ -70,6 +71,7 @@ def fire_times(schedule: str, after: datetime) -> Iterator[datetime]:
         yield times.get_next(datetime)
 
 
+@lru_cache(maxsize=256)  # an audit asks it of the same moment for every window
 def last_fire_time(schedule: str, at: datetime) -> datetime:
     """The latest time of a schedule at or before `at`.
 

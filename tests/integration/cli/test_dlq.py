@@ -129,7 +129,7 @@ def test_only_the_given_sequence_numbers_are_replayed_and_an_unknown_one_stops_a
     numbers = [str(letter.sequence_number) for letter in bus.buried()]
     refused = tailrace("dlq", "replay", numbers[0], "987654321")
     assert refused.exit_code == 2
-    assert refused.stderr == "error: there are no dead letters 987654321; nothing was done\n"
+    assert refused.stderr == "error: there is no dead letter 987654321; nothing was done\n"
     assert len(bus.buried()) == 3
     assert tailrace("dlq", "replay", numbers[2], numbers[0]).stdout == "replayed 2 of 2 dead letters\n"
     assert [str(letter.sequence_number) for letter in bus.buried()] == [numbers[1]]
@@ -265,9 +265,17 @@ def test_dead_letters_are_listed_by_reason_and_job_with_counts(
     assert tailrace("dlq", "list", "--job", "nothing").stdout == f"queue '{bus.queue}' has no such dead letters\n"
 
 
+def test_dead_letters_are_listed_though_storage_cannot_say_which_are_stale(tailrace: Tailrace, bus: Bus) -> None:
+    bus.bury(message(request()), reason="ContainerNotFound")
+    for options in ((), ("--each",)):
+        listed_ = tailrace("dlq", "list", *options, TAILRACE_CONTAINER="gone")
+        assert (listed_.exit_code, "ContainerNotFound" in listed_.stdout) == (0, True)
+        assert "stale was not counted: listing of 'gone/" in listed_.stderr
+
+
 def test_one_dead_letter_is_shown_with_its_body(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(message(request()))
     number = bus.buried()[0].sequence_number
     shown = tailrace("dlq", "show", str(number)).stdout
     assert '"job":"clicks"' in shown.replace(" ", "").replace("\n", "")
-    assert "there are no dead letters 4711" in tailrace("dlq", "show", "4711").stderr
+    assert "there is no dead letter 4711" in tailrace("dlq", "show", "4711").stderr

@@ -75,7 +75,7 @@ def test_a_bad_job_is_named_and_the_others_are_asked_for(tailrace: Tailrace, con
         ({"TAILRACE_CONTAINER": "nowhere"}, (), 1, "create it, or set TAILRACE_CONTAINER"),
         ({"TAILRACE_JOBS": "/nowhere.toml"}, (), 2, "no such file; set TAILRACE_JOBS to your jobs.toml"),
         ({"ServiceBusConnection": ""}, (), 2, "ServiceBusConnection is missing"),
-        ({}, ("--every", "soon"), 2, "'soon' is no length of time; write 60s, 5m or '15 minutes'"),
+        ({}, ("--every", "soon"), 2, "--every: 'soon' is no length of time; write 90s, 10m or 2h"),
     ],
 )
 def test_a_tick_that_cannot_be_carried_out_is_a_clear_line(
