@@ -45,7 +45,8 @@ class Choice:
             if self.means(letter) and (not self.stale or is_stale(letter, present)):
                 chosen.append(letter)
         if unknown := self.numbers - seen:
-            raise AskRefused(f"there are no dead letters {', '.join(map(str, sorted(unknown)))}; nothing was done")
+            what = "is no dead letter" if len(unknown) == 1 else "are no dead letters"
+            raise AskRefused(f"there {what} {', '.join(map(str, sorted(unknown)))}; nothing was done")
         return chosen
 
     def means(self, letter: DeadMessage) -> bool:
