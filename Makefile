@@ -55,6 +55,7 @@ check: setup  ## lint, formatting, types, layers, generated files, templates, lo
 	@$(PYTHON) -m deploy.capacity --check
 	@$(PYTHON) -m deploy.template
 	@$(PYTHON) scripts/check_locks.py
+	@echo "All checks pass: lint, formatting, types, layers, generated files, templates, lock files."
 
 chaos: setup  ## break everything around real workers (N=200 SEED=7 MODE=safety HOST=1 OUT=file; EACH=1, PLANTED=1, BODIES=50000)
 	@$(if $(BODIES),CHAOS_EXAMPLES=$(BODIES) $(PYTHON) -m pytest -n 2 tests/chaos/test_bad_messages.py tests/chaos/test_bad_files.py,\

@@ -1,6 +1,7 @@
 """How fast the Service Bus emulator is, by the real SDK: `python -m bench.emulator [--messages N] [--waiting N]`.
 
-The emulator runs in a process of its own, and so does each receiver: what is measured is mostly the SDK.
+The emulator and each receiver run in processes of their own, so the rates are mostly those of the SDK. The CPU time of
+the emulator does not depend on what else the machine does.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 
+from bench.measure import cpu_seconds
 from devstack.broker import Broker
 
 if TYPE_CHECKING:
@@ -31,13 +33,14 @@ QUEUES = ("sent", "received", "waiting", "beside")
 def main() -> int:
     """Prints one line for each measurement, and JSON with --json."""
     asked = _asked()
-    with _broker() as connection_string:
+    with _broker() as broker:
+        address, count, cpu = broker.connection_string, asked.messages, Cpu(broker.process.pid)
         found = {
-            "sent in batches, messages/s": _rate(
-                asked.messages, lambda: send(connection_string, "sent", asked.messages)
-            ),
-            f"received and completed by {RECEIVERS} receivers, messages/s": received(connection_string, asked.messages),
-            **beside(connection_string, asked.waiting),
+            "sent in batches, messages/s": _rate(count, lambda: send(address, "sent", count)),
+            "CPU of the emulator for that, µs a message": cpu.read_us() / count,
+            f"received and completed by {RECEIVERS} receivers, messages/s": received(address, count),
+            "CPU of the emulator for that and for sending, µs a message": cpu.read_us() / count,
+            **beside(address, asked.waiting),
         }
     for name, value in found.items():
         sys.stdout.write(f"{value:>12,.0f}  {name}\n")
@@ -47,11 +50,23 @@ def main() -> int:
 
 
 @contextmanager
-def _broker() -> Iterator[str]:
+def _broker() -> Iterator[Broker]:
     with tempfile.TemporaryDirectory() as folder:
         properties = {"RequiresDuplicateDetection": False, "LockDuration": "PT5M"}
         with Broker.start(Path(folder), QUEUES, properties) as broker:
-            yield broker.connection_string
+            yield broker
+
+
+class Cpu:
+    """The CPU time of a process, in µs, since the last time that it was read."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid, self._seen = pid, cpu_seconds(pid)
+
+    def read_us(self) -> float:
+        """Give the time since the last call, or since this was made."""
+        before, self._seen = self._seen, cpu_seconds(self._pid)
+        return (self._seen - before) * 1_000_000
 
 
 def send(connection_string: str, queue: str, count: int) -> None:

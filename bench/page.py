@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -15,12 +16,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from azure.storage.blob import BlobServiceClient
 from playwright.sync_api import Browser
 from support.chromium import browsing, chromium, why_not  # type: ignore[import-not-found]
+from support.scene import plant  # type: ignore[import-not-found]
 
 from bench.others import cold_start_run
 from bench.servers import Database
-from devstack.stack import Stack
+from contracts.jobs_file import load_jobs
+from devstack.stack import CONTAINER, Stack
+from producer.ask import one_request
 from settings import Settings
 from web.page import page
 from web.server import Server, serving
@@ -35,7 +40,15 @@ blob = "{name}/{{window_start:{form}}}.csv.gz"
 window = {{ column = "at", type = "timestamptz", every = "1 {unit}", catch_up = "{days} days" }}
 """
 _DAYS = _JOB.format(name="days", form="%Y/%m/%d", unit="day", days=365)
-_HOURS = _JOB.format(name="hours", form="%Y/%m/%d/%H", unit="hour", days=3650)
+_HOURS = _JOB.format(name="hours", form="%Y/%m/%d/%H", unit="hour", days=2000)
+_IDS = """
+[[job]]
+name = "ids"
+schema = "public"
+table = "ids"
+blob = "ids/{window_start}.csv.gz"
+window = { column = "id", type = "integer", size = 10 }
+"""
 _TIMES = """() => new Promise((done) => {
     const painted = () => performance.getEntriesByName('first-contentful-paint')[0]?.startTime;
     const wait = () => painted() && document.querySelector('.chip')
@@ -67,7 +80,7 @@ def main() -> None:
         say(f"skipped: the page in a browser: {why_not(error)}")
         return
     with browsing(program) as browser:
-        for name, jobs in (("365 days", _DAYS), ("87,600 hours", _HOURS)):
+        for name, jobs in (("365 days", _DAYS), ("48,000 hours", _HOURS), ("100,000 ranges of ids", _IDS)):
             with served(jobs) as server:
                 say(f"the page, {name}: {opened(browser, server)}")
 
@@ -90,10 +103,15 @@ def imported(database: Database) -> str:
 
 @contextmanager
 def served(jobs: str) -> Iterator[Server]:
-    """The page over real servers."""
+    """The page over real servers. Windows of ids are those from the first blob to the last."""
     with TemporaryDirectory(prefix="tailrace-bench-") as folder, Stack.start(Path(folder)) as stack:
         file = Path(folder, "jobs.toml")
         file.write_text(jobs)
+        with BlobServiceClient.from_connection_string(stack.azurite.connection_string) as service:
+            container = service.get_container_client(CONTAINER)
+            for job in load_jobs(file).values():
+                for start in ("0", "999990") if job.name == "ids" else ():
+                    plant(container, one_request(job, start, datetime.now(UTC)))
         with serving(Settings.from_env({**stack.environ(), "TAILRACE_JOBS": str(file)}), "bench") as server:
             yield server
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -14,6 +15,7 @@ from cli.progress import count_bar
 from cli.ranges import AsJson, JobName
 from cli.signals import at_first_signal
 from cli.terminal import fields_or_json, remark, say
+from contracts.grid import TimeGrid
 from contracts.jobs_file import load_jobs
 from contracts.request import ExportRequest
 from operations.backfill import Counts, Only, Wanted
@@ -27,8 +29,8 @@ from settings import Settings
 _ENDS = 3  # windows that a dry run shows of each end of the range
 # As a person calls the states, in this order.
 _NAMES = {
-    "there": "present",
-    "alive": "under way",
+    "there": "there",
+    "alive": "on the queue",
     "dead": "dead",
     "postponed": "dead, asked for again later",
     "foreign": "foreign blobs",
@@ -81,8 +83,8 @@ def backfill(  # noqa: PLR0913  # options of a command
         else:
             _send(running, queue, wait=wait, as_json=as_json)
             forget(settings, now)
-    if (open_from := left_open(wanted, now)) and not as_json:
-        say(f"windows from {open_from} on are still open and were left out")
+    if (others := left_out(wanted, now)) and not as_json:
+        say(others)
 
 
 def _send(running: Backfilling, queue: ExportQueue, *, wait: bool, as_json: bool) -> None:
@@ -123,13 +125,18 @@ def _refuse_nothing(wanted: Wanted, now: datetime) -> None:
         raise AskRefused(f"no window of job {wanted.job.name!r} begins from {wanted.since} to {wanted.until}")
 
 
-def left_open(wanted: Wanted, now: datetime) -> str | None:
-    """Where the open windows of the range begin, None if all of it is closed."""
+def left_out(wanted: Wanted, now: datetime) -> str | None:
+    """Which windows of the range were left out, and why; None if none was."""
     until = bound(wanted.job, wanted.until)
     if not isinstance(until, datetime):
         return None
     latest = next(replace(wanted, newest_first=True).requests(now)).run
-    return latest.isoformat(timespec="minutes") if latest < until else None
+    if latest >= until:
+        return None
+    grid = wanted.job.window
+    if isinstance(grid, TimeGrid) and grid.end and grid.end <= latest.astimezone(ZoneInfo(grid.timezone)).date():
+        return f"windows from {grid.end} on were left out: the job has this end"
+    return f"windows from {latest.isoformat(timespec='minutes')} on were left out: they are still open"
 
 
 class _Ends:

@@ -15,6 +15,7 @@ from cli.signals import at_first_signal
 from cli.terminal import record, remark, say, table
 from contracts.errors import QueueUnavailable, TailraceError
 from contracts.jobs_file import load_jobs
+from contracts.request import ExportRequest
 from operations.dead_choice import Choice, Group, groups_of, is_stale, to_send
 from operations.dead_letters import DeadLetters, DeadMessage, Replay, blobs_of
 from producer.ask import job_named
@@ -70,7 +71,7 @@ def list_(
 
 def _list_groups(settings: Settings, letters: Iterable[DeadMessage], as_json: bool) -> int:  # as the option
     groups = groups_of(letters)
-    present = blobs_of(settings, (one for group in groups for one in group.requests))
+    present = _blobs_of(settings, (one for group in groups for one in group.requests))
     shown = [group_fields(group, present) for group in groups]
     if as_json:
         for fields in shown:
@@ -83,8 +84,16 @@ def _list_groups(settings: Settings, letters: Iterable[DeadMessage], as_json: bo
 
 def show_groups(groups: Sequence[Mapping[str, object]]) -> None:
     """Prints a table of groups."""
-    rows = [[_shown(value) for value in fields.values()] for fields in groups]
-    table(tuple(groups[0]), rows, right=("letters", "stale"))
+    table(tuple(groups[0]), [[_shown(one) for one in fields.values()] for fields in groups], right=("letters", "stale"))
+
+
+def _blobs_of(settings: Settings, requests: Iterable[ExportRequest]) -> Mapping[str, Present]:
+    """The blobs that are there; none, and a remark, if storage cannot be asked: the letters are shown all the same."""
+    try:
+        return blobs_of(settings, requests)
+    except TailraceError as error:
+        remark(f"stale was not counted: {error.explained}")
+        return {}
 
 
 def _shown(value: object) -> str:
@@ -95,7 +104,7 @@ def _shown(value: object) -> str:
 
 def _list_each(settings: Settings, letters: Iterable[DeadMessage], limit: int, *, as_json: bool) -> int:
     found = list(islice(letters, limit + 1))
-    present = blobs_of(settings, (letter.request for letter in found[:limit] if letter.request))
+    present = _blobs_of(settings, (letter.request for letter in found[:limit] if letter.request))
     for letter in found[:limit]:
         fields = {**as_fields(letter), "stale": is_stale(letter, present) or None}
         if as_json:

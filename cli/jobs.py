@@ -37,7 +37,7 @@ def jobs(
             "exports": _source_of(job),
             "window": _window_of(job),
             "schedule": job.schedule,
-            "next due": due.isoformat(timespec="seconds") if due else _when_asked(job),
+            "next due": _when(job, due, now),
             "blob": job.blob,
         }
         record(job.name, fields)
@@ -96,6 +96,15 @@ def _window_of(job: ExportJob) -> str | None:
             return f"{grid.size:,} of {grid.column}"
         case None:
             return None
+
+
+def _when(job: ExportJob, due: datetime | None, now: datetime) -> str:
+    if not job.enabled:
+        return f"never: enabled = false; {_when_asked(job)}"
+    if due is not None:
+        return due.isoformat(timespec="seconds")
+    end = job.window.end if isinstance(job.window, TimeGrid) else None
+    return f"never: its end was {end}; {_when_asked(job)}" if end and end <= now.date() else _when_asked(job)
 
 
 def _when_asked(job: ExportJob) -> str:

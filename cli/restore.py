@@ -12,11 +12,13 @@ from cli.drill import drill
 from cli.progress import bytes_bar
 from cli.ranges import AsJson, Since, Until, show_counts
 from cli.terminal import remark
+from contracts.job import ExportJob
 from contracts.jobs_file import load_jobs
-from operations.blobs import Blobs
+from operations.blobs import Blob, Blobs
 from operations.drilling import Sample
-from operations.restore import Mode
+from operations.restore import How, Mode, Restored
 from operations.restoring import Restoring
+from operations.target import table_named
 from operations.windows import windows_of
 from producer.ask import AskRefused, job_named
 from settings import Settings
@@ -30,9 +32,12 @@ def restore(  # noqa: PLR0913  # options of a command
     since: Since = None,
     until: Until = None,
     into: Annotated[
-        str | None, typer.Option(metavar="TABLE", show_default=False, help="The table, as schema.table.")
+        str | None,
+        typer.Option(metavar="TABLE", show_default=False, help='The table, as schema.table or "A schema"."a.table".'),
     ] = None,
-    create: Annotated[bool, typer.Option("--create", help="Create the table from the receipts.")] = False,
+    create: Annotated[
+        bool, typer.Option("--create", help="Create the table from the receipts, unless it is there.")
+    ] = False,
     append: Annotated[bool, typer.Option("--append", help="Add to existing rows of the windows.")] = False,
     replace: Annotated[
         bool, typer.Option("--replace-window", help="Delete existing rows of the windows first.")
@@ -69,30 +74,50 @@ def restore(  # noqa: PLR0913  # options of a command
     if job is None or every:
         raise AskRefused("say which job is to be restored", advice="its name; --all is for --check")
     wanted, blobs = job_named(load_jobs(settings.jobs), job), Blobs(settings, parallel + 1)
-    windows = list(windows_of(wanted, blobs, since, until, datetime.now(UTC)))
-    there = [window for window in windows if window.is_own]
-    if len(there) < len(windows):
-        remark(f"{len(windows) - len(there):,} of {len(windows):,} windows have no blob; `tailrace verify` lists them")
-    if not there:
-        raise AskRefused(f"no window of job {job!r} in this range has a blob")
-    restoring = Restoring(settings, server, blobs, _target(into), _mode(append=append, replace=replace), wanted.output)
-    own = [window.blob for window in there if window.blob]
-    if create:
-        restoring.create(own)
-    with bytes_bar("restoring", sum(blob.size for blob in own)) as advance:
-        restoring = with_(restoring, progress=advance)
-        done = restoring.all_or_none(own) if one_transaction else list(restoring.one_by_one(own, parallel))
+    own = _chosen(wanted, blobs, since, until)
+    how = How(_mode(append=append, replace=replace), wanted.output)
+    restoring = Restoring(settings, server, blobs, _target(into), how)
+    done = _restored(restoring, own, None if one_transaction else parallel, create=create)
     rows, there_already = sum(one.rows for one in done if not one.was_there), sum(one.was_there for one in done)
     show_counts(
         {"rows restored": rows, "windows": len(done), "windows restored before": there_already}, as_json=as_json
     )
 
 
+def _chosen(job: ExportJob, blobs: Blobs, since: str | None, until: str | None) -> list[Blob]:
+    """The blobs of a range, oldest first; of a job without windows the newest."""
+    windows = list(windows_of(job, blobs, since, until, datetime.now(UTC)))
+    there = [window for window in windows if window.is_own]
+    if len(there) < len(windows):
+        remark(f"{len(windows) - len(there):,} of {len(windows):,} windows have no blob; `tailrace verify` lists them")
+    if not there:
+        raise AskRefused(f"no window of job {job.name!r} in this range has a blob")
+    if job.window is None and len(there) > 1:
+        there = there[-1:]
+        remark(f"each run holds all rows, so the newest is restored: {there[0].start}")
+    return [window.blob for window in there if window.blob]
+
+
+def _restored(restoring: Restoring, own: list[Blob], parallel: int | None, *, create: bool) -> list[Restored]:
+    """Restores with a bar; all in one transaction if `parallel` is None. Says how far it came if it is broken off."""
+    done = list[Restored]()
+    try:
+        with bytes_bar("restoring", sum(blob.size for blob in own)) as advance:
+            shown = with_(restoring, how=with_(restoring.how, progress=advance))
+            if parallel is None:
+                done += shown.all_or_none(own, create=create)
+            else:
+                done.extend(shown.one_by_one(own, parallel, create=create))
+    finally:
+        if 0 < len(done) < len(own):
+            remark(f"{len(done):,} of {len(own):,} windows are restored, and the others as they were")
+    return done
+
+
 def _target(into: str | None) -> sql.Identifier:
     if into is None:
         raise AskRefused("name the table for the rows", advice="--into schema.table, or --check for a drill")
-    schema, dot, table = into.partition(".")
-    return sql.Identifier(schema, table) if dot else sql.Identifier("public", schema)
+    return table_named(into)
 
 
 def _mode(*, append: bool, replace: bool) -> Mode:

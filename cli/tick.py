@@ -24,7 +24,7 @@ _NAMES = {
     "asked": "due",
     "present": "there",
     "sent": "sent",
-    "alive": "under way",
+    "alive": "on the queue",
     "paused": "paused",
     "dead": "dead",
     "postponed": "dead, asked for again later",
@@ -97,7 +97,7 @@ def said_of(done: Enqueued) -> str:
     """What a tick did, in one line.
 
     >>> said_of(Enqueued(asked=12, present=9, sent=1, alive=2))
-    '12 due: 9 there, 1 sent, 2 under way'
+    '12 due: 9 there, 1 sent, 2 on the queue'
     """
     counts = asdict(done)
     first, *others = _NAMES

@@ -1,6 +1,7 @@
 """`tailrace ui`: the page and its API on this machine."""
 
 import os
+import sys
 import webbrowser
 from contextlib import suppress
 from typing import Annotated
@@ -43,3 +44,7 @@ def ui(
     # The way to end it is no failure.
     with suppress(KeyboardInterrupt):
         server.run()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads that wait for a silent server would hold the process for a minute. What they began can be asked for again.
+    os._exit(0)

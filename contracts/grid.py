@@ -118,6 +118,8 @@ class TimeGrid(_Grid):
             raise ValueError("a date column has no hours or minutes; use days, weeks or months for every")
         if within_a_day and self.timezone != "UTC":
             raise ValueError("windows of minutes or hours are in UTC; leave timezone out")
+        if self.start is not None and self.end is not None and not self.start < self.end:
+            raise ValueError(f"end: {self.end} is not after start, {self.start}: there is no window between them")
         if self.catch_up / self.every.shortest > _MOST_CAUGHT_UP:
             raise ValueError(
                 f"catch_up: there are more than {_MOST_CAUGHT_UP:,} windows in it; "

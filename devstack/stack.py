@@ -5,8 +5,10 @@ with Stack.start(directory) as stack:
 """
 
 import json
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -25,7 +27,7 @@ QUEUE = CONTAINER = "exports"
 class Stack:
     """The three running servers, with the queue and the container `exports`."""
 
-    def __init__(self, postgres: Postgres, azurite: Azurite, service_bus: Broker, spare_queues: list[str]) -> None:
+    def __init__(self, postgres: Postgres, azurite: Azurite, service_bus: Broker, spare_queues: Iterable[str]) -> None:
         self.postgres, self.azurite, self.service_bus = postgres, azurite, service_bus
         self._spare_queues = iter(spare_queues)
         with BlobServiceClient.from_connection_string(azurite.connection_string) as client:
@@ -41,18 +43,19 @@ class Stack:
         directory.mkdir(parents=True, exist_ok=True)
         file = directory / "lasting.json"
         memo: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        cluster = lasting_cluster(directory, memo.get("cluster"))
+        stack = cls._start(
+            partial(
+                Azurite.start, directory, persistence="disk", port=memo.get("azurite", 0), key=memo.get("azurite_key")
+            ),
+            partial(Broker.start, directory, [QUEUE], port=memo.get("broker", 0)),
+            partial(Postgres.start, directory, cluster=cluster, port=memo.get("postgres", 0)),
+        )
         with ExitStack() as started:
-            azurite = Azurite.start(
-                directory, persistence="disk", port=memo.get("azurite", 0), key=memo.get("azurite_key")
-            )
-            started.callback(azurite.close)
-            broker = started.enter_context(Broker.start(directory, [QUEUE], port=memo.get("broker", 0)))
-            cluster = lasting_cluster(directory, memo.get("cluster"))
-            postgres = started.enter_context(Postgres.start(directory, cluster=cluster, port=memo.get("postgres", 0)))
-            ports = {"postgres": postgres.port, "azurite": azurite.port, "broker": broker.port}
-            others = {"azurite_key": azurite.key, "cluster": memo_of(cluster)}
+            started.callback(stack.close)
+            ports = {"postgres": stack.postgres.port, "azurite": stack.azurite.port, "broker": stack.service_bus.port}
+            others = {"azurite_key": stack.azurite.key, "cluster": memo_of(cluster)}
             write_private(file, json.dumps(ports | others))
-            stack = cls(postgres, azurite, broker, [])
             started.pop_all()
         return stack
 
@@ -72,13 +75,27 @@ class Stack:
         """
         directory.mkdir(parents=True, exist_ok=True)
         spares = [f"spare-{number}" for number in range(1, spare_queues + 1)]
+        return cls._start(
+            partial(Azurite.start, directory, persistence=persistence),
+            partial(Broker.start, directory, [QUEUE, *spares]),
+            partial(Postgres.start, directory),
+            spares,
+        )
+
+    @classmethod
+    def _start(
+        cls,
+        azurite: Callable[[], Azurite],
+        broker: Callable[[], Broker],
+        postgres: Callable[[], Postgres],
+        spares: Iterable[str] = (),
+    ) -> Self:
+        """Start all three at once, or none."""
         with ThreadPoolExecutor() as pool, ExitStack() as started:
-            azurite = pool.submit(Azurite.start, directory, persistence=persistence)
-            broker = pool.submit(Broker.start, directory, [QUEUE, *spares])
-            postgres = pool.submit(Postgres.start, directory)
-            for starting in (azurite, broker, postgres):
+            blobs, queues, tables = pool.submit(azurite), pool.submit(broker), pool.submit(postgres)
+            for starting in (blobs, queues, tables):
                 started.callback(_close, starting)
-            stack = cls(postgres.result(), azurite.result(), broker.result(), spares)
+            stack = cls(tables.result(), blobs.result(), queues.result(), spares)
             started.pop_all()
         return stack
 

@@ -38,6 +38,7 @@ FACE = (
     "resuming",
     "running",
     "summary",
+    "target",
     "survey",
     "verify",
     "verifying",

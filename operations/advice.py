@@ -5,7 +5,7 @@ from operations.coverage import State
 STATE_ADVICE: dict[State, str] = {
     "dead": "`tailrace dlq list` shows it; correct the cause, then `tailrace dlq replay`",
     "missing": "the next tick asks for it; if it stays, look at the producer's log",
-    "too-old": "`tailrace backfill`",
+    "too-old": "no tick asks for it; `tailrace backfill` does",
     "foreign": "rename or remove that blob, or give the job other names",
 }
 _DEPLOY = "correct jobs.toml and deploy it, then replay"

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, cast, override
 
 from connections.storage import container_client, listed, storage_errors, tag_of
+from contracts.errors import SinkUnavailable, TailraceError
 from contracts.receipt import Receipt
 from producer.prefixes import prefixes_of
 from settings import Settings
@@ -33,6 +34,10 @@ class Blob:
     def receipt(self) -> Receipt | None:
         """None if Tailrace did not write the blob. Read when it is first asked for: it costs more than the listing."""
         return Receipt.from_metadata(self.metadata)
+
+
+class BlobReplaced(SinkUnavailable):
+    """A blob is not the one any more that was listed."""
 
 
 class Blobs:
@@ -66,17 +71,23 @@ class Blobs:
         return [int(block.size) for block in committed]
 
     def read(self, blob: Blob) -> Iterator[bytes]:
-        """The bytes of a blob, in ranges of 512 KiB. Raises SinkUnavailable if the blob is replaced meanwhile."""
+        """The bytes of a blob, in ranges of 512 KiB. Raises BlobReplaced, SinkRejected, SinkUnavailable."""
         from azure.core import MatchConditions
+        from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 
         client = self._container.get_blob_client(blob.name)
-        with storage_errors("download", self._subject(blob.name)):
-            for offset in range(0, blob.size, _RANGE_BYTES):
-                length = min(_RANGE_BYTES, blob.size - offset)
-                condition: dict[str, Any] = {"etag": f'"{blob.etag}"', "match_condition": MatchConditions.IfNotModified}
-                with waiting_for("storage: download"):
+        condition: dict[str, Any] = {"etag": f'"{blob.etag}"', "match_condition": MatchConditions.IfNotModified}
+        for offset in range(0, blob.size, _RANGE_BYTES):
+            length = min(_RANGE_BYTES, blob.size - offset)
+            try:
+                with storage_errors("download", self._subject(blob.name)), waiting_for("storage: download"):
                     data = client.download_blob(offset=offset, length=length, **condition).readall()
-                yield data
+            except TailraceError as error:
+                if not isinstance(error.__cause__, ResourceModifiedError | ResourceNotFoundError):
+                    raise
+                says = f"{blob.name} was removed or replaced while it was read"
+                raise BlobReplaced(says, advice="run it again; `tailrace verify` names what is missing") from None
+            yield data
 
     def _subject(self, name: str) -> str:
         return f"{self._container.container_name}/{name}"

@@ -21,8 +21,8 @@ from producer.windows import GridWindow
 
 # there: its blob exists. running: a session reads it. waiting: its message is on the queue. retrying: its message is
 # put off. dead: it is a dead letter. due: it became due within minutes, and the next tick asks for it. missing: none of
-# these. too-old: missing, and so far back that no tick asks for it. foreign: another blob has its name. not-due: it is
-# not closed, or its delay has not passed.
+# these. too-old: missing, and no tick asks for it: past catch_up, of a job that is not enabled, or of numbers. foreign:
+# another blob has its name. not-due: it is not closed, or its delay has not passed.
 type State = Literal[
     "there", "running", "waiting", "retrying", "dead", "due", "missing", "too-old", "foreign", "not-due"
 ]
@@ -113,12 +113,14 @@ def cover(job: ExportJob, windows: Iterable[GridWindow], evidence: Evidence, now
     for window, name, id_ in identified(job, windows):
         cell = Cell(job, window, window.closed_at or now, name, id_, "there", evidence.blobs.get(name))
         _find_out(cell, evidence.queue, running.get(id_))
-        if cell.state == "missing" and window.closed_at is not None:
+        if cell.state == "missing" and window.closed_at is None:
+            cell.state, cell.why = "too-old", "windows of numbers have no time at which they are due"
+        elif cell.state == "missing" and window.closed_at is not None:
             ready = window.closed_at + delay
             if ready > closed:
                 cell.state = "not-due"
             elif ready <= opened or not job.enabled:
-                cell.state, cell.why = "too-old", "no tick asks for it: `tailrace backfill` does"
+                cell.state, cell.why = "too-old", "it is past catch_up" if job.enabled else "the job is not enabled"
             elif (ready if job.schedule is None else closed) > recent:
                 cell.state = "due"
         yield cell

@@ -12,14 +12,23 @@ from psycopg import sql
 from contracts import row_hash
 from contracts.jobs_file import Jobs
 from contracts.receipt import Receipt
-from operations.blobs import Blobs
+from operations.blobs import BlobReplaced, Blobs
 from operations.comparing import Compared, compare
-from operations.restore import RestoreRefused, create_table, restore_blob
+from operations.restore import How, restore_blob
+from operations.target import RestoreRefused, create_table
 from operations.windows import WindowBlob
 from worker.cancellation import Cancellation
 from worker.reread import hashed
 from worker.source.pool import Source
 from worker.source.snapshot import begin_statement, open_snapshot
+
+_PREFIX = "tailrace_drill_"
+# Takes the lock of each that nobody uses.
+_LEFTOVERS = """
+    WITH own AS MATERIALIZED (
+        SELECT nspname::text AS name FROM pg_namespace
+        WHERE starts_with(nspname::text, %s) AND pg_has_role(nspowner, 'USAGE'))
+    SELECT name FROM own WHERE pg_try_advisory_lock(hashtext(name))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +67,8 @@ class Drill:
             try:
                 with self.connection.transaction():
                     create_table(self.connection, target, receipt.columns, unlogged=True)
-                    restored = restore_blob(self.connection, self.blobs, blob, target, mode="append")
-            except RestoreRefused as error:
+                    restored = restore_blob(self.connection, self.blobs, blob, target, How(mode="append"))
+            except (RestoreRefused, BlobReplaced) as error:
                 return Drilled(blob.name, 0, (error.explained,), Compared("not compared"))
             problems = tuple(self._against_receipt(target, window, receipt))
             here = self.connection if self.is_source else None
@@ -80,11 +89,24 @@ class Drill:
 
 @contextmanager
 def _scratch(connection: psycopg.Connection[Any]) -> Iterator[str]:
-    name = f"tailrace_drill_{secrets.token_hex(6)}"
+    """A schema for the block. Its session locks its name, so that later drills see whether it is still in use."""
+    name = f"{_PREFIX}{secrets.token_hex(6)}"
+    connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
     connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
     try:
         yield name
     finally:
         # Not over a lost connection: that would hide why it was lost.
         if not connection.closed:
-            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+            _drop(connection, name)
+
+
+def drop_leftovers(connection: psycopg.Connection[Any]) -> None:
+    """Drops what drills whose session was lost have left behind, as far as the role owns it."""
+    for (name,) in connection.execute(_LEFTOVERS, (_PREFIX,)).fetchall():
+        _drop(connection, name)
+
+
+def _drop(connection: psycopg.Connection[Any], name: str) -> None:
+    connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
+    connection.execute("SELECT pg_advisory_unlock(hashtext(%s))", (name,))

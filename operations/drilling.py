@@ -20,7 +20,7 @@ from contracts.job import ExportJob
 from contracts.jobs_file import Jobs, load_jobs
 from operations.blobs import Blobs
 from operations.comparing import is_one_database
-from operations.drill import Drill, Drilled
+from operations.drill import Drill, Drilled, drop_leftovers
 from operations.restoring import writing_session
 from operations.windows import WindowBlob, windows_of
 from producer.ask import AskRefused
@@ -87,6 +87,7 @@ class Drilling:
             raise AskRefused(f"no window of job {job.name!r} in this range has a blob")
         chosen, found = _chosen(there, sample.count), list[Drilled]()
         with writing_session(self._settings, self._server) as connection:
+            drop_leftovers(connection)
             drill = Drill(connection, self._blobs, self.jobs, self._source, self._is_source(connection))
             for window in chosen:
                 one = drill.of(window)

@@ -1,9 +1,10 @@
 """Restores the blobs of many windows: all in one transaction, or window by window and several at once."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 import psycopg
@@ -13,11 +14,13 @@ from connections.postgres.connector import Connector
 from connections.postgres.server_errors import Trouble
 from connections.postgres.tokens import password_source
 from contracts.errors import SourceUnavailable
-from contracts.output import Output
 from operations.blobs import Blob, Blobs
-from operations.restore import Mode, Restored, RestoreRefused, create_table, restore_blob
+from operations.restore import How, Restored, restore_blob
+from operations.target import RestoreRefused, create_table, exists
 from settings import Settings
 from telemetry.waits import waiting_for
+
+_CANCEL_SECONDS = 5.0
 
 
 @contextmanager
@@ -42,50 +45,86 @@ def writing_session(settings: Settings, server: str | None) -> Iterator[psycopg.
 
 @dataclass(frozen=True, slots=True)
 class Restoring:
-    """Where blobs are restored to, and how. `progress` is called with the bytes that were read."""
+    """Where blobs are restored to, and how."""
 
     settings: Settings
     server: str | None
     blobs: Blobs
     target: sql.Identifier
-    mode: Mode = "refuse"
-    output: Output | None = None
-    progress: Callable[[int], object] = lambda _: None
+    how: How = field(default_factory=How)
 
-    def create(self, blobs: Sequence[Blob]) -> None:
-        """Makes the table from the first receipt that names columns. Raises RestoreRefused if none does."""
+    def create(self, connection: psycopg.Connection[Any], blobs: Sequence[Blob]) -> None:
+        """Makes the table from the first receipt that names columns, unless it is there.
+
+        Raises RestoreRefused if no receipt names any.
+        """
+        if exists(connection, self.target):
+            return
         columns = next((blob.receipt.columns for blob in blobs if blob.receipt and blob.receipt.columns), None)
         if columns is None:
             raise RestoreRefused(
                 "the receipts name no columns", advice="make the table yourself, and leave --create out"
             )
-        with writing_session(self.settings, self.server) as connection:
-            create_table(connection, self.target, columns)
+        create_table(connection, self.target, columns)
 
-    def all_or_none(self, blobs: Sequence[Blob]) -> list[Restored]:
-        """All in one transaction."""
+    def all_or_none(self, blobs: Sequence[Blob], *, create: bool) -> list[Restored]:
+        """All in one transaction; with `create` the table, too."""
         with writing_session(self.settings, self.server) as connection, connection.transaction():
-            return [self._restore(connection, blob) for blob in blobs]
+            if create:
+                self.create(connection, blobs)
+            return [restore_blob(connection, self.blobs, blob, self.target, self.how) for blob in blobs]
 
-    def one_by_one(self, blobs: Sequence[Blob], parallel: int) -> Iterator[Restored]:
-        """Each on a separate connection and in one transaction, `parallel` at once.
+    def one_by_one(self, blobs: Sequence[Blob], parallel: int, *, create: bool) -> Iterator[Restored]:
+        """Each on a separate connection and in one transaction, `parallel` at once; with `create` the table first.
 
-        The first failure ends it; what is committed stays, and is passed over when it is run again.
+        The first failure ends it, and so does an interruption: what runs is rolled back. What is committed stays, and
+        is passed over when it is run again.
         """
+        sessions = _Sessions()
+        if create:
+            with writing_session(self.settings, self.server) as connection:
+                self.create(connection, blobs)
 
         def one(blob: Blob) -> Restored:
-            with writing_session(self.settings, self.server) as connection, connection.transaction():
-                return self._restore(connection, blob)
+            with writing_session(self.settings, self.server) as connection, sessions.holding(connection):
+                return restore_blob(connection, self.blobs, blob, self.target, self.how)
 
         with ThreadPoolExecutor(parallel, thread_name_prefix="restore") as threads:
             running = [threads.submit(one, blob) for blob in blobs]
             try:
                 for future in running:
                     yield future.result()
-            finally:
-                threads.shutdown(cancel_futures=True)
+            except BaseException:
+                self.how.cancelled.set()
+                threads.shutdown(wait=False, cancel_futures=True)
+                sessions.cancel()
+                raise
 
-    def _restore(self, connection: psycopg.Connection[Any], blob: Blob) -> Restored:
-        return restore_blob(
-            connection, self.blobs, blob, self.target, mode=self.mode, output=self.output, progress=self.progress
-        )
+
+class _Sessions:
+    """The sessions that restore now."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        # Added and removed by the thread that restores, read by the one that cancels; under the lock.
+        self._open: set[psycopg.Connection[Any]] = set()
+
+    @contextmanager
+    def holding(self, connection: psycopg.Connection[Any]) -> Iterator[None]:
+        """A transaction that `cancel` ends."""
+        with connection.transaction():
+            with self._lock:
+                self._open.add(connection)
+            try:
+                yield
+            finally:
+                # Before the commit: what is restored to its end is not cancelled.
+                with self._lock:
+                    self._open.discard(connection)
+
+    def cancel(self) -> None:
+        """Cancels the statements that run: they may wait for a lock of somebody else."""
+        with self._lock:
+            for connection in self._open:
+                with suppress(psycopg.Error):
+                    connection.cancel_safe(timeout=_CANCEL_SECONDS)

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from isal.isal_zlib import IsalError
-from zstandard import ZstdError
+from functools import cache
+from typing import cast
 
 from contracts.output import Output
 from contracts.receipt import Receipt
@@ -13,8 +12,15 @@ from operations.parquet_rows import count_parquet
 from operations.receipt_check import ReceiptCheck
 
 NO_RECEIPT = "it has no receipt: something other than Tailrace wrote it"
-# What decoding damaged data raises, whatever the codec.
-DAMAGED: tuple[type[Exception], ...] = (EOFError, OSError, ValueError, IsalError, ZstdError)  # type: ignore[assignment]  # isal's stub does not say that it is a class
+
+
+@cache
+def damage() -> tuple[type[Exception], ...]:
+    """What decoding damaged data raises, whatever the codec. Imports the codecs."""
+    from isal.isal_zlib import IsalError
+    from zstandard import ZstdError
+
+    return EOFError, OSError, ValueError, cast("type[Exception]", IsalError), ZstdError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ def verify_pieces(blob: Blob, data: Iterator[bytes], output: Output | None = Non
     pieces, rows = found.checked(data), None
     try:
         rows = _read_rows(pieces, form, found)
-    except DAMAGED as error:
+    except damage() as error:
         problems.append(f"it does not decode to its end: {error}")
         # The rest says which parts were changed.
         for _ in pieces:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from contracts.job import ExportJob
 from contracts.manifest import Entry
-from operations.blobs import Blobs
+from operations.blobs import BlobReplaced, Blobs
 from operations.chain import Broken, check_blobs, check_chain, holds_head, latest_of
 from operations.manifests import Manifests
 from operations.verify import Verified, verify, verify_quickly
@@ -81,7 +81,10 @@ class JobVerification:
         def one(window: WindowBlob) -> Verified:
             assert window.blob is not None
             blobs, blob = self._blobs, window.blob
-            found = verify_quickly(blobs, blob) if quick else verify(blobs, blob, self._job.output)
+            try:
+                found = verify_quickly(blobs, blob) if quick else verify(blobs, blob, self._job.output)
+            except BlobReplaced as error:
+                found = Verified(blob.name, (str(error),))
             advance(0 if quick else blob.size)
             return found
 

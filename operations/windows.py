@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from contracts.grid import IntegerGrid
@@ -10,6 +10,7 @@ from contracts.job import ExportJob
 from contracts.request import ExportRequest
 from operations.blobs import Blob, Blobs
 from producer.ask import AskRefused, requests_between
+from producer.schedule import request_for_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,16 @@ def windows_of(  # a range, and what it is of
     now: datetime,
     listed: Sequence[tuple[str, str]] = (),
 ) -> Iterator[WindowBlob]:
-    """Every closed window of the range, oldest first. Raises AskRefused if there is none.
+    """Every closed window of the range, oldest first; of a job without windows, the runs that have a blob.
+
+    Raises AskRefused if there is none.
 
     Without `since` the range begins with the oldest blob; without `until` it ends now, or, as no clock closes windows
     of numbers, with the newest blob. `listed` are starts and ends of windows whose blob was there once.
     """
+    if job.window is None:
+        yield from _runs_of(job, blobs, since, until)
+        return
     found = None
     has_numbers = isinstance(job.window, IntegerGrid)
     if since is None or (until is None and has_numbers):
@@ -60,6 +66,28 @@ def windows_of(  # a range, and what it is of
         found = blobs.named([request.blob for request in requests])
     for request in requests:
         yield WindowBlob(request, found.get(request.blob))
+
+
+def _runs_of(job: ExportJob, blobs: Blobs, since: str | None, until: str | None) -> Iterator[WindowBlob]:
+    begin, end = (_instant(text) if text is not None else None for text in (since, until))
+    found = [
+        WindowBlob(request_for_run(job, blob.receipt.run), blob)
+        for blob in blobs.under(job.blob_prefix)
+        if blob.receipt and blob.receipt.job == job.name and blob.receipt.window is None
+    ]
+    within = [one for one in found if (not begin or begin <= one.request.run) and (not end or one.request.run < end)]
+    if not within:
+        between = f" from {since or 'the first'} to {until or 'now'}" if since or until else ""
+        raise AskRefused(f"no run of job {job.name!r}{between} has a blob")
+    yield from sorted(within, key=lambda one: one.request.run)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise AskRefused(f"{text[:64]!r} is no day or time", advice="write 2026-01-31 or 2026-01-31T13:00Z") from None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def oldest_start(job: ExportJob, blobs: Blobs) -> str | None:

@@ -44,7 +44,8 @@ def one_request(job: ExportJob, window_start: str | None, now: datetime) -> Expo
     window = next(_windows_from(job, window_start), None)
     start = bound(job, window_start)
     if window is None or _begin(job, window) != start:
-        hint = f"; the next one begins at {window.start}" if window else ""
+        end = job.window.end if isinstance(job.window, TimeGrid) else None
+        hint = f"; the next one begins at {window.start}" if window else f"; the job's end is {end}" if end else ""
         raise AskRefused(f"job {job.name!r} has no window that begins at {window_start}{hint}")
     _refuse_open(job, window, now)
     return request_for_window(job, window, now)

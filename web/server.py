@@ -1,11 +1,14 @@
 """The API and the page on this machine, by uvicorn, for whoever has the key."""
 
+import logging
 import secrets
 import socket
+from asyncio import CancelledError
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
+from typing import override
 
 import uvicorn
 
@@ -15,6 +18,18 @@ from web.api.app import create_app
 from web.api.guard import Limits, with_key
 
 LOOPBACK = "127.0.0.1"
+
+
+class _BrokenOff(logging.Filter):
+    """Leaves out what uvicorn says of calls that the end of the server breaks off: a traceback for each."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        is_cancelled = record.exc_info and isinstance(record.exc_info[1], CancelledError)
+        return not is_cancelled and not record.getMessage().startswith("Cancel ")
+
+
+_BROKEN_OFF = _BrokenOff()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,9 @@ def listening(settings: Settings, who: str, port: int = 0, limits: Limits | None
     # A page of another site may have its name lead to this machine: only loopback's own names are served.
     names = frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost"))
     app = create_app(settings, with_key(key, who), names, limits)
+    logger = logging.getLogger("uvicorn.error")
+    logger.addFilter(_BROKEN_OFF)
+    logger.setLevel(logging.WARNING)
     config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2)
     return Server(f"http://{LOOPBACK}:{port}", key, uvicorn.Server(config), listener)
 

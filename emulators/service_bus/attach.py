@@ -135,10 +135,8 @@ def _say_hello(link: Link, remote: Attach) -> None:
 
 
 def _enqueue(queue: Queue, clock: Clock, data: bytes, message_format: int) -> None:
-    now = clock()
     try:
-        for message in codec.messages(data, message_format):
-            queue.enqueue(message, now)
+        queue.enqueue_all(codec.messages(data, message_format), clock())
     except NotAllowed as error:
         raise Refused(400, "amqp:not-allowed", str(error)) from error
 

@@ -59,7 +59,7 @@ def _peek(request: Request, queue: Queue, now: int) -> Reply:
 
 def _schedule(request: Request, queue: Queue, now: int) -> Reply:
     messages = [_scheduled_message(item) for item in request.field("messages", list)]
-    numbers = [queue.enqueue(message, now) for message in messages]
+    numbers = queue.enqueue_all(messages, now)
     if not numbers:
         raise Refused(400, "com.microsoft:argument-error", "the request schedules no message")
     return ok({"sequence-numbers": encode.array(map(encode.long, numbers))})

@@ -1,6 +1,6 @@
 """One queue: a state machine without threads, sockets or clock. Every time is ms since 1970, UTC."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from emulators.service_bus.duplicates import Duplicates
 from emulators.service_bus.places import Places
@@ -10,6 +10,15 @@ from emulators.service_bus.stored import State, Stored
 
 class Queue(Places):
     """A queue with the operations on its messages."""
+
+    def check(self, message: Stored) -> None:
+        """Do nothing: a queue without sessions takes every message."""
+
+    def enqueue_all(self, messages: Sequence[Stored], now: int) -> list[int]:
+        """Add messages, all or none. Returns their sequence numbers. Raises NotAllowed."""
+        for message in messages:
+            self.check(message)
+        return [self.enqueue(message, now) for message in messages]
 
     def cancel(self, numbers: Iterable[int], now: int) -> None:
         """Drop scheduled messages, all or none. Raises NotFound."""

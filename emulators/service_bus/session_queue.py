@@ -35,10 +35,14 @@ class SessionQueue(Queue):
             self._drop(self._holds[session], now, failed=True)
         super().advance(now)
 
-    def enqueue(self, message: Stored, now: int) -> int:
-        """Take a message. Raises NotAllowed if it belongs to no session."""
+    def check(self, message: Stored) -> None:
+        """Raise NotAllowed if a message belongs to no session."""
         if message.session_id is None:
             raise NotAllowed(f"{self.name} requires sessions: set the session id of the message")
+
+    def enqueue(self, message: Stored, now: int) -> int:
+        """Take a message. Raises NotAllowed if it belongs to no session."""
+        self.check(message)
         return super().enqueue(message, now)
 
     def hold(self, session: str | None, now: int) -> Hold | None:

@@ -32,6 +32,13 @@ def test_running_exports_have_bars_and_dead_letters_have_advice(page: Page) -> N
     expect(group).to_contain_text("Create the table or correct the job")
 
 
+def test_what_audits_and_drills_have_proven_is_said_of_each_job(page: Page, made: Scene) -> None:
+    card = page.get_by_role("article", name="bannerclicked")
+    expect(card).to_contain_text(f"Verified through{made.day(24)}, audited 9 h ago")
+    expect(card).to_contain_text("Last proven restorable20 h ago")
+    expect(page.get_by_role("article", name="refunds")).to_contain_text("Last proven restorablenever")
+
+
 def test_a_window_opens_its_receipt_and_its_proof(page: Page, made: Scene) -> None:
     heat = page.get_by_role("application", name="countries")
     heat.focus()

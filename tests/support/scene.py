@@ -17,6 +17,8 @@ from azure.storage.blob import ContainerClient
 from support.gate import Gate
 from support.waiting import until
 
+from connections.records import Records
+from contracts.audit import AuditRecord, DrillRecord
 from contracts.jobs_file import Jobs, load_jobs
 from contracts.ncrontab import last_fire_time
 from contracts.receipt import Closed, Part, Read, Receipt
@@ -103,6 +105,7 @@ def scene(
     with ExitStack() as running:
         _past(made, container, days)
         _troubles(made, container)
+        _proofs(made)
         hosts = Hosts(environ, folder, running)
         running.enter_context(gate.closed())
         _send(made, "refunds", *(made.day(number) for number in (2, 3, 4, 9)))
@@ -162,6 +165,16 @@ def _troubles(made: Scene, container: ContainerClient) -> None:
     container.delete_blob(unproven.blob)
     plant(container, unproven, Closed(by="transactions", at=made.now, open="session 4711 of etl, open since 03:12"))
     made.starts |= {"foreign": made.day(41), "unproven": made.day(30), "missing": made.day(20)}
+
+
+def _proofs(made: Scene) -> None:
+    """Records of an audit and of a drill, as those write them."""
+    at, through = made.now - timedelta(hours=9), made.day(24)
+    audit = AuditRecord(at=at, job="bannerclicked", origin=made.day(330), verified_through=through)
+    Records(made.settings, "audits", AuditRecord).put("bannerclicked", audit, head=audit.head)
+    for job, age in (("bannerclicked", 20), ("orders", 200)):
+        drill = DrillRecord(at=made.now - timedelta(hours=age), job=job, windows=3, rows=14_021, newest=through)
+        Records(made.settings, "drills", DrillRecord).put(job, drill, head=drill.head)
 
 
 def _start(request: ExportRequest) -> str:

@@ -122,8 +122,8 @@ function proofsOf({ job, verified_through: through, last_audit_at: audited, last
   const ago = (at) => `${length((Date.now() - Date.parse(at)) / 1000)} ago`;
   const fact = (name, value, more, title) => make("div", { title }, make("dt", {}, name), make("dd", {}, value, more && make("span.muted", {}, more)));
   return [
-    through ? fact("Verified through", through.replace("T", " "), audited && ` audited ${ago(audited)}`, "Up to here audits found every window equal to its source, row by row")
-      : fact("Verified through", "nothing yet", audited && ` audited ${ago(audited)}`, `tailrace audit ${job} compares its windows with the source`),
+    through ? fact("Verified through", through.replace("T", " "), audited && `, audited ${ago(audited)}`, "Up to here audits found every window equal to its source, row by row")
+      : fact("Verified through", "nothing yet", audited && `, audited ${ago(audited)}`, `tailrace audit ${job} compares its windows with the source`),
     restorable ? fact("Last proven restorable", ago(restorable), null, instant(restorable))
       : fact("Last proven restorable", "never", null, `tailrace restore ${job} --check restores some of its windows and compares them`),
   ];

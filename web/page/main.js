@@ -7,9 +7,11 @@ function showVerdict() {
   const { status } = seen;
   const title = find("verdict");
   if (seen.failed) {
-    title.textContent = upper(seen.failed.message);
+    // 0: nobody answered. Else the server says what it could not reach, which may be long.
+    title.textContent = seen.failed.status ? "Nothing can be seen now" : upper(seen.failed.message);
     const since = status ? `What is below was seen at ${instant(status.at)}.` : "";
-    find("details").textContent = [seen.failed.advice, since].filter(Boolean).map(asSentence).join(" ");
+    const why = seen.failed.status ? seen.failed.message : null;
+    find("details").textContent = [why, seen.failed.advice, since].filter(Boolean).map(asSentence).join(" ");
     document.documentElement.dataset.state = "unknown";
     return;
   }
@@ -27,7 +29,7 @@ function showVerdict() {
   document.title = wrong ? `(${wrong}) Tailrace` : "Tailrace";
   const notes = [...status.notes, ...status.disabled.flatMap((one) => one.problems)];
   find("notes").hidden = !notes.length;
-  find("notes").replaceChildren(...notes.map((note) => make("li", {}, note)));
+  find("notes").replaceChildren(...notes.map((note) => make("li", {}, asSentence(note))));
 }
 
 async function look(isForced = false) {
@@ -36,10 +38,10 @@ async function look(isForced = false) {
   looking = mine;
   document.body.classList.add("looking");
   try {
-    const [status, coverage, dead] = await Promise.all([call("status"), call("coverage"), call("dead-letters").catch(() => null)]);
+    const [status, coverage, dead] = await Promise.all([call("status"), call("coverage"), call("dead-letters").catch((error) => ({ error }))]);
     seen.failed = null;
     take(status, coverage);
-    if (dead) showDead(dead);
+    if (dead.error) showUnseen("dead", dead.error); else showDead(dead);
     await lookMore();
     for (const listener of listeners) listener();
   } catch (error) {
@@ -74,7 +76,9 @@ async function lookAtRunning() {
     const now = await call("running");
     showRunning(now);
     noteFlow(now);
-  } catch { /* the next look says it */ }
+  } catch (error) {
+    showUnseen("running", error);
+  }
 }
 
 function askForKey(error) {

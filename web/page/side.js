@@ -8,12 +8,13 @@ function showRunning(now) {
   box.replaceChildren(...now.exports.map((one) => {
     const share = one.estimated_rows ? Math.min(0.99, one.rows / Math.max(one.estimated_rows, one.rows + 1)) : null;
     const speed = one.seconds ? one.bytes / one.seconds : 0;
-    const left = one.seconds_left === null ? "" : one.seconds_left < 1 ? " · nearly done" : ` · about ${length(one.seconds_left)} left`;
+    const waits = one.waits_for && !one.waits_for.startsWith("Client");
+    const left = one.seconds_left === null || waits ? "" : one.seconds_left < 1 ? " · nearly done" : ` · about ${length(one.seconds_left)} left`;
     return make("div.run", {},
       make("div.line", {}, make("strong", {}, one.job), make("span", {}, (one.window ?? "").replace("T", " "))),
       make("progress", { max: 1, value: share, "aria-label": `${one.job} ${one.window ?? ""}` }),
       make("div.line.muted", {}, make("span", {}, `${number.format(one.rows)} rows · ${bytes(one.bytes)}`), make("span", {}, `${bytes(speed)}/s${left}`)),
-      one.waits_for && !one.waits_for.startsWith("Client") ? make("p.muted", {}, `waits for ${one.waits_for}`) : null);
+      waits ? make("p.muted", {}, `waits for ${one.waits_for}`) : null);
   }));
 }
 
@@ -48,6 +49,12 @@ function spark(name, values, text) {
     svg.append(shape);
   }
   return make("div.spark", {}, make("div.line", {}, make("span", {}, name), make("strong", {}, text)), svg);
+}
+
+// What a panel says if its call failed.
+function showUnseen(panel, error) {
+  find(`${panel}-count`).textContent = "";
+  renew(find(panel), make("p.muted", {}, asSentence(`not seen: ${error.message}`)));
 }
 
 function showDead(dead) {

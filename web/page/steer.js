@@ -23,7 +23,7 @@ function showSwitches(box, status) {
   card.querySelector(".paused")?.remove();
   if (!pause) return;
   const says = `Paused by ${pause.by} since ${instant(pause.at)}${pause.why ? `: ${pause.why}` : ""}. Ticks ask for nothing, and what waits is put off.`;
-  card.querySelector(".says").after(make("p.paused", {}, says));
+  card.querySelector(".proofs").after(make("p.paused", {}, says));
 }
 
 async function order(verb, body) {

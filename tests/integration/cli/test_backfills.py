@@ -131,7 +131,7 @@ def test_a_fed_backfill_that_is_broken_off_goes_on_when_it_is_run_again(
         assert re.search(
             r"sent +3\ninterrupted; run it again: what is on the queue is not sent twice", feeding.output()
         )
-    assert said(tailrace(*TEN))[1:] == ["windows 10", "present 0", "under way 3", "sent 7"]
+    assert said(tailrace(*TEN))[1:] == ["windows 10", "there 0", "on the queue 3", "sent 7"]
     assert sorted(days(bus)) == [f"{day:02}" for day in range(1, 11)]
 
 

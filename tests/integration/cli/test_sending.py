@@ -70,7 +70,7 @@ def test_submit_sends_nothing_if_the_blob_exists_unless_forced(
 def test_backfill_sends_the_windows_that_have_no_blob(tailrace: Tailrace, bus: Bus, container: ContainerClient) -> None:
     put(container, "clicks/2026/01/03.csv.gz", request("2026-01-03").request_id)
     put(container, "clicks/2026/01/31.csv.gz")
-    assert said(tailrace(*JANUARY)) == ["windows 31", "present 1", "foreign blobs 1", "sent 29"]
+    assert said(tailrace(*JANUARY)) == ["windows 31", "there 1", "foreign blobs 1", "sent 29"]
     names = [parse_request(str(queued).encode()).blob for queued in bus.queued()]
     assert names == [f"clicks/2026/01/{day:02}.csv.gz" for day in range(1, 31) if day != 3]
 
@@ -80,7 +80,7 @@ def test_backfill_of_all_replaces_the_blobs_that_are_there_and_no_foreign_ones(
 ) -> None:
     put(container, "clicks/2026/01/03.csv.gz", request("2026-01-03").request_id)
     put(container, "clicks/2026/01/04.csv.gz")
-    assert said(tailrace(*JANUARY, "--only", "all")) == ["windows 31", "present 1", "foreign blobs 1", "sent 30"]
+    assert said(tailrace(*JANUARY, "--only", "all")) == ["windows 31", "there 1", "foreign blobs 1", "sent 30"]
     sent = {one.blob: one for one in (parse_request(str(queued).encode()) for queued in bus.queued())}
     etag = container.get_blob_client("clicks/2026/01/03.csv.gz").get_blob_properties().etag
     assert sent["clicks/2026/01/03.csv.gz"].replaces == etag.strip('"')
@@ -93,7 +93,7 @@ def test_a_dry_run_shows_the_first_and_last_windows_and_sends_nothing(
     put(container, "clicks/2026/01/01.csv.gz")
     assert said(tailrace(*JANUARY, "--dry-run")) == [
         "windows 31",
-        "present 0",
+        "there 0",
         "foreign blobs 1",
         "to send 30",
         "2026-01-02T00:00:00Z → clicks/2026/01/02.csv.gz",
@@ -110,8 +110,8 @@ def test_a_dry_run_shows_the_first_and_last_windows_and_sends_nothing(
 def test_a_second_backfill_while_nothing_is_exported_yet_sends_nothing_and_says_why(
     tailrace: Tailrace, bus: Bus
 ) -> None:
-    assert said(tailrace(*JANUARY)) == ["windows 31", "present 0", "sent 31"]
-    assert said(tailrace(*JANUARY)) == ["windows 31", "present 0", "under way 31", "sent 0"]
+    assert said(tailrace(*JANUARY)) == ["windows 31", "there 0", "sent 31"]
+    assert said(tailrace(*JANUARY)) == ["windows 31", "there 0", "on the queue 31", "sent 0"]
     assert len(bus.queued()) == 31
 
 
@@ -121,11 +121,11 @@ def test_dead_windows_are_counted_and_sent_only_if_forced(tailrace: Tailrace, bu
     assert said(tailrace(*SUBMIT))[-1] == (
         "it is a dead letter; nothing was sent: correct its cause, then `tailrace dlq replay` (reason TableMissing)"
     )
-    assert said(tailrace(*JANUARY)) == ["windows 31", "present 0", "dead 1", "sent 30"]
+    assert said(tailrace(*JANUARY)) == ["windows 31", "there 0", "dead 1", "sent 30"]
     assert said(tailrace(*JANUARY, "--force", "--dry-run"))[:4] == [
         "windows 31",
-        "present 0",
-        "under way 30",
+        "there 0",
+        "on the queue 30",
         "dead 1",
     ]
 
@@ -140,7 +140,7 @@ def test_ten_thousand_windows_are_asked_for_in_moments_and_sent_without_a_line_f
     assert sum(1 for _ in wanted.requests(datetime.now(UTC))) == 10_000
     assert process_time() - started < 4.5
     shown = said(tailrace("backfill", "minutes", "--from", wanted.since, "--to", wanted.until))
-    assert shown == ["windows 10,000", "present 0", "sent 10,000"]
+    assert shown == ["windows 10,000", "there 0", "sent 10,000"]
     assert len(bus.queued()) == 10_000
 
 
@@ -161,7 +161,7 @@ def test_what_makes_no_connection_to_postgresql_needs_none_of_its_settings(tailr
     assert said(tailrace("dlq", "list", "--each", **without))[0].endswith("TableMissing")
     assert said(tailrace("dlq", "replay", "--all", **without)) == ["replayed 1 of 1 dead letters"]
     assert said(tailrace(*SUBMIT, **without))[-1].startswith("sent to queue")
-    assert said(tailrace(*JANUARY, **without)) == ["windows 31", "present 0", "under way 2", "sent 29"]
+    assert said(tailrace(*JANUARY, **without)) == ["windows 31", "there 0", "on the queue 2", "sent 29"]
     assert tailrace("verify", "clicks", "--from", "2026-01-01", "--to", "2026-01-02", **without).exit_code == 1
     refused = tailrace("work", "--until-empty", **without)
     assert (refused.exit_code, "PGHOST is missing" in refused.stderr) == (2, True)

@@ -34,7 +34,7 @@ def said(result: Result) -> str:
 def test_a_tick_asks_for_what_is_due_and_the_next_one_for_nothing(tailrace: Tailrace, bus: Bus) -> None:
     assert said(tailrace("tick")) == "35 due: 0 there, 35 sent"
     assert len(bus.queued()) == 35
-    assert said(tailrace("tick")) == "35 due: 0 there, 0 sent, 35 under way"
+    assert said(tailrace("tick")) == "35 due: 0 there, 0 sent, 35 on the queue"
     assert len(bus.queued()) == 35
 
 
@@ -54,7 +54,7 @@ def test_ticks_go_on_after_one_that_fails_and_end_with_0_when_stopped(
     jobs.write_text("nothing")
     running.wait_for(re.compile("error: .* no valid TOML"))
     jobs.write_text(text)
-    running.wait_for(re.compile("35 due: 0 there, 0 sent, 35 under way"))
+    running.wait_for(re.compile("35 due: 0 there, 0 sent, 35 on the queue"))
     running.send_signal(signal.SIGTERM)
     assert running.wait(20) == 0
     assert len(until(bus.queued, "messages")) == 35

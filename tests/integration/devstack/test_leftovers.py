@@ -1,5 +1,6 @@
 """However a run of the tests ends, its servers end with it."""
 
+import os
 import re
 import signal
 import subprocess
@@ -40,8 +41,10 @@ def wait_until_gone(servers: dict[int, str]) -> None:
 
 @pytest.fixture
 def endless_run(tmp_path: Path):
-    command = [sys.executable, "-m", "pytest", "-s", str(HERE / "endless.py"), f"--basetemp={tmp_path / 'run'}"]
-    with start(command, ready=re.compile("running"), timeout_s=60, cwd=ROOT) as run:
+    options = ["-p", "pytest_timeout", "-s", f"--basetemp={tmp_path / 'run'}"]
+    command = [sys.executable, "-m", "pytest", *options, str(HERE / "endless.py")]
+    environ = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # plugins take longer to load than servers to start
+    with start(command, ready=re.compile("running"), timeout_s=60, cwd=ROOT, env=environ) as run:
         yield run
 
 

@@ -75,7 +75,7 @@ def test_with_tls_a_whole_table_comes_through_unchanged(tmp_path: Path):
 
 
 @pytest.mark.parametrize("persistence", ["memory", "disk"])
-def test_azurite_keeps_a_blob_where_it_was_told_to(tmp_path: Path, persistence):
+def test_azurite_stores_a_blob_where_it_is_configured_to(tmp_path: Path, persistence):
     with Azurite.start(tmp_path, persistence=persistence) as azurite:
         with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
             with service.create_container("exports") as container:

@@ -142,6 +142,18 @@ def test_windows_are_compared_row_by_row_and_nothing_is_left_behind(
     assert admin.execute("select count(*) from pg_namespace where nspname like 'tailrace_drill%'").fetchone() == (0,)
 
 
+def test_what_a_killed_drill_left_behind_is_dropped_by_the_next_and_what_is_in_use_is_not(
+    drill: Drill, server: str, admin: psycopg.Connection
+) -> None:
+    admin.execute("create schema tailrace_drill_left; create table tailrace_drill_left.restored ()")
+    admin.execute("create schema tailrace_drill_used; create schema tailrace_drills")
+    with psycopg.connect(server) as other:
+        other.execute("select pg_advisory_lock(hashtext('tailrace_drill_used'))")
+        assert drill("events", "--server", server).returncode == 0
+    names = "select array_agg(nspname::text order by 1) from pg_namespace where nspname like 'tailrace%'"
+    assert admin.execute(names).fetchone() == (["tailrace_drill_used", "tailrace_drills"],)
+
+
 @pytest.mark.parametrize("configured", [(".parquet", 'format = "parquet"')], indirect=True)
 @pytest.mark.usefixtures("configured")
 def test_restored_parquet_is_hashed_as_its_export_was(drill: Drill, server: str) -> None:

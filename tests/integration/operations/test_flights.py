@@ -154,8 +154,7 @@ def test_each_day_is_verified_restored_and_proven_restorable(
     own = [one.blob for since, until in RANGES for one in windows_of(job, blobs, since, until, NOW) if one.blob]
     assert [blob.receipt.rows for blob in own if blob.receipt] == [hours * A_HOUR[table] for hours in HOURS.values()]
     restoring = Restoring(settings, server, blobs, target)
-    restoring.create(own)
-    assert sum(one.rows for one in restoring.one_by_one(own, 2)) == sum(HOURS.values()) * A_HOUR[table]
+    assert sum(one.rows for one in restoring.one_by_one(own, 2, create=True)) == sum(HOURS.values()) * A_HOUR[table]
     lost, new = f"table {table} except all table again", f"table again except all table {table}"
     differing = f"select count(*) from (({lost}) union all ({new}))"
     assert admin.execute(differing.encode()).fetchone() == (0,)

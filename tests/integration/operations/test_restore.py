@@ -1,17 +1,21 @@
 """One command restores exports into a table, whole and unchanged; a drill proves it."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 from azure.storage.blob import ContainerClient
+from support.waiting import until
 
 from contracts.jobs_file import load_jobs
 from producer.ask import requests_between
+from producer.schedule import request_for_run
 from settings import Settings
 from worker.assemble import open_exporter
 from worker.cancellation import Cancellation
@@ -157,7 +161,7 @@ def test_a_damaged_blob_changes_no_table(
     refused = csv_export("restore", "events", "--into", "again", "--create", "--one-transaction")
     assert refused.returncode == 1
     assert "events/2026/03/29.csv.gz is damaged" in refused.stderr
-    assert admin.execute("select count(*) from again").fetchone() == (0,)
+    assert admin.execute("select to_regclass('again')").fetchone() == (None,)
     verified = csv_export("verify", "events", writes=False)
     assert verified.returncode == 1
     assert "damaged  events/2026/03/29.csv.gz: " in verified.stdout
@@ -176,6 +180,122 @@ def test_the_role_that_exports_may_not_restore_and_is_reported(csv_export: Tailr
     assert refused.returncode == 1
     assert "permission denied" in refused.stderr
     assert "name one that may by --server" in refused.stderr
+
+
+def test_a_blob_that_goes_in_between_ends_the_restore_and_the_next_one_goes_on(
+    csv_export: Tailrace, admin: psycopg.Connection, container: ContainerClient
+) -> None:
+    client = container.get_blob_client("events/2026/03/30.csv.gz")
+    data, metadata = client.download_blob().readall(), client.get_blob_properties().metadata
+    # The first row of the last window removes the blob of it: by then the blobs are listed.
+    admin.execute("create table again (like events); create table reached ()")
+    admin.execute("""
+        create function reach() returns trigger language plpgsql as $$
+        begin perform pg_advisory_xact_lock(7); return new; end $$;
+        create trigger slow before insert on again for each statement execute function reach()""")
+    with psycopg.connect(admin.info.dsn, password=admin.info.password) as other:
+        other.execute("select pg_advisory_xact_lock(7)")
+        with ThreadPoolExecutor(1) as threads:
+            restoring = threads.submit(csv_export, "restore", "events", "--into", "again", "--parallel", "1")
+            waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+            until(lambda: admin.execute(waits).fetchone() == (1,), "the first window waits")
+            client.delete_blob()
+            other.rollback()
+            done = restoring.result()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "2 of 3 windows are restored, and the others as they were\n"
+        "error: events/2026/03/30.csv.gz was removed or replaced while it was read; run it again; `tailrace verify` "
+        "names what is missing\n"
+    )
+    client.upload_blob(data, metadata=metadata)
+    assert csv_export("restore", "events", "--into", "again").stdout.endswith("3 windows, 2 windows restored before\n")
+    assert difference(admin, "again") == 0
+
+
+def test_a_restore_that_is_interrupted_ends_at_once_even_if_it_waits_for_a_lock(
+    environ: dict[str, str], admin: psycopg.Connection, tmp_path: Path
+) -> None:
+    configured = exported(environ, admin, tmp_path, "csv")
+    admin.execute("create table again (like events)")
+    server = f"{admin.info.dsn} password={admin.info.password}"
+    days = ["--from", "2026-03-28", "--to", "2026-03-31"]
+    argv = [sys.executable, "-m", "cli", "restore", "events", "--into", "again", "--server", server, *days]
+    with psycopg.connect(admin.info.dsn, password=admin.info.password) as other:
+        other.execute("lock table again in share mode")
+        with subprocess.Popen(argv, cwd=ROOT, env=configured, stderr=subprocess.PIPE, text=True) as process:
+            waits = "select count(*) from pg_locks where relation = 'again'::regclass and not granted"
+            until(lambda: admin.execute(waits).fetchone() == (2,), "both streams wait")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30) == 130
+            assert process.stderr is not None
+            assert "Traceback" not in process.stderr.read()
+    assert admin.execute("select count(*) from again").fetchone() == (0,)
+
+
+def test_a_table_that_computes_and_checks_columns_takes_its_rows_back(
+    environ: dict[str, str],
+    admin: psycopg.Connection,
+    tmp_path: Path,
+    tailrace: Callable[[dict[str, str]], Tailrace],
+) -> None:
+    admin.execute("""
+        create domain positive as int check (value >= 0);
+        create domain smaller as positive check (value < 1000);
+        create table "Odd.events" ("Id" bigint generated always as identity, at timestamptz, small smaller,
+            doubled int generated always as (small * 2) stored,
+            "a ""b"" c" text default 'x');
+        insert into "Odd.events" (at, small, "a ""b"" c")
+            select '2026-03-28Z'::timestamptz + i * interval '7 minutes', i, null from generate_series(0, 615) as i""")
+    file = tmp_path / "jobs.toml"
+    jobs = JOBS.replace('table = "events"', 'table = "Odd.events"').replace("SUFFIX", ".csv.gz").replace("OUTPUT", "")
+    file.write_text(jobs)
+    configured = {**environ, "TAILRACE_JOBS": str(file)}
+    with open_exporter(Settings.from_env(configured)) as exporter:
+        for request in requests_between(exporter.jobs["events"], "2026-03-28", "2026-03-31", datetime.now(UTC)):
+            run_export(request, exporter, Cancellation())
+    run = tailrace(configured)
+    admin.execute('create table saved as select * from "Odd.events"; truncate "Odd.events"')
+    done = run("restore", "events", "--into", 'public."Odd.events"')
+    assert (done.stdout, done.stderr) == ("616 rows restored, 3 windows\n", "")
+    differs = 'table "Odd.events" except all table saved'
+    assert admin.execute(differs.encode()).fetchall() == []
+    again = run("restore", "events", "--into", '"public"."Odd.events"', "--replace-window", "--one-transaction")
+    assert (again.stdout, again.stderr) == ("616 rows restored, 3 windows\n", "")
+    assert admin.execute(differs.encode()).fetchall() == []
+    assert admin.execute('select count(*) from "Odd.events"').fetchone() == (616,)
+
+
+def test_the_newest_run_of_a_job_without_windows_comes_back(
+    environ: dict[str, str],
+    admin: psycopg.Connection,
+    tmp_path: Path,
+    tailrace: Callable[[dict[str, str]], Tailrace],
+) -> None:
+    file = tmp_path / "jobs.toml"
+    blob = "all/{run:%Y%m%dT%H%M%S}.csv.gz"
+    file.write_text(f'[[job]]\nname = "all"\nschema = "public"\ntable = "small"\nblob = "{blob}"\n')
+    configured = {**environ, "TAILRACE_JOBS": str(file)}
+    admin.execute("create table small as select i from generate_series(1, 5) as i")
+    with open_exporter(Settings.from_env(configured)) as exporter:
+        for hour in (1, 2):
+            run = datetime(2026, 3, 28, hour, tzinfo=UTC)
+            run_export(request_for_run(exporter.jobs["all"], run), exporter, Cancellation())
+            admin.execute("insert into small values (6)")
+    command = tailrace(configured)
+    assert command("verify", "all", writes=False).stdout == "2 windows, 2 intact\n"
+    done = command("restore", "all", "--into", "again", "--create")
+    assert (done.returncode, done.stdout) == (0, "6 rows restored, 1 windows\n")
+    assert done.stderr == "each run holds all rows, so the newest is restored: 2026-03-28T02:00:00+00:00\n"
+    again = command("restore", "all", "--into", "again", "--create")
+    assert again.stdout == "0 rows restored, 1 windows, 1 windows restored before\n"
+    admin.execute("delete from again where i = 6")
+    refused = command("restore", "all", "--into", "again")
+    assert "holds 5 rows and all/20260328T020000.csv.gz has 6; --append adds to them" in refused.stderr
+    older = command("restore", "all", "--into", "older", "--create", "--from", "2026-03-28", "--to", "2026-03-28T02:00")
+    assert older.stdout == "5 rows restored, 1 windows\n"
+    refused = command("verify", "all", "--from", "2026-03-29", writes=False)
+    assert "no run of job 'all' from 2026-03-29 to now has a blob" in refused.stderr
 
 
 def test_a_receipt_cannot_smuggle_a_statement_into_the_server(

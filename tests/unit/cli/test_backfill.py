@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.backfill import left_open
+from cli.backfill import left_out
 from contracts.job import ExportJob
 from operations.backfill import Wanted
 
@@ -68,12 +68,19 @@ def test_windows_that_are_still_open_are_left_out_and_said_to_be(*, newest_first
     asked = [request.blob for request in wanted.requests(NOW)]
     assert sorted(asked) == ["20260208T000000", "20260209T000000"]
     assert asked == sorted(asked, reverse=newest_first)
-    assert left_open(wanted, NOW) == "2026-02-10T00:00+00:00"
+    assert left_out(wanted, NOW) == "windows from 2026-02-10T00:00+00:00 on were left out: they are still open"
+
+
+def test_windows_after_the_job_s_end_are_left_out_and_the_end_is_named() -> None:
+    job = daily(end="2026-02-09", timezone="Europe/Oslo")
+    assert left_out(Wanted(job, "2026-02-07", "2026-02-20"), NOW) == (
+        "windows from 2026-02-09 on were left out: the job has this end"
+    )
 
 
 @pytest.mark.parametrize("until", ["2026-02-10", "2026-02-09T00:00:01"])
 def test_nothing_is_said_of_open_windows_where_the_range_ends_before_them(until: str) -> None:
-    assert left_open(Wanted(daily(), "2026-02-08", until), NOW) is None
+    assert left_out(Wanted(daily(), "2026-02-08", until), NOW) is None
 
 
 def test_a_range_before_the_first_day_of_a_job_names_that_day(refused: Refused, jobs_file: Path) -> None:

@@ -234,7 +234,7 @@ def test_a_long_history_of_completed_messages_is_not_kept():
 
 
 class NothingIsLost(RuleBasedStateMachine):
-    """Whatever is done in whatever order, each message is in exactly one place, and leaves it only when told to."""
+    """Whatever is done in whatever order, each message is in exactly one place, and leaves it only by an operation."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.message import Message
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSubQueue
 
-from devstack.broker import Broker
 from devstack.process import Launch, Process, start
+from emulators.service_bus.emulator import Emulator
 
 collect_ignore = ["app", "apps"]  # its modules are imported by the worker library only
 APP = Path(__file__).with_name("app")
@@ -143,6 +144,12 @@ class Queue:
 
     connection_string: str
     name: str
+    bus: Emulator | None = None
+
+    def end_locks(self) -> None:
+        """End the locks of the queue, as if their time were over."""
+        assert self.bus is not None
+        assert self.bus.expire_locks(self.name) > 0
 
     @property
     def settings(self) -> dict[str, str]:
@@ -175,11 +182,11 @@ class Queue:
 
 
 @pytest.fixture(scope="session")
-def queues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Queue]]:
+def queues() -> Iterator[Iterator[Queue]]:
     """Fresh queues with a lock of three seconds, all on one broker."""
-    names = [f"queue-{number}" for number in range(40)]
-    with Broker.start(tmp_path_factory.mktemp("broker"), names, {"LockDuration": "PT3S"}) as broker:
-        yield (Queue(broker.connection_string, name) for name in names)
+    with Emulator() as bus:
+        names = (bus.add_queue(f"queue-{number}", LockDuration="PT3S") for number in count())
+        yield (Queue(bus.connection_string, name, bus) for name in names)
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_a_stopped_host_kills_running_functions_and_leaves_their_messages(
     host.process.send_signal(15)
     assert host.process.wait(20) == 0
     assert host.records("finally") == []
+    queue.end_locks()
     another = hosts.start("--only", "work", settings=queue.settings)
     assert another.wait_for_records("work", 2)[1]["attempt"] == 2
     queue.wait_until_empty(another)

@@ -87,6 +87,8 @@ def test_a_message_is_left_under_its_lock_without_auto_complete(hosts: Any, queu
     app = hosts.app_with(autoCompleteMessages=False)
     host = hosts.start("--only", "work", settings=queue.settings, app=app)
     queue.send({"do": "succeed"})
+    host.wait_for_log("function.succeeded")
+    queue.end_locks()
     assert [seen["attempt"] for seen in host.wait_for_records("work", 2)] == [1, 2]
 
 

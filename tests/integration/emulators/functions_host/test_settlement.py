@@ -42,7 +42,7 @@ def test_the_lock_token_of_a_function_that_has_ended_is_not_found(hosts: Any, qu
     assert f"LockToken {host.records('work')[0]['lock_token']} not found." in refused["error"]
 
 
-def test_without_the_settlement_service_an_app_is_told_that_it_is_unimplemented(hosts: Any, queue: Any) -> None:
+def test_without_the_settlement_service_an_app_reads_that_it_is_unimplemented(hosts: Any, queue: Any) -> None:
     host = hosts.start("--only", "work", "--no-settlement", settings=queue.settings)
     queue.send({"do": "settle", "how": "deadletter"})
     (refused,) = host.wait_for_records("refused")

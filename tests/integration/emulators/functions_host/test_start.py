@@ -5,6 +5,12 @@ from typing import Any
 
 import pytest
 
+from emulators.functions_host.app import Function
+from emulators.functions_host.app_settings import HostError
+from emulators.functions_host.host_json import QueueOptions
+from emulators.functions_host.queue_trigger import source_of
+from emulators.functions_host.timer import TimerTrigger
+
 ROOT = Path(__file__).resolve().parents[4]
 
 
@@ -14,52 +20,66 @@ def ended(argv: list[str]) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def test_a_mistake_is_reported_in_a_sentence(hosts: Any) -> None:
+    code, said = ended(hosts.command("--only", "tick,tock"))
+    assert code == 1
+    assert "The Functions host cannot run: The app has no function tock; it has at_start, echo, end_process" in said
+    assert "Traceback" not in said
+
+
+def function(name: str, kind: str, **options: str) -> Function:
+    trigger = {"name": "given", "type": kind, **options}
+    return Function(name, "f-1", trigger, (trigger,))
+
+
+def test_a_schedule_that_is_not_ncrontab_is_refused() -> None:
+    calls: Any = None
+    with pytest.raises(HostError, match='The schedule "every day" of the function tick is not NCRONTAB'):
+        TimerTrigger(function("tick", "timerTrigger", schedule="%TICK%"), calls, {"TICK": "every day"})
+
+
 @pytest.mark.parametrize(
-    ("options", "settings", "said"),
+    ("settings", "said"),
     [
-        (["--only", "tick,tock"], {}, "The app has no function tock; it has at_start, echo, end_process"),
-        (["--only", "tick"], {"TICK": "every day"}, 'The schedule "every day" of the function tick is not NCRONTAB'),
-        (["--only", "work"], {}, "The queue trigger of work: The connection ServiceBusConnection is not set."),
+        ({}, "The connection ServiceBusConnection is not set."),
         (
-            ["--only", "work"],
             {"ServiceBusConnection__fullyQualifiedNamespace": "x"},
-            "The queue trigger of work: ServiceBusConnection__fullyQualifiedNamespace asks for an identity",
+            "ServiceBusConnection__fullyQualifiedNamespace asks for an identity",
         ),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence(hosts: Any, options: list[str], settings: dict[str, str], said: str) -> None:
-    code, told = ended(hosts.command(*options, settings=settings))
-    assert code == 1
-    assert f"The Functions host cannot run: {said}" in told
-    assert "Traceback" not in told
+def test_a_queue_trigger_without_a_connection_string_is_refused(settings: dict[str, str], said: str) -> None:
+    work = function("work", "serviceBusTrigger", queueName="work", connection="ServiceBusConnection")
+    with pytest.raises(HostError, match=f"The queue trigger of work: {said}"):
+        source_of(work, settings, QueueOptions())
 
 
-def test_an_app_that_cannot_be_imported_is_told_with_the_place_in_the_app(hosts: Any, tmp_path: Path) -> None:
+def test_an_app_that_cannot_be_imported_is_reported_with_its_place(hosts: Any, tmp_path: Path) -> None:
     (tmp_path / "host.json").write_text('{"version": "2.0"}')
     (tmp_path / "function_app.py").write_text("import a_module_that_is_not_there\n")
-    code, told = ended(hosts.command(app=tmp_path))
+    code, said = ended(hosts.command(app=tmp_path))
     assert code == 1
-    said = f"The app in {tmp_path} cannot be loaded (function_app.py, line 1): ModuleNotFoundError: No module named"
-    assert f"{said} 'a_module_that_is_not_there'" in told.splitlines()[-1]
+    expected = f"The app in {tmp_path} cannot be loaded (function_app.py, line 1): ModuleNotFoundError: No module named"
+    assert f"{expected} 'a_module_that_is_not_there'" in said.splitlines()[-1]
 
 
-def test_a_folder_without_an_app_is_told(hosts: Any, tmp_path: Path) -> None:
-    code, told = ended(hosts.command(app=tmp_path))
-    assert (code, "holds no function_app.py" in told) == (1, True)
+def test_a_folder_without_an_app_is_reported(hosts: Any, tmp_path: Path) -> None:
+    code, said = ended(hosts.command(app=tmp_path))
+    assert (code, "holds no function_app.py" in said) == (1, True)
 
 
-def test_a_wrong_duration_in_host_json_is_told_with_its_name(hosts: Any, tmp_path: Path) -> None:
+def test_a_wrong_duration_in_host_json_is_reported_with_its_name(hosts: Any, tmp_path: Path) -> None:
     (tmp_path / "host.json").write_text('{"functionTimeout": "5 minutes"}')
     (tmp_path / "function_app.py").write_text("")
-    code, told = ended(hosts.command(app=tmp_path))
-    assert (code, 'functionTimeout must be a duration hh:mm:ss, not "5 minutes".' in told) == (1, True)
+    code, said = ended(hosts.command(app=tmp_path))
+    assert (code, 'functionTimeout must be a duration hh:mm:ss, not "5 minutes".' in said) == (1, True)
 
 
-def test_a_taken_port_is_told(hosts: Any) -> None:
+def test_a_taken_port_is_reported(hosts: Any) -> None:
     host = hosts.start("--only", "process")
     port = host.url.rpartition(":")[2]
-    code, told = ended([*hosts.command("--only", "process"), "--port", port])
-    assert (code, f"Port {port} cannot be used" in told) == (1, True)
+    code, said = ended([*hosts.command("--only", "process"), "--port", port])
+    assert (code, f"Port {port} cannot be used" in said) == (1, True)
 
 
 def test_the_environment_wins_over_the_settings_file(hosts: Any) -> None:

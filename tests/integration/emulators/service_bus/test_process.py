@@ -46,7 +46,7 @@ def config(tmp_path: Path, *queues: dict, **namespace: object) -> str:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_the_default_queue_and_tells_its_clients_when_it_ends(number: int):
+def test_it_serves_the_default_queue_and_reports_its_end_to_its_clients(number: int):
     with start([*COMMAND, "--port", "0"], ready=READY) as process:
         assert process.match is not None
         with Client(int(process.match[1])) as raw:

@@ -125,3 +125,15 @@ def test_a_message_without_a_session_and_a_receiver_without_one_are_refused(
             sender.send_messages(ServiceBusMessage("x"))
     with pytest.raises(ServiceBusError, match="requires sessions"):
         client.get_queue_receiver(session_queue).receive_messages(max_wait_time=5)
+
+
+def test_a_batch_with_a_message_that_is_refused_leaves_none_of_its_messages(
+    client: ServiceBusClient, session_queue: str
+):
+    batch = [ServiceBusMessage("good", session_id="a"), ServiceBusMessage("bad")]
+    with client.get_queue_sender(session_queue) as sender:
+        with pytest.raises(ServiceBusError, match="requires sessions"):
+            sender.send_messages(batch)
+        with pytest.raises(ServiceBusError, match="requires sessions"):
+            sender.schedule_messages(batch, dt.datetime.now(dt.UTC) + dt.timedelta(hours=1))
+    assert list(client.list_queue_sessions(session_queue)) == []
