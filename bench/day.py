@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,32 +44,33 @@ _MISSING = 50  # every so many windows one has no blob
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.day", description=__doc__)
     parser.add_argument("--windows", type=int, default=9_500)
-    asked = parser.parse_args()
     now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    since = (now - asked.windows * timedelta(hours=1)).isoformat()
+    since = now - parser.parse_args().windows * timedelta(hours=1)
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "jobs.toml").write_text(_JOBS)
+        folder, jobs = Path(name), Path(name) / "jobs.toml"
+        jobs.write_text(_JOBS)
         with Azurite.start(folder) as azurite, Broker.start(folder, ["exports"]) as broker:
             with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
-                job = load_jobs(folder / "jobs.toml")["flights"]
-                _plant(service.create_container("exports"), list(requests_between(job, since, now.isoformat(), now)))
+                wanted = requests_between(load_jobs(jobs)["flights"], since.isoformat(), now.isoformat(), now)
+                _plant(service.create_container("exports"), list(wanted))
             environ = {
                 **os.environ,
                 "ExportStorage": azurite.connection_string,
                 "ServiceBusConnection": broker.connection_string,
-                "TAILRACE_JOBS": str(folder / "jobs.toml"),
+                "TAILRACE_JOBS": str(jobs),
             }
-            span = ("--from", since, "--to", now.isoformat())
-            for line in (
-                ("status",),
-                ("missing", "flights"),
-                ("history", "flights"),
-                ("backfill", "flights", *span),
-                ("backfill", "flights", *span, "--only", "all", "--force"),
-                ("status",),
-            ):
+            for line in _lines("--from", since.isoformat(), "--to", now.isoformat()):
                 _run(line, environ)
+
+
+def _lines(*span: str) -> Iterator[tuple[str, ...]]:
+    """The commands of the day."""
+    yield ("status",)
+    yield ("missing", "flights")
+    yield ("history", "flights")
+    yield ("backfill", "flights", *span)
+    yield ("backfill", "flights", *span, "--only", "all", "--force")
+    yield ("status",)
 
 
 def _plant(container: ContainerClient, requests: list[ExportRequest]) -> None:

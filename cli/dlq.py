@@ -1,28 +1,22 @@
 """`tailrace dlq`: lists dead letters, sends them again, or drops them."""
 
-import json
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
-from itertools import islice
+from collections.abc import Callable, Collection
 from threading import Event
 from typing import Annotated
 
 import typer
 
 from cli.completion import job_names, reasons
+from cli.letters import as_fields, list_each, list_groups
 from cli.signals import at_first_signal
-from cli.terminal import record, remark, say, table
+from cli.terminal import record, remark, say
 from contracts.errors import QueueUnavailable, TailraceError
 from contracts.jobs_file import load_jobs
-from contracts.request import ExportRequest
-from operations.dead_choice import Choice, Group, groups_of, is_stale, to_send
-from operations.dead_letters import DeadLetters, DeadMessage, Replay, blobs_of
+from operations.dead_choice import Choice, to_send
+from operations.dead_letters import DeadLetters, Replay, blobs_of
 from producer.ask import job_named
-from producer.facts import Present
 from settings import Settings
-
-_FIRST_BYTES = 120
 
 dlq = typer.Typer(no_args_is_help=True)
 
@@ -64,56 +58,13 @@ def list_(
     choice = Choice(frozenset(), reason, job)
     with DeadLetters(settings) as letters:
         found = filter(choice.means, letters.peek())
-        count = _list_each(settings, found, limit, as_json=as_json) if each else _list_groups(settings, found, as_json)
+        count = (
+            list_each(settings, found, limit, as_json=as_json)
+            if each
+            else list_groups(settings, found, as_json=as_json)
+        )
     if not count and not as_json:
         say(f"queue {settings.queue!r} has no {'such ' if reason or job else ''}dead letters")
-
-
-def _list_groups(settings: Settings, letters: Iterable[DeadMessage], as_json: bool) -> int:  # as the option
-    groups = groups_of(letters)
-    present = _blobs_of(settings, (one for group in groups for one in group.requests))
-    shown = [group_fields(group, present) for group in groups]
-    if as_json:
-        for fields in shown:
-            print(json.dumps(fields, ensure_ascii=False, default=datetime.isoformat))
-    elif shown:
-        show_groups(shown)
-        remark("--each lists each; `tailrace dlq replay` sends them again, `drop` deletes them, by --reason and --job")
-    return len(shown)
-
-
-def show_groups(groups: Sequence[Mapping[str, object]]) -> None:
-    """Prints a table of groups."""
-    table(tuple(groups[0]), [[_shown(one) for one in fields.values()] for fields in groups], right=("letters", "stale"))
-
-
-def _blobs_of(settings: Settings, requests: Iterable[ExportRequest]) -> Mapping[str, Present]:
-    """The blobs that are there; none, and a remark, if storage cannot be asked: the letters are shown all the same."""
-    try:
-        return blobs_of(settings, requests)
-    except TailraceError as error:
-        remark(f"stale was not counted: {error.explained}")
-        return {}
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M")
-    return f"{value:,}" if isinstance(value, int) else str(value or "-")
-
-
-def _list_each(settings: Settings, letters: Iterable[DeadMessage], limit: int, *, as_json: bool) -> int:
-    found = list(islice(letters, limit + 1))
-    present = _blobs_of(settings, (letter.request for letter in found[:limit] if letter.request))
-    for letter in found[:limit]:
-        fields = {**as_fields(letter), "stale": is_stale(letter, present) or None}
-        if as_json:
-            print(json.dumps(fields, ensure_ascii=False))
-        else:
-            record(f"{fields.pop('sequence_number')}  {fields.pop('reason') or '(no reason)'}", fields)
-    if len(found) > limit:
-        remark(f"there are more than {limit:,}; see them with --limit")
-    return len(found)
 
 
 @dlq.command()
@@ -220,31 +171,3 @@ def _carry_out(verb: str, chosen: Collection[int], act: Callable[[Callable[[int]
             "for five minutes at most, or has settled them",
             advice="run it again later",
         )
-
-
-def group_fields(group: Group, present: Mapping[str, Present]) -> dict[str, object]:
-    """A group as it is shown."""
-    return {
-        "reason": group.reason,
-        "job": group.job,
-        "letters": group.count,
-        "stale": group.stale(present),
-        "oldest": group.oldest,
-        "description": group.description,
-    }
-
-
-def as_fields(letter: DeadMessage) -> dict[str, object]:
-    """The fields shown of a dead letter; for an invalid request, the beginning of its body."""
-    begins = ascii(letter.body[:_FIRST_BYTES]) + ("…" if len(letter.body) > _FIRST_BYTES else "")
-    return {
-        "sequence_number": letter.sequence_number,
-        "reason": letter.reason,
-        "description": letter.description,
-        "job": letter.job,
-        "blob": letter.request.blob if letter.request else None,
-        "body": None if letter.request else f"{len(letter.body):,} bytes, {begins}",
-        "attempt": letter.attempt,
-        "enqueued": letter.enqueued_at.isoformat(timespec="seconds") if letter.enqueued_at else None,
-        "message_id": letter.message_id,
-    }

@@ -265,6 +265,14 @@ def test_dead_letters_are_listed_by_reason_and_job_with_counts(
     assert tailrace("dlq", "list", "--job", "nothing").stdout == f"queue '{bus.queue}' has no such dead letters\n"
 
 
+def test_dead_letters_are_listed_though_storage_cannot_say_which_are_stale(tailrace: Tailrace, bus: Bus) -> None:
+    bus.bury(message(request()), reason="ContainerNotFound")
+    for options in ((), ("--each",)):
+        listed_ = tailrace("dlq", "list", *options, TAILRACE_CONTAINER="gone")
+        assert (listed_.exit_code, "ContainerNotFound" in listed_.stdout) == (0, True)
+        assert "stale was not counted: listing of 'gone/" in listed_.stderr
+
+
 def test_one_dead_letter_is_shown_with_its_body(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(message(request()))
     number = bus.buried()[0].sequence_number

@@ -48,8 +48,8 @@ def table(admin: psycopg.Connection) -> None:
     admin.execute("set timezone = 'UTC'")
     admin.execute(TABLE)
     admin.execute(ROWS)
-    # 100 MB of what has to be quoted, in the middle of the others.
-    admin.execute("update t set words = repeat(E'\"x\",\\r\\n', 14285714) where id = 4444")
+    # 24 MB of what has to be quoted, a row after which a connection is closed, in the middle of the others.
+    admin.execute("update t set words = repeat(E'\"x\",\\r\\n', 3428571) where id = 4444")
     admin.execute("create table back (like t)")
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli.dlq import as_fields
+from cli.letters import as_fields
 from operations.dead_choice import Choice
 from operations.dead_letters import DeadMessage
 from producer.ask import AskRefused

@@ -16,8 +16,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from cli.backfills import show_standing
-from cli.dlq import group_fields, show_groups
 from cli.history import show_history
+from cli.letters import group_fields, show_groups
 from cli.running import screen as watched
 from cli.running import show_running
 from cli.show import fields_of, show_cell
