@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -61,7 +62,11 @@ def watch() -> None:
     if not console.is_terminal:
         raise AskRefused("watch needs a terminal", advice="use `tailrace status` and `tailrace running`, with --json")
     settings, jobs = configured()
-    with connect(settings) as connection, Live(console=console, auto_refresh=False, screen=False) as live:
+    with (
+        suppress(KeyboardInterrupt),  # how it ends
+        connect(settings) as connection,
+        Live(console=console, auto_refresh=False, screen=False) as live,
+    ):
         sessions, looked_at, summaries, cells = Sessions(connection), 0.0, list[Summary](), dict[UUID, Cell]()
         while True:
             found = sessions.running()
