@@ -39,6 +39,8 @@ pictures: setup  ## take the pictures of the page for the documentation
 bench: setup  ## speed and memory beside other tools, half an hour (QUICK=1: 3 minutes; GROWTH=1, ROWS=, ROUNDS=, MINUTES=)
 	@sh bench/setup.sh
 	@$(PYTHON) -m bench.tick $(if $(QUICK),--jobs 100 --blobs 100000)
+	@$(PYTHON) -m bench.coverage $(if $(QUICK),--windows 20000)
+	@$(PYTHON) -m bench.day $(if $(QUICK),--windows 1000)
 	@$(PYTHON) -m bench.page
 	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(ROWS),--rows $(ROWS)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)

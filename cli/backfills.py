@@ -94,8 +94,9 @@ def cancel(
     settings, now = Settings.from_env(os.environ, postgres=False), datetime.now(UTC)
     jobs = load_jobs(settings.jobs)
     wanted = cancel_of(settings, what, _job(jobs, what), (since, until), now)
-    counted = covered(settings, wanted)
     ordered = wanted if dry_run else order(settings, wanted, now)
+    # Counting takes a while for many, and the order is in force by then.
+    counted = covered(settings, wanted)
     if as_json:
         fields = ordered.model_dump(mode="json", exclude_none=True)
         print(json.dumps({"messages": counted, "cancelled": not dry_run, **fields}))

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from rich.table import Table
 from cli.looks import brief, configured, size
 from cli.ranges import AsJson
 from cli.status import rows_of
-from cli.terminal import say, table
+from cli.terminal import say, table, without_spare
 from contracts.jobs_file import Jobs, load_jobs
 from operations.coverage import Cell
 from operations.finding import cells_of
@@ -61,7 +62,11 @@ def watch() -> None:
     if not console.is_terminal:
         raise AskRefused("watch needs a terminal", advice="use `tailrace status` and `tailrace running`, with --json")
     settings, jobs = configured()
-    with connect(settings) as connection, Live(console=console, auto_refresh=False, screen=False) as live:
+    with (
+        suppress(KeyboardInterrupt),  # how it ends
+        connect(settings) as connection,
+        Live(console=console, auto_refresh=False, screen=False) as live,
+    ):
         sessions, looked_at, summaries, cells = Sessions(connection), 0.0, list[Summary](), dict[UUID, Cell]()
         while True:
             found = sessions.running()
@@ -70,7 +75,7 @@ def watch() -> None:
                 summaries, cells = _looked(settings, jobs, found)
                 sessions.estimate({id_: cell.request for id_, cell in cells.items()}, jobs)
                 looked_at = time.monotonic()
-            live.update(_screen(summaries, sessions.running(), cells), refresh=True)
+            live.update(screen(summaries, sessions.running(), cells, console.width), refresh=True)
             time.sleep(_EVERY_SECONDS)
 
 
@@ -79,6 +84,7 @@ def show_running(found: Sequence[Running], cells: Mapping[UUID, Cell]) -> None:
     table(_HEADINGS, [_row(one, cells.get(one.request_id)) for one in found], right=_HEADINGS[2:8], spare=_SPARE)
 
 
+_SPARE_OF_STATUS = ("proven", "last", "due", "queued")
 _SPARE = ("waits for", "time", "MB/s")
 _HEADINGS = ("job", "window", "rows", "size", "MB/s", "done", "left", "time", "waits for")
 
@@ -93,8 +99,10 @@ def _looked(settings: Settings, jobs: Jobs, found: Sequence[Running]) -> tuple[l
     return [summary_of(one.job, one.cells, now) for one in covered], {**cells, **cells_of(settings, jobs, unknown)}
 
 
-def _screen(summaries: list[Summary], found: list[Running], cells: dict[UUID, Cell]) -> Group:
+def screen(summaries: Sequence[Summary], found: Sequence[Running], cells: Mapping[UUID, Cell], width: int) -> Group:
+    """What `watch` shows in so many columns."""
     headings, rows = rows_of(summaries)
+    headings, *rows = without_spare([headings, *rows], _SPARE_OF_STATUS, width)
     overview = Table(*headings, box=None, pad_edge=False)
     for column in overview.columns[1:]:
         column.justify = "right"
@@ -103,24 +111,28 @@ def _screen(summaries: list[Summary], found: list[Running], cells: dict[UUID, Ce
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn("{task.fields[done]:>4}"),
         TextColumn("{task.fields[speed]}"),
     )
     for one in found:
         fields = _fields(one, cells.get(one.request_id))
         left = f", {brief(one.seconds_left)} left" if one.seconds_left is not None else ""
         speed = f"{size(one.bytes)}, {fields['mb_per_second']} MB/s{left}"
-        # Beyond its estimate a bar stays just below full: the end is not known.
-        total = max(one.estimated_rows or 0, one.rows + 1)
-        bars.add_task(f"{fields['job']} {fields['window']}", total=total, completed=one.rows, speed=speed)
+        # Beyond its estimate a bar stays just below full: the end is not known. Without one it has no end.
+        total = max(one.estimated_rows, one.rows + 1) if one.estimated_rows else None
+        what = f"{fields['job']} {fields['window']}"
+        bars.add_task(what, total=total, completed=one.rows if total else 0, speed=speed, done=_done(one))
     return Group(overview, "", bars if found else "no export reads now")
+
+
+def _done(one: Running) -> str:
+    return f"{min(99, 100 * one.rows // one.estimated_rows)} %" if one.estimated_rows else "-"
 
 
 def _row(one: Running, cell: Cell | None) -> list[object]:
     fields = _fields(one, cell)
-    done = f"{min(99, 100 * one.rows // one.estimated_rows)} %" if one.estimated_rows else "-"
     left = "-" if one.seconds_left is None else brief(one.seconds_left)
-    numbers = [f"{one.rows:,}", size(one.bytes), fields["mb_per_second"], done, left, brief(one.seconds)]
+    numbers = [f"{one.rows:,}", size(one.bytes), fields["mb_per_second"], _done(one), left, brief(one.seconds)]
     return [fields["job"], fields["window"], *numbers, one.waits_for or ""]
 
 

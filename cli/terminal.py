@@ -77,10 +77,7 @@ def table(
     itself.
     """
     console, cells = Console(highlight=False), [[printable(str(cell)) for cell in row] for row in rows]
-    for name in spare if console.is_terminal else ():
-        if sum(_widths(headings, cells)) + len(_GAP) * (len(headings) - 1) > console.width:
-            place = headings.index(name)
-            headings, *cells = [[*row[:place], *row[place + 1 :]] for row in (headings, *cells)]
+    headings, *cells = without_spare([headings, *cells], spare, console.width if console.is_terminal else 1 << 20)
     widths = _widths(headings, cells)
     margin = sum(widths[:-1]) + len(_GAP) * len(widths[:-1])
     for number, row in enumerate([list(headings), *cells]):
@@ -91,6 +88,20 @@ def table(
         style = "" if number else "bold"
         for line in _hanging(_GAP.join(padded[:-1]), padded[-1].rstrip(), margin, console):
             console.print(Text(line.rstrip(), style=style), soft_wrap=True)
+
+
+def without_spare(lines: Iterable[Sequence[str]], spare: Sequence[str], width: int) -> list[list[str]]:
+    """Headings and rows without those columns of `spare`, in this order, that have to go for the rest to fit.
+
+    >>> without_spare([["a", "bb", "cc"], ["1", "2", "3"]], ["bb", "cc"], 6)
+    [['a', 'cc'], ['1', '3']]
+    """
+    left = [list(line) for line in lines]
+    for name in spare:
+        if name in left[0] and sum(_widths(left[0], left[1:])) + len(_GAP) * (len(left[0]) - 1) > width:
+            place = left[0].index(name)
+            left = [[*row[:place], *row[place + 1 :]] for row in left]
+    return left
 
 
 def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:

@@ -74,7 +74,7 @@ class Records[M: Model]:
     def heads(self) -> dict[str, Mapping[str, str]]:
         """What `put` was given as the head of each record, by name; nothing is downloaded, 5,000 a round trip."""
         found = listed(self._container, self._prefix)
-        return {blob.name.removeprefix(self._prefix).removesuffix(".json"): blob.metadata or {} for blob in found}
+        return {blob.name.removeprefix(self._prefix).removesuffix(".json"): blob.metadata for blob in found}
 
     def put(
         self,

@@ -1,8 +1,9 @@
 """The blob container's client, and what its errors mean."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
 
 from connections.causes import connection_refused, first_line
 from connections.credential import credential_for
@@ -11,8 +12,10 @@ from settings import Settings
 from telemetry.waits import waiting_for
 
 if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
     from azure.core.exceptions import AzureError
-    from azure.storage.blob import BlobProperties, ContainerClient
+    from azure.storage.blob import ContainerClient
 
 # The service's name of an error → (why, what to do next).
 _REFUSED: dict[str, tuple[str, str | None]] = {
@@ -100,19 +103,42 @@ def error_code(error: Exception) -> str:
     return str(getattr(code, "value", code) or type(error).__name__)
 
 
-def listed(container: "ContainerClient", prefix: str) -> "Iterator[BlobProperties]":
+class Listed(NamedTuple):
+    """A blob as a listing shows it."""
+
+    name: str
+    etag: str
+    size: int
+    metadata: Mapping[str, str]
+
+
+def listed(container: "ContainerClient", prefix: str) -> Iterator[Listed]:
     """All blobs whose names begin with `prefix`, by name, with their metadata; 5,000 a round trip.
 
-    Raises SinkRejected or SinkUnavailable.
+    The SDK's objects take ten times the CPU of what is needed of them, so it lists names, and its answer, which it has
+    parsed as XML, is read here. Raises SinkRejected or SinkUnavailable.
     """
     with storage_errors("listing", f"{container.container_name}/{prefix}"):
-        pages = container.list_blobs(name_starts_with=prefix, include=["metadata"]).by_page()
+        pages: Any = container.list_blob_names(name_starts_with=prefix, include=["metadata"]).by_page()
         while True:
             with waiting_for("storage: listing"):
-                page = next(pages, None)
-            if page is None:
-                return
-            yield from page
+                if next(pages, None) is None:
+                    return
+            yield from map(_listed, pages._response.iterfind("Blobs/Blob"))  # noqa: SLF001
+
+
+def _listed(blob: "Element") -> Listed:
+    """A blob of a listing's XML. Names that XML cannot hold are written as in an address."""
+    name, properties, metadata = blob.find("Name"), blob.find("Properties"), blob.find("Metadata")
+    assert name is not None
+    assert properties is not None
+    text = name.text or ""
+    return Listed(
+        unquote(text) if name.get("Encoded") == "true" else text,
+        properties.findtext("Etag") or "",
+        int(properties.findtext("Content-Length") or 0),
+        {} if metadata is None else {field.tag: field.text or "" for field in metadata},
+    )
 
 
 @contextmanager

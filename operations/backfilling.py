@@ -17,6 +17,7 @@ from connections.steering import SteeringRecords
 from contracts.errors import TailraceError
 from contracts.message import Lineage
 from operations.backfill import BACKFILLS, Backfill, Counts, Wanted
+from operations.claims import Claims
 from operations.pauses import operator
 from producer.asking import Asked, decide
 from producer.facts import QueueView
@@ -57,6 +58,7 @@ class Backfilling:
         self._index = BlobIndex(settings)
         self._records = Records(settings, BACKFILLS, Backfill)
         self._steering = SteeringRecords(settings)
+        self._claims = Claims(settings, wanted.job.name, self.id, self._by)
         self._saved_at = 0.0
         self._pause = _LOOK_SECONDS
 
@@ -80,10 +82,14 @@ class Backfilling:
                 yield replace(one, request=request)
 
     def send(self, queue: ExportQueue, progress: Callable[[Counts], object], stopping: Event) -> None:
-        """Sends all that is wanted, unless `stopping` is set. Raises BackfillCancelled, QueueUnavailable.
+        """Sends all that is wanted, unless `stopping` is set. Calls `progress` after each piece.
 
-        Calls `progress` after each piece.
+        Raises AskRefused while another backfill of the job is being sent, BackfillCancelled, or QueueUnavailable.
         """
+        with self._claims.held():
+            self._send(queue, progress, stopping)
+
+    def _send(self, queue: ExportQueue, progress: Callable[[Counts], object], stopping: Event) -> None:
         chosen = self.chosen(queue.look_briefly(self._wanted.job.name))
         while room := self._room(queue, progress, stopping):
             some = list(islice(chosen, room))
@@ -153,11 +159,13 @@ class Backfilling:
     def _save_if_old(self) -> None:
         """Shows others that this process lives, and how far it has come."""
         if monotonic() - self._saved_at > _SAVE_SECONDS:
+            self._claims.renew()
             self._save(None)
 
     def save(self) -> None:
-        """Writes how far it has come."""
-        self._save(None)
+        """Writes how far it has come; nothing if nothing was sent."""
+        if self.counts.sent:
+            self._save(None)
 
     def _save(self, ended_at: datetime | None) -> None:
         self._saved_at = monotonic()

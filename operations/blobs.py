@@ -54,7 +54,7 @@ class Blobs:
     def under(self, prefix: str) -> Iterator[Blob]:
         """All blobs whose names begin with `prefix`, by name."""
         for blob in listed(self._container, prefix):
-            yield Blob(blob.name, tag_of(blob.etag), int(blob.size or 0), blob.metadata or {})
+            yield Blob(blob.name, tag_of(blob.etag), blob.size, blob.metadata)
 
     def find(self, name: str) -> Blob | None:
         """The blob of this name, or None."""

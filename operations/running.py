@@ -59,9 +59,13 @@ class Sessions:
         self._estimates: dict[UUID, int] = {}
 
     def running(self) -> list[Running]:
-        """The exports of this database that read now, the oldest first."""
+        """The exports of this database that read now, the oldest first. Raises SourceUnavailable."""
         found: dict[tuple[UUID, str], list[tuple[Any, ...]]] = {}
-        for name, *fields in self._connection.execute(_SESSIONS, (f"{PREFIX} %",)):
+        try:
+            rows = self._connection.execute(_SESSIONS, (f"{PREFIX} %",)).fetchall()
+        except psycopg.OperationalError as error:
+            raise no_connection("the server", error) from None
+        for name, *fields in rows:
             if export := export_in(name):
                 found.setdefault(export, []).append(tuple(fields))
         return [self._merged(*export, rows) for export, rows in found.items()]

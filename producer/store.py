@@ -36,4 +36,4 @@ class BlobIndex:
     def _listed(self, wanted: tuple[str, set[str]]) -> dict[str, Present]:
         prefix, names = wanted
         blobs = listed(self._container, prefix)
-        return {blob.name: Present.of(blob.metadata or {}, tag_of(blob.etag)) for blob in blobs if blob.name in names}
+        return {blob.name: Present.of(blob.metadata, tag_of(blob.etag)) for blob in blobs if blob.name in names}

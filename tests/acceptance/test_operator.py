@@ -18,6 +18,7 @@ from support.gate import Gate
 from support.hosts import Hosts
 from support.waiting import until
 
+from contracts.message import job_of
 from devstack.stack import Stack
 
 BIN = Path(sys.executable).parent
@@ -177,26 +178,24 @@ def test_what_is_useless_is_dropped(day: Day) -> None:
     day.admin.execute("create table useless as select * from clicks")
     assert day.type(f"tailrace export useless --window {FIRST}").code == 0
     assert day.type("tailrace dlq drop --stale --job useless").out == "dropped 1 of 1 dead letters\n"
-    assert day.type("tailrace dlq list --job useless --json").rows()[0]["letters"] == 2
+    assert sum(job_of(one.application_properties) == "useless" for one in day.bus.dead_letters()) == 2
 
 
 def test_a_backfill_that_was_a_mistake_is_stopped(day: Day, stack: Stack) -> None:
     queue = stack.unused_queue()
-    sent = day.type("tailrace backfill many --from 2020-01-01 --to 2021-12-01 --json", TAILRACE_QUEUE=queue)
+    sent = day.type("tailrace backfill many --from 2020-01-01 --to 2020-07-19 --json", TAILRACE_QUEUE=queue)
     (counts,) = sent.rows()
-    assert counts["sent"] == 700
+    assert counts["sent"] == 200
     cancelled = day.type(f"tailrace cancel {counts['backfill']}", TAILRACE_QUEUE=queue)
-    assert cancelled.out.startswith(f"700 messages of {counts['backfill']} cancelled")
+    assert cancelled.out.startswith(f"200 messages of {counts['backfill']} cancelled")
     worked = day.type("tailrace work --until-empty", TAILRACE_QUEUE=queue)
-    assert worked.out.startswith("700 completed, ")
+    assert worked.out.startswith("200 completed, ")
     assert [one.name for one in day.container.list_blobs(name_starts_with="many/")] == []
-    assert day.type("tailrace backfills --json", TAILRACE_QUEUE=queue).rows()[0]["state"] == "cancelled"
 
 
 def test_a_job_is_paused_and_goes_on(day: Day) -> None:
     assert day.type("tailrace pause held --why 'index build'").code == 0
     assert "its job is paused; nothing was sent" in day.type(f"tailrace submit held --window-start {FIRST}").out
-    assert "index build" in day.type("tailrace pause --list").out
     assert day.type("tailrace resume held").code == 0
     assert day.type(f"tailrace submit held --window-start {FIRST}").code == 0
     until(lambda: day.container.get_blob_client(blob("held", FIRST)).exists(), "the export")

@@ -12,7 +12,7 @@ from support.terminal import in_terminal
 from support.waiting import until
 from typer.testing import Result
 
-from contracts.message import lineage_of
+from contracts.message import lineage_of, stem
 from contracts.request import parse_request
 from devstack.process import Process
 
@@ -213,3 +213,30 @@ def test_a_terminal_shows_bars_for_sending_and_for_exporting(starting: Starting,
     assert "exporting" in shown
     assert "10/10" in shown
     assert re.search(r"sent +10\r\n +exported +10\r\n +dead +0\r\n", shown), shown
+
+
+def test_two_backfills_at_once_send_each_window_once(starting: Starting, bus: Bus) -> None:
+    """Either the second one is refused while the first one sends, or it finds what the first one has sent."""
+    hundred = ("backfill", "clicks", "--from", "2025-01-01", "--to", "2025-04-11")
+    commands = [starting(*hundred, ready=None) for _ in range(3)]
+    ended = [command.wait(60) for command in commands]
+    assert 0 in ended
+    assert set(ended) <= {0, 2}
+    names = [stem(str(queued.message_id)) for queued in bus.queued()]
+    assert len(names) == len(set(names)) == 100
+
+
+@pytest.mark.usefixtures("bus")
+def test_a_second_backfill_is_refused_while_one_is_fed_and_not_once_that_is_killed(
+    tailrace: Tailrace, starting: Starting
+) -> None:
+    feeding = starting(*TEN, "--in-flight", "1", ready=None)
+    shown = until(lambda: tailrace("backfills", "--json").stdout, "the backfill to be sent")
+    first = json.loads(shown)["backfill"]
+    refused = tailrace(*TEN)
+    assert (refused.exit_code, len(refused.stderr.splitlines())) == (2, 1)
+    assert refused.stderr.startswith(f"error: backfill {first} of job 'clicks' is being sent by ")
+    assert refused.stderr.endswith(f"wait until it is sent, or end it: tailrace cancel {first}\n")
+    feeding.send_signal(signal.SIGKILL)
+    feeding.wait(20)
+    assert tailrace(*TEN).exit_code == 0

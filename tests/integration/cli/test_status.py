@@ -1,7 +1,14 @@
 """The operator's questions, as a person types them."""
 
 import json
+import os
+import pty
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,8 +20,12 @@ from support.gate import Gate
 from support.waiting import until
 from typer.testing import Result
 
+from contracts.errors import SourceUnavailable
 from devstack.process import Process
+from operations.running import Sessions, connect
+from settings import Settings
 
+ROOT = Path(__file__).parents[3]
 type Tailrace = Callable[..., Result]
 
 
@@ -156,3 +167,34 @@ def test_without_a_server_the_rest_is_shown_and_the_gap_is_named(
     assert result.exit_code == 1
     assert result.stdout.startswith("job ")
     assert result.stderr.startswith("running exports were not seen: no connection to exporter@127.0.0.1:1/")
+
+
+@pytest.mark.usefixtures("bus")
+def test_watch_shows_all_jobs_until_ctrl_c_and_ends_well(configured: dict[str, str]) -> None:
+    ours, theirs = pty.openpty()
+    environ = {**configured, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+    argv = [sys.executable, "-m", "cli", "watch"]
+    with subprocess.Popen(argv, env=environ, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs) as watching:
+        os.close(theirs)
+        shown = b""
+        while b"no export reads now" not in shown:
+            shown += os.read(ours, 4096)
+        watching.send_signal(signal.SIGINT)
+        with suppress(OSError):  # how Linux says that the other end is closed
+            while more := os.read(ours, 4096):
+                shown += more
+        assert watching.wait(20) == 0, shown
+    os.close(ours)
+    assert b"minutes" in shown
+    assert b"interrupted" not in shown
+
+
+def test_a_server_that_goes_away_while_it_is_watched_is_one_clear_error(
+    configured: dict[str, str], admin: psycopg.Connection
+) -> None:
+    with connect(Settings.from_env(configured)) as connection:
+        sessions = Sessions(connection)
+        assert sessions.running() == []
+        admin.execute("select pg_terminate_backend(%s)", [connection.info.backend_pid])
+        with pytest.raises(SourceUnavailable, match="no connection to the server: terminating connection"):
+            sessions.running()

@@ -13,13 +13,16 @@ from uuid import UUID
 
 import pytest
 from rich.cells import cell_len
+from rich.console import Console
 
 from cli.backfills import show_standing
 from cli.history import show_history
 from cli.letters import group_fields, show_groups
+from cli.running import screen as watched
 from cli.running import show_running
 from cli.show import fields_of, show_cell
 from cli.status import show_missing, show_status
+from cli.terminal import say
 from contracts.jobs_file import Jobs, parse_jobs
 from contracts.message import NO_LINEAGE
 from contracts.receipt import Closed, Part, Read, Receipt
@@ -128,6 +131,19 @@ def running() -> None:
     show_running(found, {first.request_id: first, second.request_id: second})
 
 
+def watch() -> None:
+    first, second = COVERED["refunds"][6], COVERED["pageviews"][1]
+    found = [
+        Running(first.request_id, "refunds", (4711, 4712), NOW, 73.4, 3_400_000, 301_000_000, None, 9_100_000),
+        Running(second.request_id, "pageviews", (4713,), NOW, 2.1, 91_000, 7_300_000, None, None),
+    ]
+    summaries = [summary_of(JOBS[name], covered, NOW) for name, covered in COVERED.items()]
+    console, cells_ = Console(color_system=None), {one.request_id: one for one in (first, second)}
+    with console.capture() as shown:
+        console.print(watched(summaries, found, cells_, console.width))
+    say(*(line.rstrip() for line in shown.get().splitlines()))
+
+
 def history() -> None:
     windows = [cell.window for cell in COVERED["refunds"] if cell.window and cell.state == "there"][-7:]
     made = [
@@ -178,7 +194,7 @@ def backfills() -> None:
         show_standing(Standing(id_, asked.model_copy(update=more), state, waiting, dead), as_json=False)
 
 
-ALL: list[Callable[[], None]] = [status, missing, running, history, show, dlq_list, backfills]
+ALL: list[Callable[[], None]] = [status, missing, running, watch, history, show, dlq_list, backfills]
 
 
 @pytest.mark.parametrize("columns", [80, 120, None])
