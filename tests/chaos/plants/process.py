@@ -43,14 +43,14 @@ def _deaf() -> None:
     Consumer.stop = lambda _: None  # type: ignore[method-assign]
 
 
-@plant("each export leaves memory behind", "memory", loads=("small",), requests=160, over_s=24.0)
+@plant("each export leaves memory behind", "memory", loads=("small",), requests=120, over_s=16.0)
 def _leak() -> None:
     from worker import export
 
     left, upload = [], export._upload
 
     def leaking(*arguments: Any) -> Any:
-        left.append(b"x" * (1 << 20))
+        left.append(b"x" * (4 << 20))
         return upload(*arguments)
 
     export._upload = leaking
