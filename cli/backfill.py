@@ -33,7 +33,7 @@ _NAMES = {
     "alive": "on the queue",
     "dead": "dead",
     "postponed": "dead, asked for again later",
-    "foreign": "foreign blobs",
+    "foreign": "foreign",
 }
 
 

@@ -51,7 +51,10 @@ def _show(results: list[Result]) -> None:
             # Never wrapped here, so that a command that a terminal wraps is still copied as one line.
             console.print(Text("    → ").append(printable(finding.advice), style="bold"), soft_wrap=True)
     verdicts = [finding.verdict for _, finding in found]
-    say(", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in _STYLES if verdict in verdicts))
+    counted = ((verdicts.count(verdict), verdict) for verdict in _STYLES if verdict in verdicts)
+    say(
+        ", ".join(f"{count} {verdict}{'s' if verdict == 'warning' and count > 1 else ''}" for count, verdict in counted)
+    )
 
 
 def _row(cells: list[str], widths: list[int], style: str) -> Table:

@@ -37,8 +37,8 @@ def pause(
 ) -> None:
     """Stop the exports of a job until it is resumed, without a deployment.
 
-    Ticks ask for nothing of it, and workers put off what is on the queue: it costs no attempt, and comes back within
-    some five minutes. What runs goes on. `tailrace export` still exports it.
+    Ticks ask for nothing of it, and workers put off what is on the queue, which costs no attempt; `tailrace resume`
+    brings that back at once. What runs goes on. `tailrace export` still exports it.
 
     Example: tailrace pause clicks --why "index build until noon"
 

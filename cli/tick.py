@@ -29,7 +29,7 @@ _NAMES = {
     "dead": "dead",
     "postponed": "dead, asked for again later",
     "held": "held back: the queue is too long to look at",
-    "foreign": "foreign blobs",
+    "foreign": "foreign",
 }
 
 

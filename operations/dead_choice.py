@@ -45,7 +45,9 @@ class Choice:
             if self.means(letter) and (not self.stale or is_stale(letter, present)):
                 chosen.append(letter)
         if unknown := self.numbers - seen:
-            raise AskRefused(f"there are no dead letters {', '.join(map(str, sorted(unknown)))}; nothing was done")
+            numbers = ", ".join(map(str, sorted(unknown)))
+            lacking = "there are no dead letters" if len(unknown) > 1 else "there is no dead letter"
+            raise AskRefused(f"{lacking} {numbers}; nothing was done")
         return chosen
 
     def means(self, letter: DeadMessage) -> bool:

@@ -134,6 +134,6 @@ def names_of(requests: Iterable[ExportRequest]) -> list[list[str]]:
 def _warn(asked: Iterable[Asked], limit: int | None) -> None:
     foreign = [one.request for one in asked if one.state == "foreign"]
     for request in islice(foreign, _NAMED):
-        event(_log, logging.WARNING, "foreign blob", job=request.job, blob=request.blob, of=len(foreign))
+        event(_log, logging.WARNING, "foreign blob", job=request.job, blob=request.blob, foreign=len(foreign))
     if held := sum(one.state == "held" for one in asked):
         event(_log, logging.WARNING, "queue too long to look at", limit=limit, held=held)

@@ -51,7 +51,7 @@ def _permitted(subject: str, found: Table, read: TableRead, role: str) -> Findin
     if found.has_row_security:
         advice = statement("ALTER ROLE {} BYPASSRLS; -- or export a view", sql.Identifier(role))
         return failed(subject, "row-level security would hide rows of it, so exports refuse it", advice)
-    return ok(subject, f"{len(wanted)} columns can be read")
+    return ok(subject, f"all {len(wanted)} columns can be read" if len(wanted) != 1 else "its column can be read")
 
 
 def _query_runs(connection: psycopg.Connection[Any], job: ExportJob) -> Finding:

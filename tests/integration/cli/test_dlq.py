@@ -129,7 +129,7 @@ def test_only_the_given_sequence_numbers_are_replayed_and_an_unknown_one_stops_a
     numbers = [str(letter.sequence_number) for letter in bus.buried()]
     refused = tailrace("dlq", "replay", numbers[0], "987654321")
     assert refused.exit_code == 2
-    assert refused.stderr == "error: there are no dead letters 987654321; nothing was done\n"
+    assert refused.stderr == "error: there is no dead letter 987654321; nothing was done\n"
     assert len(bus.buried()) == 3
     assert tailrace("dlq", "replay", numbers[2], numbers[0]).stdout == "replayed 2 of 2 dead letters\n"
     assert [str(letter.sequence_number) for letter in bus.buried()] == [numbers[1]]
@@ -278,4 +278,4 @@ def test_one_dead_letter_is_shown_with_its_body(tailrace: Tailrace, bus: Bus) ->
     number = bus.buried()[0].sequence_number
     shown = tailrace("dlq", "show", str(number)).stdout
     assert '"job":"clicks"' in shown.replace(" ", "").replace("\n", "")
-    assert "there are no dead letters 4711" in tailrace("dlq", "show", "4711").stderr
+    assert "there is no dead letter 4711" in tailrace("dlq", "show", "4711").stderr

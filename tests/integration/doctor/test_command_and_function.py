@@ -37,7 +37,9 @@ def command(settings: dict[str, str]) -> Callable[..., subprocess.CompletedProce
 def test_all_well_is_a_table_and_exit_status_0(command: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     done = command()
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(r"^ok +postgres tables +table public\.clicks +2 columns can be read$", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^ok +postgres tables +table public\.clicks +all 2 columns can be read$", done.stdout, re.MULTILINE
+    )
     assert re.search(r"^\d+ ok$", done.stdout.splitlines()[-1])
 
 

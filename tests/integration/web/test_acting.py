@@ -93,7 +93,7 @@ def test_dead_letters_are_replayed_and_dropped_as_chosen(http: Http, bus: Bus, s
     [
         ("replay", {}, "the call chooses no dead letters"),
         ("drop", {"all": True, "job": "clicks"}, "`all` means every dead letter"),
-        ("replay", {"numbers": [4711]}, "there are no dead letters 4711; nothing was done"),
+        ("replay", {"numbers": [4711]}, "there is no dead letter 4711; nothing was done"),
         ("backfills", {"job": "clicks", "windows": []}, "body.windows: List should have at least 1 item"),
         ("backfills", {"job": "none", "windows": [{"since": "1", "until": "2"}]}, "there is no job 'none'"),
         ("backfills", {"job": "clicks", "windows": [{"since": "2026-01-02", "until": "2026-01-01"}]}, "range is empty"),
