@@ -43,7 +43,7 @@ def _deaf() -> None:
     Consumer.stop = lambda _: None  # type: ignore[method-assign]
 
 
-@plant("each export leaves memory behind", "memory", loads=("small",), requests=120, over_s=16.0)
+@plant("each export leaves memory behind", "memory", loads=("small",), requests=160, over_s=24.0)
 def _leak() -> None:
     from worker import export
 
