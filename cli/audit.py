@@ -108,12 +108,7 @@ def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as
             remark(f"{found.deleted:,} verified windows before all others have no blob any more, and were passed over")
         if found.unwritten:
             remark(f"the next audit begins where this one did: {found.unwritten}")
-        through = record.verified_through
-        say(
-            f"verified through {through}"
-            if through
-            else "verified through nothing yet: --deep or --budget reads the rows"
-        )
+        say(f"verified through {record.verified_through or 'nothing yet: --deep or --budget reads the rows'}")
         if record.without_window:
             column = job.window.column if job.window else ""
             remark(f"{record.without_window:,} rows have no {column} (it is NULL): no window has them, and no export")
