@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.completion import job_names
 from cli.progress import later_bar
 from cli.ranges import AsJson, Until, length_of, show_counts
 from cli.terminal import complain, remark, say
@@ -23,7 +24,10 @@ _DEFAULT_SECONDS = 600.0  # of --all
 
 def audit(  # noqa: PLR0913  # options of a command
     job: Annotated[
-        str | None, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.")
+        str | None,
+        typer.Argument(
+            metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.", autocompletion=job_names
+        ),
     ] = None,
     *,
     since: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from psycopg import sql
 
+from cli.completion import job_names
 from cli.drill import drill
 from cli.progress import bytes_bar
 from cli.ranges import AsJson, Since, Until, show_counts
@@ -26,7 +27,10 @@ from settings import Settings
 
 def restore(  # noqa: PLR0913  # options of a command
     job: Annotated[
-        str | None, typer.Argument(metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.")
+        str | None,
+        typer.Argument(
+            metavar="JOB", show_default=False, help="A job of jobs.toml that has windows.", autocompletion=job_names
+        ),
     ] = None,
     *,
     since: Since = None,
@@ -74,28 +78,36 @@ def restore(  # noqa: PLR0913  # options of a command
     if job is None or every:
         raise AskRefused("say which job is to be restored", advice="its name; --all is for --check")
     wanted, blobs = job_named(load_jobs(settings.jobs), job), Blobs(settings, parallel + 1)
-    own = _chosen(wanted, blobs, since, until)
+    own, lacking = _chosen(wanted, blobs, since, until)
     how = How(_mode(append=append, replace=replace), wanted.output)
     restoring = Restoring(settings, server, blobs, _target(into), how)
     done = _restored(restoring, own, None if one_transaction else parallel, create=create)
     rows, there_already = sum(one.rows for one in done if not one.was_there), sum(one.was_there for one in done)
     show_counts(
-        {"rows restored": rows, "windows": len(done), "windows restored before": there_already}, as_json=as_json
+        {
+            "rows restored": rows,
+            "windows": len(done),
+            "windows restored before": there_already,
+            "windows without a blob": lacking,
+        },
+        as_json=as_json,
     )
+    if lacking and (since or until):  # of all windows, the newest may not be exported yet
+        raise typer.Exit(1)
 
 
-def _chosen(job: ExportJob, blobs: Blobs, since: str | None, until: str | None) -> list[Blob]:
-    """The blobs of a range, oldest first; of a job without windows the newest."""
+def _chosen(job: ExportJob, blobs: Blobs, since: str | None, until: str | None) -> tuple[list[Blob], int]:
+    """The blobs of a range, oldest first, and how many windows have none; of a job without windows the newest."""
     windows = list(windows_of(job, blobs, since, until, datetime.now(UTC)))
     there = [window for window in windows if window.is_own]
-    if len(there) < len(windows):
-        remark(f"{len(windows) - len(there):,} of {len(windows):,} windows have no blob; `tailrace verify` lists them")
+    if lacking := len(windows) - len(there):
+        remark(f"{lacking:,} of {len(windows):,} windows have no blob of theirs; `tailrace missing` lists them")
     if not there:
         raise AskRefused(f"no window of job {job.name!r} in this range has a blob")
     if job.window is None and len(there) > 1:
         there = there[-1:]
         remark(f"each run holds all rows, so the newest is restored: {there[0].start}")
-    return [window.blob for window in there if window.blob]
+    return [window.blob for window in there if window.blob], lacking if job.window else 0
 
 
 def _restored(restoring: Restoring, own: list[Blob], parallel: int | None, *, create: bool) -> list[Restored]:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -13,7 +13,7 @@ from cli.completion import states as all_states
 from cli.looks import brief, configured, counted, end
 from cli.ranges import AsJson, Since, Until
 from cli.terminal import folded_table, record, remark, say, table
-from operations.advice import STATE_ADVICE
+from operations.advice import state_advice
 from operations.coverage import STATES, WRONG, State
 from operations.looking import looking
 from operations.proofs import Proof, proofs_of
@@ -46,9 +46,11 @@ def status(names: Names = None, *, since: Since = None, until: Until = None, as_
     wrong = [gap for one in covered for gap in ranges_of(one.cells, WRONG)]
     if as_json:
         for summary in found:
-            print(json.dumps(fields_of(summary, proofs[summary.job.name])))
+            print(json.dumps(fields_of(summary, proofs[summary.job.name], seen.queue.orders.paused)))
     else:
         show_status(found, proofs, wrong, now)
+        for name in (one.name for one in wanted if one.name in seen.queue.orders.paused):
+            say(f"{name} is paused: `tailrace pause --list` says since when and why")
     end(seen, jobs, is_well=not wrong)
 
 
@@ -148,12 +150,13 @@ def _proof_cells(proof: Proof, now: datetime) -> tuple[str, str]:
     return proof.verified_through or "none", restorable
 
 
-def fields_of(summary: Summary, proof: Proof) -> dict[str, Any]:
+def fields_of(summary: Summary, proof: Proof, paused: Collection[str] = ()) -> dict[str, Any]:
     """One job as JSON."""
     last = summary.last.blob.receipt if summary.last and summary.last.blob else None
     return {
         "job": summary.job.name,
         "well": summary.is_well,
+        "paused": summary.job.name in paused,
         **{state: summary.counts[state] for state in STATES},
         "proven": summary.proven,
         "lag_seconds": round(summary.lag_seconds),
@@ -168,7 +171,7 @@ def fields_of(summary: Summary, proof: Proof) -> dict[str, Any]:
 def _show_wrong(wrong: Sequence[Range]) -> None:
     for gap in wrong[:_SHOWN]:
         title = f"{gap.state}  {gap.cells[0].job.name}  {_span(gap)}"
-        record(title, {"why": gap.why, "advice": STATE_ADVICE.get(gap.state)})
+        record(title, {"why": gap.why, "advice": state_advice(gap.state, gap.why)})
     if len(wrong) > _SHOWN:
         remark(f"and {len(wrong) - _SHOWN:,} more ranges; `tailrace missing` lists them")
 

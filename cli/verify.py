@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -19,6 +20,13 @@ from settings import Settings
 _KINDS = ("damaged", "missing", "foreign", "removed", "exchanged", "rolled back", "edited", "manifest")
 
 
+def _whole(head: str | None) -> str | None:
+    """A part of a hash would say that the manifest was written anew."""
+    if head is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", head):
+        raise typer.BadParameter("it is no SHA-256: 64 hexadecimal digits, as `tailrace verify` prints it")
+    return head
+
+
 def verify(
     job: JobName,
     *,
@@ -27,7 +35,12 @@ def verify(
     quick: Annotated[bool, typer.Option("--quick", help="Compare receipts and lengths, and download nothing.")] = False,
     head: Annotated[
         str | None,
-        typer.Option(metavar="SHA256", show_default=False, help="An earlier head of the manifest, as noted elsewhere."),
+        typer.Option(
+            metavar="SHA256",
+            show_default=False,
+            help="An earlier head of the manifest, as noted elsewhere.",
+            callback=_whole,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -1,8 +1,8 @@
 """Pure: what a person does about a state or about the reason of a dead letter."""
 
-from operations.coverage import State
+from operations.coverage import PAUSED, State
 
-STATE_ADVICE: dict[State, str] = {
+_OF_STATE: dict[State, str] = {
     "dead": "`tailrace dlq list` shows it; correct the cause, then `tailrace dlq replay`",
     "missing": "the next tick asks for it; if it stays, look at the producer's log",
     "too-old": "no tick asks for it; `tailrace backfill` does",
@@ -34,6 +34,17 @@ _STORAGE_REASONS = (
     "Authorization", "Authentication", "InvalidAuthentication", "KeyBased", "Container", "BlobImmutable",
     "BlobArchived", "Lease", "InvalidBlob", "InvalidResource", "Path", "ResourceType",
 )  # fmt: skip
+
+
+def state_advice(state: State, why: str | None) -> str | None:
+    """What to do about windows in a state; `why` is what is known of the cause.
+
+    >>> state_advice("missing", PAUSED), state_advice("there", None)
+    ('`tailrace pause --list` says who paused it and why; `tailrace resume` lets it go on', None)
+    """
+    if why == PAUSED:
+        return "`tailrace pause --list` says who paused it and why; `tailrace resume` lets it go on"
+    return _OF_STATE.get(state)
 
 
 def reason_advice(reason: str | None, *, permanent: bool) -> str:

@@ -19,7 +19,7 @@ from operations.blobs import Blobs
 from operations.judge import Finding, Known, by_blob, by_count, by_rows, is_due
 from operations.ledger import Ledger
 from operations.picks import picks
-from operations.retention import pass_over_deleted
+from operations.retention import lost_behind, pass_over_deleted
 from operations.spans import Bound, covers
 from operations.windows import WindowBlob, oldest_start, windows_of
 from producer.ask import AskRefused, bound
@@ -83,6 +83,10 @@ class Audit:
         self.deleted = pass_over_deleted(self.ledger, self._blobs, now) if goes_on else 0
         through = self.ledger.verified_through if wanted.deep else self.ledger.counted_through
         since = str(through) if goes_on and through is not None else wanted.since
+        if goes_on and through is not None:
+            for window in list(lost_behind(self.ledger, self._blobs, through, now)):
+                if finding := by_blob(window, self._job, now):
+                    self._note(finding)
         try:
             found = list(windows_of(self._job, self._blobs, since, wanted.until, now))
         except AskRefused:

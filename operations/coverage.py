@@ -30,6 +30,7 @@ STATES: tuple[State, ...] = (
     "there", "running", "waiting", "retrying", "dead", "due", "missing", "too-old", "foreign", "not-due",
 )  # fmt: skip
 # The states that a person has to do something about, or may have to.
+PAUSED = "the job is paused"
 WRONG: tuple[State, ...] = ("dead", "missing", "too-old", "foreign")
 # For so long after a window became due its request may not be on the queue yet: ticks are minutes apart.
 _GRACE = timedelta(minutes=5)
@@ -123,7 +124,7 @@ def cover(job: ExportJob, windows: Iterable[GridWindow], evidence: Evidence, now
                 cell.state, cell.why = "too-old", "it is past catch_up" if job.enabled else "the job is not enabled"
             elif (ready if job.schedule is None else closed) > recent:
                 cell.state = "due"
-        yield cell
+        yield _noted(cell, evidence)
 
 
 def cover_runs(job: ExportJob, evidence: Evidence, now: datetime) -> Iterator[Cell]:
@@ -139,8 +140,15 @@ def cover_runs(job: ExportJob, evidence: Evidence, now: datetime) -> Iterator[Ce
         if latest.request_id not in seen:
             cell = Cell(job, None, run, latest.blob, latest.request_id.int, "missing", evidence.blobs.get(latest.blob))
             _find_out(cell, evidence.queue, evidence.running.get(latest.request_id))
-            seen[latest.request_id] = cell
+            seen[latest.request_id] = _noted(cell, evidence)
     yield from sorted(seen.values(), key=lambda cell: cell.run)
+
+
+def _noted(cell: Cell, evidence: Evidence) -> Cell:
+    """With the pause of its job as the reason why nobody asks for it."""
+    if cell.state in {"missing", "due"} and cell.job.name in evidence.queue.orders.paused:
+        cell.why = PAUSED
+    return cell
 
 
 def _find_out(cell: Cell, queue: QueueView, running: Running | None) -> None:

@@ -63,13 +63,18 @@ def _of_request(request: ExportRequest, jobs: Jobs, running: Running) -> Cell | 
 
 
 def _of_window(seen: Lookout, job: ExportJob, window: str) -> Cell:
-    if job.window is not None:
-        bound(job, window)
+    start = None if job.window is None else bound(job, window)
     (covered,) = seen.coverages([job], None if job.window is None else window, None)
-    cell = next((cell for cell in covered.cells if cell.start.startswith(window)), None)
+    means = (lambda cell: cell.start.startswith(window)) if start is None else lambda cell: _begin(cell) == start
+    cell = next(filter(means, covered.cells), None)
     if cell is None:
         raise AskRefused(f"job {job.name!r} has no window that begins at {window}")
     return cell
+
+
+def _begin(cell: Cell) -> datetime | int | None:
+    """The beginning of its window."""
+    return bound(cell.job, str(cell.window.start)) if cell.window else None
 
 
 def _first(seen: Lookout, jobs: Iterable[ExportJob], is_it: Callable[[Cell], bool], what: str) -> Cell:

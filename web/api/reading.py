@@ -12,7 +12,7 @@ from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.model import JobName
 from contracts.reasons import is_permanent
-from operations.advice import STATE_ADVICE, reason_advice
+from operations.advice import reason_advice, state_advice
 from operations.coverage import Cell
 from operations.dead_choice import is_stale
 from operations.dead_letters import DeadLetters as Letters
@@ -129,7 +129,7 @@ def shown(cell: Cell, seen: Lookout) -> Shown:
     """One window as JSON."""
     live, dead = seen.queue.live.get(cell.request_id), seen.queue.dead.get(cell.request_id)
     blob = cell.blob
-    advice = STATE_ADVICE.get(cell.state)
+    advice = state_advice(cell.state, cell.why)
     if cell.state == "dead" and dead:
         advice = reason_advice(dead.reason, permanent=is_permanent(dead.reason))
     return Shown(

@@ -38,6 +38,17 @@ def test_a_paused_job_is_listed_with_who_when_and_why_until_it_is_resumed(tailra
     assert said(tailrace("pause", "--list", "--json")) == ""
 
 
+def test_a_missing_window_of_a_paused_job_says_that_no_tick_asks_for_it_before_it_is_resumed(
+    tailrace: Tailrace,
+) -> None:
+    said(tailrace("pause", "clicks"))
+    shown = tailrace("status", "clicks", PGHOST="").stdout
+    assert re.search(r"^ +why +the job is paused$", shown, re.MULTILINE)
+    assert "next tick" not in shown
+    assert shown.splitlines()[-1] == "clicks is paused: `tailrace pause --list` says since when and why"
+    assert json.loads(tailrace("status", "clicks", "--json", PGHOST="").stdout)["paused"] is True
+
+
 def test_submit_and_backfill_say_that_the_job_is_paused_and_send_nothing(tailrace: Tailrace, bus: Bus) -> None:
     said(tailrace("pause", "clicks"))
     assert said(tailrace(*SUBMIT)).splitlines()[-1].startswith("its job is paused; nothing was sent")

@@ -315,6 +315,20 @@ def test_blobs_that_a_lifecycle_rule_deleted_after_they_were_verified_are_passed
     assert named(gone) == {"2026-03-29T22:00:00Z": "missing", "2026-03-30T22:00:00Z": "missing"}
 
 
+def test_a_verified_window_whose_blob_was_removed_or_exchanged_is_named_by_every_audit(
+    settings: Settings, run: Run, container: ContainerClient
+) -> None:
+    export(settings, "days", *RANGES["days"])
+    before = NOW - timedelta(hours=3)
+    assert run(now=before, deep=True).record.verified_through == "2026-03-31T22:00:00+00:00"
+    container.delete_blob("days/2026/03/29.csv.gz")
+    other = container.download_blob("days/2026/03/28.csv.gz")
+    container.upload_blob("days/2026/03/30.csv.gz", other.readall(), metadata=other.properties.metadata, overwrite=True)
+    found = run(now=before)
+    assert named(found) == {"2026-03-28T23:00:00Z": "missing", "2026-03-29T22:00:00Z": "foreign"}
+    assert found.record.verified_through == "2026-03-28T23:00:00+00:00"
+
+
 def test_the_record_is_beside_the_exports(settings: Settings, run: Run) -> None:
     export(settings, "days", *RANGES["days"])
     found = run(until="2026-04-01")
