@@ -104,7 +104,14 @@ def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as
         print(json.dumps({"job": job.name, **counts, "sent": sent, "deleted": found.deleted, **last}))
     else:
         show_counts(counts | {"asked for again": sent}, as_json=False)
-        _remark(job, found)
+        if found.deleted:
+            remark(f"{found.deleted:,} verified windows before all others have no blob any more, and were passed over")
+        if found.unwritten:
+            remark(f"the next audit begins where this one did: {found.unwritten}")
+        say(f"verified through {record.verified_through or 'nothing yet: --deep or --budget reads the rows'}")
+        if record.without_window:
+            column = job.window.column if job.window else ""
+            remark(f"{record.without_window:,} rows have no {column} (it is NULL): no window has them, and no export")
     return not found.drift
 
 
@@ -113,16 +120,3 @@ def _print(finding: dict[str, str], *, as_json: bool) -> None:
         print(json.dumps(finding))
     else:
         say(f"{finding['found']:9}{finding['window']}: {finding['says']}")
-
-
-def _remark(job: ExportJob, found: Audited) -> None:
-    """Says up to where a job is verified, and what an audit left out."""
-    record = found.record
-    if found.deleted:
-        remark(f"{found.deleted:,} verified windows before all others have no blob any more, and were passed over")
-    if found.unwritten:
-        remark(f"the next audit begins where this one did: {found.unwritten}")
-    say(f"verified through {record.verified_through or 'nothing yet: --deep or --budget reads the rows'}")
-    if record.without_window:
-        column = job.window.column if job.window else ""
-        remark(f"{record.without_window:,} rows have no {column} (it is NULL): no window has them, and no export")

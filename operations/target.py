@@ -61,13 +61,17 @@ def create_table(
     *,
     unlogged: bool = False,
 ) -> None:
-    """Makes the table that a receipt describes. Raises RestoreRefused for what is no type's name."""
+    """Makes the table that a receipt describes. Raises RestoreRefused for what is no type's name, or is not there."""
     for column in columns:
         if not _TYPE.fullmatch(column.type):
             raise RestoreRefused(f"the receipt's type of column {column.name!r} is no type: {column.type[:80]!r}")
     listed = [sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type)) for column in columns]
     kind = sql.SQL("UNLOGGED " if unlogged else "")
-    connection.execute(sql.SQL("CREATE {}TABLE {} ({})").format(kind, target, sql.SQL(", ").join(listed)))
+    try:
+        connection.execute(sql.SQL("CREATE {}TABLE {} ({})").format(kind, target, sql.SQL(", ").join(listed)))
+    except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedObject) as error:
+        says = f"the table of the receipt cannot be made: {error.diag.message_primary}"
+        raise RestoreRefused(says, advice="create the schemas, types and extensions that it needs there") from error
 
 
 @dataclass(frozen=True, slots=True)

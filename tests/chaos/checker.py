@@ -14,8 +14,10 @@ from chaos.world import FOREIGN, World
 
 from contracts.message import request_id_of
 
-_ROOM_MB = 10.0  # by which a worker's memory may grow after its first exports
-_FEWEST = 80  # samples, 20 s: a process that lived for less has only warmed up
+# By which a worker's memory may grow: once it is warm, and before. The first Parquet export alone imports 45 MB.
+_ROOM_MB, _ROOM_TO_WARM_UP_MB = 10.0, 80.0
+_WARM, _FEWEST = 1_200, 80  # samples: 5 minutes, 20 s
+_LAST = 8  # samples: the queue is empty then
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,21 +210,28 @@ def _open_sessions(world: World) -> list[tuple[int, str, str]]:
         return []
 
 
+def growths(world: World) -> dict[str, float]:
+    """By which each worker has grown, in MB, once nothing is left to do; not of those that were ended before."""
+    live = (f"{worker.name}-{worker.generation}" for worker in world.workers)
+    return {key: growth_of(world.memory[key]) for key in live if key in world.memory}
+
+
 def growth_of(sizes: list[float]) -> float:
-    """MB from the least of the second third of the samples to the least of the last third; 0 for too few.
+    """MB from the least of the second third of the samples to the least of the last seconds; 0 for too few samples.
 
     What exports hold while they run comes and goes, and is bounded by their number: what stays is the floor.
 
-    >>> growth_of([float(50 + n % 30) for n in range(120)]), growth_of([float(50 + n) for n in range(120)])
-    (0.0, 40.0)
+    >>> busy = [float(50 + n % 30) for n in range(110)]
+    >>> growth_of([*busy, *[50.0] * 10]), growth_of([float(50 + n) for n in range(120)])
+    (0.0, 72.0)
     """
     if len(sizes) < _FEWEST:
         return 0.0
     third = len(sizes) // 3
-    return round(min(sizes[-third:]) - min(sizes[third:-third]), 1)
+    return round(min(sizes[-_LAST:]) - min(sizes[third:-third]), 1)
 
 
 def _memory(world: World) -> Iterator[Finding]:
-    for key, sizes in world.memory.items():
-        if (growth := growth_of(sizes)) > _ROOM_MB:
-            yield Finding("memory", key, f"grew by {growth} MB after its first exports")
+    for key, growth in growths(world).items():
+        if growth > (_ROOM_MB if len(world.memory[key]) > _WARM else _ROOM_TO_WARM_UP_MB):
+            yield Finding("memory", key, f"grew by {growth} MB since a third of its life")

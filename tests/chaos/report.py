@@ -35,7 +35,7 @@ def _outcome(result: Result) -> Iterator[str]:
         yield f"all was there {result.settled_s:g} s after the last fault"
     grown = sorted(result.growth_mb.items(), key=lambda one: -one[1])
     worst = f"{grown[0][1]:+.1f} MB at most ({grown[0][0]}, of {len(grown)})" if grown else "too few samples"
-    yield f"memory of a worker after its first exports: {worst}"
+    yield f"memory of a worker since a third of its life: {worst}"
     yield f"{result.seconds:.0f} s in all"
     yield ""
     if not result.findings:

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Literal
 
-from chaos.checker import Finding, Seen, calm, growth_of, is_done, liveness, safety
+from chaos.checker import Finding, Seen, calm, growths, is_done, liveness, safety
 from chaos.faults import KINDS, Injected, inject
 from chaos.history import History
 from chaos.load import KINDS as LOADS
@@ -81,7 +81,7 @@ def run(servers: Servers, directory: Path, options: Options, history: History) -
             sum(map(len, seen.dead.values())),
             len(seen.uncommitted),
             len(world.commits),
-            {key: growth_of(sizes) for key, sizes in world.memory.items()},
+            growths(world),
             time.monotonic() - began,
         )
 

@@ -50,7 +50,7 @@ def _leak() -> None:
     left, upload = [], export._upload
 
     def leaking(*arguments: Any) -> Any:
-        left.append(b"x" * (1 << 20))
+        left.append(b"x" * (4 << 20))
         return upload(*arguments)
 
     export._upload = leaking

@@ -231,6 +231,18 @@ def test_in_another_database_rows_are_compared_by_their_hash(
     assert (one["source"], one["compared_by"], one["says"]) == ("changed", "hash", "as many rows, but not the same")
 
 
+def test_a_scratch_server_that_lacks_a_type_is_a_problem_with_what_to_do(drill: Drill, elsewhere: str) -> None:
+    with psycopg.connect(elsewhere, autocommit=True) as connection:
+        connection.execute("drop type mood")
+    done = drill("events", "--sample", "1", "--server", elsewhere)
+    assert done.returncode == 1
+    ((problem,),) = (one["problems"] for one in windows(done).values())
+    assert problem == (
+        'the table of the receipt cannot be made: type "mood" does not exist; create the schemas, types and extensions '
+        "that it needs there"
+    )
+
+
 def test_without_settings_of_the_source_rows_are_compared_with_the_receipt_only(drill: Drill, elsewhere: str) -> None:
     done = drill("events", "--server", elsewhere, PGHOST="", PGDATABASE="", PGUSER="")
     assert done.returncode == 0, done.stderr
