@@ -10,13 +10,14 @@ import typer
 
 from cli.progress import bytes_bar
 from cli.ranges import AsJson, JobName, Since, Until, show_counts
-from cli.terminal import say
+from cli.terminal import remark, say
 from contracts.jobs_file import load_jobs
 from operations.chain import Broken
 from operations.verifying import JobVerification, Range
 from producer.ask import job_named
 from settings import Settings
 
+_WORDS = "docs/how-to/operations.md#verifications"
 _KINDS = ("damaged", "missing", "foreign", "removed", "exchanged", "rolled back", "edited", "manifest")
 
 
@@ -67,6 +68,8 @@ def verify(
         show_counts(counts, as_json=False)
         say(f"the manifest lists {found.listed:,} of them; its head is {found.head}")
     if found.broken:
+        if not as_json:
+            remark(f"`tailrace export {job} --window START --again` writes a window anew; {_WORDS} says when to")
         raise typer.Exit(1)
 
 

@@ -5,7 +5,7 @@ from operations.coverage import PAUSED, State
 _OF_STATE: dict[State, str] = {
     "dead": "`tailrace dlq list` shows it; correct the cause, then `tailrace dlq replay`",
     "missing": "the next tick asks for it; if it stays, look at the producer's log",
-    "too-old": "no tick asks for it; `tailrace backfill` does",
+    "too-old": "no tick asks for it; `tailrace backfill` does, or `start` in jobs.toml says that it is not wanted",
     "foreign": "rename or remove that blob, or give the job other names",
 }
 _DEPLOY = "correct jobs.toml and deploy it, then replay"

@@ -72,4 +72,4 @@ def check_blobs(entries: Iterable[Entry], blobs: Mapping[str, Blob], history: It
                 yield Broken(entry.blob, "rolled back", f"it is the export of {when}: it was {exported}")
             else:
                 differing = [name for name in Entry.model_fields if getattr(found, name) != getattr(entry, name)]
-                yield Broken(entry.blob, "edited", f"its receipt has another {', '.join(differing)}: it was {exported}")
+                yield Broken(entry.blob, "edited", f"its receipt differs in {', '.join(differing)}: it was {exported}")

@@ -1,18 +1,21 @@
 """The calls that steer: pauses, backfills and cancels."""
 
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 
+from contracts.errors import QueueUnavailable
 from contracts.job import ExportJob
 from contracts.jobs_file import Jobs, load_jobs
 from contracts.model import JobName, Model
 from contracts.steering import Pause
 from operations import backfills, pauses
 from operations.backfills import Standing
+from operations.resuming import bring_back
 from producer.ask import AskRefused, job_named
 from web.api.audit import audit, who
 from web.api.looks import Looking
@@ -35,11 +38,15 @@ class ResumeOrder(Model):
 
 
 class PausedJob(Model):
-    """A job, and its pause if it is paused. `changed`: whether this call did it."""
+    """A job, and its pause if it is paused. `changed`: whether this call did it.
+
+    `brought_back`: how many messages that were put off a resume sent to the queue at once; None if it could not.
+    """
 
     job: str
     pause: Pause | None
     changed: bool = False
+    brought_back: int | None = None
 
 
 class Paused(Model):
@@ -106,13 +113,16 @@ def pause(call: Request, looks: Looking, order: PauseOrder) -> PausedJob:
 
 @router.post("/resume")
 def resume(call: Request, looks: Looking, order: ResumeOrder) -> PausedJob:
-    """Let the exports of a paused job go on."""
+    """Let the exports of a paused job go on; what was put off meanwhile is back on the queue at once."""
     ended = pauses.resume(looks.settings, order.job)
     if ended is None:
         # A job that is gone from jobs.toml may be paused still.
         job_named(load_jobs(looks.settings.jobs), order.job)
     audit(call, "resume", job=order.job)
-    return PausedJob(job=order.job, pause=None, changed=ended is not None)
+    brought_back = None
+    with suppress(QueueUnavailable):  # the messages come back by themselves, within some minutes
+        brought_back = bring_back(looks.settings, order.job)
+    return PausedJob(job=order.job, pause=None, changed=ended is not None, brought_back=brought_back)
 
 
 @router.get("/backfills")

@@ -132,7 +132,7 @@ def test_an_edited_or_exchanged_blob_is_named_although_its_receipt_fits(
     put(blob, data, {**own, **swapped})
     (found,) = verified(settings).broken
     assert (found.subject, found.kind) == ("ids/000020.csv.gz", "edited")
-    assert "its receipt has another" in found.says
+    assert "its receipt differs in parts" in found.says
     put(blob, data)
     assert broken(settings) == {"ids/000020.csv.gz": "exchanged"}
 

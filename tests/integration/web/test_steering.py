@@ -1,14 +1,17 @@
 """Pauses, backfills and cancels over HTTP, on real servers."""
 
 import logging
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from support.days import day
 from support.dead_letters import Bus
 from support.http import Http
 
 from connections.records import Records
 from connections.steering import CANCELS
+from contracts.message import properties, retry_id
 from contracts.steering import Cancel
 from settings import Settings
 
@@ -25,6 +28,22 @@ def test_a_paused_job_takes_no_backfill_until_it_is_resumed(http: Http, bus: Bus
     assert len(bus.queued()) == 0
     assert http.post("/api/resume", {"job": "clicks"})[1]["changed"] is True
     assert http.post("/api/backfills", order)[1]["sent"] == 3
+
+
+def test_what_a_pause_put_off_is_back_on_the_queue_once_its_job_is_resumed(
+    http: Http, bus: Bus, settings: Settings
+) -> None:
+    http.post("/api/pause", {"job": "clicks"})
+    assert settings.service_bus_connection_string is not None
+    with (
+        ServiceBusClient.from_connection_string(settings.service_bus_connection_string.get_secret_value()) as client,
+        client.get_queue_sender(settings.queue) as sender,
+    ):
+        carried = properties("clicks", {}, attempt=1, why="JobPaused: job 'clicks' is paused")
+        message = ServiceBusMessage(b"{}", message_id=retry_id("a", 1, 1), application_properties=carried)
+        sender.schedule_messages(message, datetime.now(UTC) + timedelta(minutes=5))
+    assert http.post("/api/resume", {"job": "clicks"})[1]["brought_back"] == 1
+    assert [message.state.name for message in bus.queued()] == ["ACTIVE"]
 
 
 def test_a_backfill_of_one_range_has_an_id_and_is_cancelled_by_it(
