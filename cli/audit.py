@@ -15,6 +15,7 @@ from cli.terminal import complain, remark, say
 from contracts.job import ExportJob
 from operations.audit import Wanted
 from operations.auditing import Audited, Auditing, export_again
+from operations.proofs import as_written
 from producer.ask import AskRefused, job_named
 from settings import Settings
 
@@ -98,7 +99,8 @@ def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as
     for one in found.findings:
         harmless[one.kind] += not one.is_drift
         if one.is_drift or (one.kind != "equal" and (as_json or harmless[one.kind] <= _SHOWN)):
-            _print({"job": job.name, "window": one.window.start, "found": one.kind, "says": one.says}, as_json=as_json)
+            start = one.window.start if as_json else as_written(job, one.window.start)
+            _print({"job": job.name, "window": start, "found": one.kind, "says": one.says}, as_json=as_json)
     sent = export_again(job, found.drift, settings) if again else 0
     record, kinds = found.record, [str(one.kind) for one in found.findings]
     read = sum(one.by == "rows" for one in found.findings)
@@ -112,7 +114,8 @@ def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as
             remark(f"{found.deleted:,} verified windows before all others have no blob any more, and were passed over")
         if found.unwritten:
             remark(f"the next audit begins where this one did: {found.unwritten}")
-        say(f"verified through {record.verified_through or 'nothing yet: --deep or --budget reads the rows'}")
+        through = as_written(job, record.verified_through) if record.verified_through else None
+        say(f"verified through {through or 'nothing yet: --deep or --budget reads the rows'}")
         if record.without_window:
             column = job.window.column if job.window else ""
             remark(f"{record.without_window:,} rows have no {column} (it is NULL): no window has them, and no export")

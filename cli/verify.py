@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from cli.ranges import AsJson, JobName, Since, Until, show_counts
 from cli.terminal import remark, say
 from contracts.jobs_file import load_jobs
 from operations.chain import Broken
+from operations.proofs import as_written
 from operations.verifying import JobVerification, Range
 from producer.ask import job_named
 from settings import Settings
@@ -58,7 +60,7 @@ def verify(
     with bytes_bar("verifying", 0 if quick else verification.size) as advance:
         found = verification.run(advance, quick=quick, head=head)
     for one in found.broken:
-        _print(one, as_json=as_json)
+        _print(one if as_json else replace(one, subject=as_written(wanted.job, one.subject)), as_json=as_json)
     counts = {"windows": found.windows, "intact": found.intact, **{kind: found.count(kind) for kind in _KINDS}}
     if found.head is None:
         show_counts(counts, as_json=as_json)
@@ -77,4 +79,4 @@ def _print(found: Broken, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"subject": found.subject, "problem": found.kind, "says": found.says}))
     else:
-        say(f"{found.kind:8} {found.subject}: {found.says}")
+        say(f"{found.kind:11} {found.subject}: {found.says}")

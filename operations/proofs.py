@@ -39,11 +39,11 @@ def proofs_of(settings: Settings, jobs: Iterable[ExportJob]) -> dict[str, Proof]
 
 def _proof(job: ExportJob, audit: Mapping[str, str], drill: Mapping[str, str]) -> Proof:
     through = audit.get("verified_through")
-    return Proof(through and _as_written(job, through), _instant(audit), _instant(drill))
+    return Proof(through and as_written(job, through), _instant(audit), _instant(drill))
 
 
-def _as_written(job: ExportJob, text: str) -> str:
-    """A bound of a record in the job's zone."""
+def as_written(job: ExportJob, text: str) -> str:
+    """A bound of a record or request as a person writes it, in the job's zone; a text that is none, as it is."""
     # The windows of the job were of another type: as the record has it.
     with suppress(AskRefused):
         found = bound(job, text)
