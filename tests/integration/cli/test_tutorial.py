@@ -1,6 +1,7 @@
 """The tutorial's first part, line by line as a reader types it."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ def test_the_commands_of_the_tutorial_export_a_day_and_find_it_intact(
     env = {**environ, "LOCAL_ADMIN_DSN": dsn, "TAILRACE_JOBS": str(ROOT / "jobs.toml")}
     shown = []
     for line in lines_of(ROOT / "docs" / "tutorial.md"):
-        command = line.replace(".venv/bin", str(Path(sys.executable).parent))
+        command = line.replace(".venv/bin", shlex.quote(str(Path(sys.executable).parent)))
         done = subprocess.run(
             ["/bin/sh", "-c", command], cwd=ROOT, env=env, capture_output=True, text=True, check=False
         )
