@@ -99,6 +99,7 @@ CONTENDERS = (
     *(_named(f"csv.gz, {count} streams", ours(streams=count), full=False) for count in (4, 8)),
     _named("csv.gz, as it decides", ours()),
     _named("csv.gz, as it decides, CSV from the server", ours(without="printing")),
+    _named("csv.gz, as it decides, not verified", ours(verify=False)),
     _named("csv.gz, as it decides, second export of the process", ours(is_warm=True)),
     _named("csv.gz level 1, as it decides", ours(level=1)),
     _named("csv.gz level 5, as it decides", ours(level=5)),

@@ -8,6 +8,9 @@ from contracts.errors import CompressionWrong
 from worker.formats.codecs.isal_gzip import GZIP
 from worker.formats.codecs.stream import Stream
 
+# Inflated at a time. What malloc makes a mapping of costs as much as inflating into it.
+_PIECE = 256 << 10
+
 
 class Verified:
     """A stream that raises CompressionWrong unless its members inflate to the bytes that went in."""
@@ -38,13 +41,17 @@ class Verified:
 
     def _inflate(self, compressed: Buffer) -> None:
         left: Buffer = compressed
-        while memoryview(left):
+        while True:
             if self._inflater.eof:
+                if not memoryview(left):
+                    return
                 self._inflater = isal_zlib.decompressobj(GZIP)
             try:
-                data = self._inflater.decompress(left)
+                data = self._inflater.decompress(left, _PIECE)
             except isal_zlib.IsalError as error:  # type: ignore[misc]  # isal's stub does not say that it is a class
                 raise CompressionWrong(f"the compressor wrote gzip that does not inflate: {error}") from error
             self._out += len(data)
             self._crc_out = isal_zlib.crc32(data, self._crc_out)
-            left = self._inflater.unused_data
+            left = self._inflater.unused_data if self._inflater.eof else self._inflater.unconsumed_tail
+            if not left and not self._inflater.eof and len(data) < _PIECE:
+                return
