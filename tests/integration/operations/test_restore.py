@@ -164,7 +164,7 @@ def test_a_damaged_blob_changes_no_table(
     assert admin.execute("select to_regclass('again')").fetchone() == (None,)
     verified = csv_export("verify", "events", writes=False)
     assert verified.returncode == 1
-    assert "damaged  events/2026/03/29.csv.gz: " in verified.stdout
+    assert "damaged     events/2026/03/29.csv.gz: " in verified.stdout
     assert verified.stdout.endswith("3 windows, 2 intact, 1 damaged\n")
 
 
@@ -322,7 +322,7 @@ def test_missing_and_foreign_windows_are_named(csv_export: Tailrace, container: 
     verified = csv_export("verify", "events", "--from", "2026-03-28", "--to", "2026-03-31", "--quick", writes=False)
     assert verified.returncode == 1
     assert verified.stdout == (
-        "missing  2026-03-28T00:00:00Z: this window has no blob\n"
-        "foreign  2026-03-30T00:00:00Z: events/2026/03/30.csv.gz was not written for this window\n"
+        "missing     2026-03-28: this window has no blob\n"
+        "foreign     2026-03-30: events/2026/03/30.csv.gz was not written for this window\n"
         "3 windows, 1 intact, 1 missing, 1 foreign\n"
     )
