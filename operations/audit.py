@@ -19,7 +19,7 @@ from operations.blobs import Blobs
 from operations.judge import Finding, Known, by_blob, by_count, by_rows, is_due
 from operations.ledger import Ledger
 from operations.picks import picks
-from operations.retention import lost_behind, pass_over_deleted
+from operations.retention import look_behind
 from operations.spans import Bound, covers
 from operations.windows import WindowBlob, oldest_start, windows_of
 from producer.ask import AskRefused, bound
@@ -80,22 +80,27 @@ class Audit:
     def windows(self, wanted: Wanted, now: datetime) -> list[WindowBlob]:
         """The windows to count. Raises AskRefused if there are none in a range that was asked for."""
         goes_on = wanted.since is None and wanted.until is None
-        self.deleted = pass_over_deleted(self.ledger, self._blobs, now) if goes_on else 0
-        through = self.ledger.verified_through if wanted.deep else self.ledger.counted_through
-        since = str(through) if goes_on and through is not None else wanted.since
-        if goes_on and through is not None:
-            for window in list(lost_behind(self.ledger, self._blobs, through, now)):
+        through = self._through(wanted) if goes_on else None
+        if through is not None:
+            self.deleted, lost = look_behind(self.ledger, self._blobs, through, now)
+            through = self._through(wanted)  # None if all of them were deleted
+            for window in lost:
                 if finding := by_blob(window, self._job, now):
                     self._note(finding)
+        since = wanted.since if through is None else str(through)
         try:
             found = list(windows_of(self._job, self._blobs, since, wanted.until, now))
         except AskRefused:
-            if not goes_on or through is None:
+            if through is None:
                 raise
             return []
         if self.ledger.origin is None:
             self.ledger.origin = self.ledger.bounds(found[0].request)[0] if goes_on else self._first()
         return [window for window in found if window.blob is not None or is_due(self._job, window.request, now)]
+
+    def _through(self, wanted: Wanted) -> Bound | None:
+        """Where an audit that goes on begins."""
+        return self.ledger.verified_through if wanted.deep else self.ledger.counted_through
 
     def _first(self) -> Bound | None:
         """Where the windows of the job begin, whatever range is audited."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import azure.functions as func
 
 from contracts.errors import TailraceError
+from contracts.job import ExportJob
 from producer.ask import AskRefused
 from settings import Settings
 from telemetry.events import event
@@ -29,10 +30,7 @@ def audit_exports(timer: func.TimerRequest, context: func.Context) -> None:  # n
         drift = failed = 0
         for job, found in auditing.audit_all(settings.audit_budget_seconds, datetime.now(UTC)):
             if isinstance(found, TailraceError):
-                is_idle = isinstance(found, AskRefused)
-                failed += not is_idle
-                says = "nothing to audit" if is_idle else "audit failed"
-                event(_log, logging.INFO if is_idle else logging.ERROR, says, job=job.name, error=found.explained)
+                failed += _failed(job, found, "audit")
                 continue
             drift += len(found.drift)
             for one in found.drift[:_NAMED]:
@@ -53,10 +51,7 @@ def drill_exports(timer: func.TimerRequest, context: func.Context) -> None:  # n
         sample = Sample(settings.drill_sample)
         for job, found in drilling.drill_all(sample, settings.drill_budget_seconds, datetime.now(UTC)):
             if isinstance(found, TailraceError):
-                is_idle = isinstance(found, AskRefused)
-                failed += not is_idle
-                says = "nothing to drill" if is_idle else "drill failed"
-                event(_log, logging.INFO if is_idle else logging.ERROR, says, job=job.name, error=found.explained)
+                failed += _failed(job, found, "drill")
                 continue
             failed += found.failed
             for one in found.found:
@@ -64,3 +59,11 @@ def drill_exports(timer: func.TimerRequest, context: func.Context) -> None:  # n
                     says = "; ".join(one.problems)
                     event(_log, logging.ERROR, "not restorable", job=job.name, blob=one.blob, says=says)
         annotate(failed=failed)
+
+
+def _failed(job: ExportJob, error: TailraceError, what: str) -> bool:
+    """Logs why a job could not be worked on; False if there was only nothing to do."""
+    is_idle = isinstance(error, AskRefused)
+    says = f"nothing to {what}" if is_idle else f"{what} failed"
+    event(_log, logging.INFO if is_idle else logging.ERROR, says, job=job.name, error=error.explained)
+    return not is_idle

@@ -1,6 +1,5 @@
 """Looks at windows that were audited before: the oldest may lose their blobs, and those behind them may not."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from itertools import batched
 
@@ -10,36 +9,29 @@ from operations.spans import Bound
 from operations.windows import WindowBlob
 from producer.ask import requests_between
 
-_BATCH = 64
 _PAGE = 5_000  # names in one round trip
 
 
-def pass_over_deleted(ledger: Ledger, blobs: Blobs, now: datetime) -> int:
-    """Lets the ledger begin with the oldest window whose blob is there; returns how many verified ones it passed over.
+def look_behind(ledger: Ledger, blobs: Blobs, through: Bound, now: datetime) -> tuple[int, list[WindowBlob]]:
+    """How many verified windows before all others were passed over, and the other ones whose own blob is gone.
 
-    One round trip if none was deleted. A window that lacks its blob behind one that has it is left to be named.
+    Looks at the windows from the ledger's first one to `through`, and lets the ledger begin with the oldest whose blob
+    is there.
     """
-    origin, through, passed = ledger.origin, ledger.verified_through, 0
-    if origin is None or through is None:
-        return 0
-    for requests in batched(requests_between(ledger.job, str(origin), str(through), now), _BATCH, strict=False):
-        found = blobs.named([request.blob for request in requests])
-        for request in requests:
-            if request.blob in found:
-                return passed
-            ledger.origin, passed = ledger.bounds(request)[1], passed + 1
-    # All of them: the next audit begins with the oldest blob.
-    ledger.origin = None
-    return passed
-
-
-def lost_behind(ledger: Ledger, blobs: Blobs, through: Bound, now: datetime) -> Iterator[WindowBlob]:
-    """The windows from the ledger's first one to `through` whose own blob is not there any more."""
     if ledger.origin is None:
-        return
+        return 0, []
+    passed, lost, verified = 0, list[WindowBlob](), ledger.verified_through
     for requests in batched(requests_between(ledger.job, str(ledger.origin), str(through), now), _PAGE, strict=False):
         found = blobs.named([request.blob for request in requests])
         for request in requests:
             window = WindowBlob(request, found.get(request.blob))
-            if not window.is_own:
-                yield window
+            start, end = ledger.bounds(request)
+            is_oldest = start == ledger.origin and verified is not None and start < verified  # type: ignore[operator]  # of one type
+            if window.blob is None and is_oldest:
+                ledger.origin, passed = end, passed + 1
+            elif not window.is_own:
+                lost.append(window)
+    if passed and ledger.origin == verified:
+        # All of them: the next audit begins with the oldest blob.
+        ledger.origin, lost = None, []
+    return passed, lost
