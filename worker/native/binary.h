@@ -5,7 +5,11 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { BINARY_HEADER = 19 };
+enum { BINARY_HEADER = 19, FIELD_COUNT = 2 /* bytes of it, before a row's fields */ };
+
+/* PostgreSQL counts from 2000 on, others from 1970. */
+enum { DAYS_TO_2000 = 10957 };
+#define MICROSECONDS_A_DAY INT64_C(86400000000)
 
 static inline uint16_t get16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
 
@@ -36,6 +40,32 @@ static inline int skip_header(const uint8_t **from, const uint8_t *end)
         return 0;
     *from += extension;
     return 1;
+}
+
+/* What a message holds: nothing but the header or the trailer, a row, or neither. */
+enum Message { NO_ROW, ROW, NO_MESSAGE };
+
+/* Reads a message up to its fields, where `*from` is then: a row has exactly `count` of them. The first message has the
+ * header, and the last one the trailer. */
+static inline enum Message open_message(int32_t *is_begun, int32_t *is_ended, int count, const uint8_t **from,
+                                        const uint8_t *end)
+{
+    if (!*is_begun) {
+        if (!skip_header(from, end))
+            return NO_MESSAGE;
+        *is_begun = 1;
+        if (*from == end)
+            return NO_ROW;
+    }
+    if (*is_ended || end - *from < FIELD_COUNT)
+        return NO_MESSAGE;
+    int fields = (int16_t)get16(*from);
+    *from += FIELD_COUNT;
+    if (fields == -1) {
+        *is_ended = 1;
+        return *from == end ? NO_ROW : NO_MESSAGE;
+    }
+    return fields == count ? ROW : NO_MESSAGE;
 }
 
 #endif

@@ -43,8 +43,7 @@ typedef struct {
     int64_t bytes;      /* of rows, in the columns as they are now */
 } Table;
 
-static const int64_t DAYS_TO_2000 = 10957, MICROSECONDS_TO_2000 = INT64_C(946684800000000);
-static const int64_t MICROSECONDS_A_DAY = INT64_C(86400000000);
+static const int64_t MICROSECONDS_TO_2000 = DAYS_TO_2000 * MICROSECONDS_A_DAY;
 
 static int is_bytes(const Column *column) { return column->kind == BYTES || column->kind == JSONB; }
 
@@ -300,26 +299,12 @@ static int append(Column *column, const uint8_t *from, int64_t size)
 static int take_message(Table *table, const uint8_t *from, const uint8_t *end)
 {
     table->column = -1;
-    if (!table->is_begun) {
-        if (!skip_header(&from, end))
-            return MALFORMED;
-        table->is_begun = 1;
-        if (from == end)
-            return NONE;
-    }
-    if (table->is_ended || end - from < 2)
-        return MALFORMED;
-    table->copy->row_hash += (int16_t)get16(from) == -1 ? 0 : xxh3(from, (size_t)(end - from));
-    int fields = (int16_t)get16(from);
-    from += 2;
-    if (fields == -1) {
-        table->is_ended = 1;
-        return from == end ? NONE : MALFORMED;
-    }
-    if (fields != table->count)
-        return MALFORMED;
+    enum Message message = open_message(&table->is_begun, &table->is_ended, table->count, &from, end);
+    if (message != ROW)
+        return message == NO_ROW ? NONE : MALFORMED;
+    table->copy->row_hash += xxh3(from - FIELD_COUNT, (size_t)(end - from + FIELD_COUNT));
     table->bytes += end - from;
-    for (int i = 0; i < fields; i++) {
+    for (int i = 0; i < table->count; i++) {
         int trouble = append_sized(&table->columns[i], &from, end);
         if (trouble) {
             table->column = i;

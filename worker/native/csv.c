@@ -1,6 +1,5 @@
 /* Prints the rows of a COPY … (FORMAT binary) as the CSV that PostgreSQL itself would send: CopyAttributeOutCSV of
- * src/backend/commands/copyto.c. A binary COPY costs the server a quarter less. Nothing of a message is believed before
- * its size was checked. */
+ * src/backend/commands/copyto.c. Nothing of a message is believed before its size was checked. */
 #include "binary.h"
 #include "copyout.h"
 #include "values.h"
@@ -9,12 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As in worker/native/csv.py. */
+/* As in worker/native/printer.py. */
 enum Kind { TEXT, JSONB, BOOL, INT2, INT4, INT8, NUMERIC, UUID, BYTEA, DATE, TIME, TIMESTAMP, TIMESTAMPTZ };
 enum Trouble { NONE, MALFORMED, NO_MEMORY };
 
 static const int32_t WIDTHS[] = {-1, -1, 1, 2, 4, 8, -1, 16, -1, 4, 8, 8, 8}; /* of each kind; -1: any */
-static const int64_t MICROSECONDS_A_DAY = INT64_C(86400000000);
 
 typedef struct {
     Copy *copy;
@@ -139,33 +137,31 @@ static char *reserve(Printer *printer, char *to, int64_t more)
 
 enum { VALUE = 64 }; /* no value of a fixed width has a longer text, quotes and what is written behind it included */
 
+static char *refuse(Printer *printer, enum Trouble trouble)
+{
+    printer->trouble = trouble;
+    return NULL;
+}
+
 /* One field behind `to`; NULL if something is wrong. */
 static char *print_field(Printer *printer, char *to, enum Kind kind, const uint8_t *from, int64_t size,
                          const uint8_t *end)
 {
     int64_t bound = kind == NUMERIC ? numeric_bound(from, size) : 2 * size;
-    if (bound < 0 || (WIDTHS[kind] >= 0 && size != WIDTHS[kind])) {
-        printer->trouble = MALFORMED;
-        return NULL;
-    }
-    if (!(to = reserve(printer, to, bound + VALUE + (printer->may_quote ? 2 * bound + VALUE : 0)))) {
-        printer->trouble = NO_MEMORY;
-        return NULL;
-    }
-    if (kind == JSONB && (size < 1 || *from != 1))
-        to = NULL; /* a version, and the text */
-    else if (kind == TEXT || kind == JSONB)
-        return print_text(printer, to, from + (kind == JSONB), size - (kind == JSONB), end);
-    if (!to || !printer->may_quote) {
-        to = to ? print_value(printer, to, kind, from, size) : NULL;
-    } else {
-        char *value = to + bound + VALUE, *stop = print_value(printer, value, kind, from, size);
-        const uint8_t *text = (const uint8_t *)value;
-        to = stop ? print_text(printer, to, text, stop - value, (const uint8_t *)stop) : NULL;
-    }
-    if (!to)
-        printer->trouble = MALFORMED;
-    return to;
+    if (bound < 0 || (WIDTHS[kind] >= 0 && size != WIDTHS[kind]))
+        return refuse(printer, MALFORMED);
+    if (!(to = reserve(printer, to, bound + VALUE + (printer->may_quote ? 2 * bound + VALUE : 0))))
+        return refuse(printer, NO_MEMORY);
+    if (kind == TEXT)
+        return print_text(printer, to, from, size, end);
+    if (kind == JSONB) /* a version, and the text */
+        return size > 0 && *from == 1 ? print_text(printer, to, from + 1, size - 1, end) : refuse(printer, MALFORMED);
+    char *value = printer->may_quote ? to + bound + VALUE : to, *stop = print_value(printer, value, kind, from, size);
+    if (!stop)
+        return refuse(printer, MALFORMED);
+    if (!printer->may_quote)
+        return stop;
+    return print_text(printer, to, (const uint8_t *)value, stop - value, (const uint8_t *)stop);
 }
 
 static int print_row(Printer *printer, const uint8_t *from, const uint8_t *end)
@@ -197,22 +193,10 @@ static int print_row(Printer *printer, const uint8_t *from, const uint8_t *end)
 /* The row, or the trailer, that a message holds: exactly one. */
 static int take_message(Printer *printer, const uint8_t *from, const uint8_t *end)
 {
-    if (!printer->is_begun) {
-        if (!skip_header(&from, end))
-            return MALFORMED;
-        printer->is_begun = 1;
-        if (from == end)
-            return NONE;
-    }
-    if (printer->is_ended || end - from < 2)
-        return MALFORMED;
-    int fields = (int16_t)get16(from);
-    from += 2;
-    if (fields == -1) {
-        printer->is_ended = 1;
-        return from == end ? NONE : MALFORMED;
-    }
-    int trouble = fields == printer->count ? print_row(printer, from, end) : MALFORMED;
+    enum Message message = open_message(&printer->is_begun, &printer->is_ended, printer->count, &from, end);
+    if (message != ROW)
+        return message == NO_ROW ? NONE : MALFORMED;
+    int trouble = print_row(printer, from, end);
     if (trouble)
         return trouble;
     printer->rows++;

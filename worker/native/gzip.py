@@ -1,11 +1,10 @@
 """Edge: gzip.c, the compressor that exports have by default."""
 
 import ctypes
-from typing import Any
 
 from isal import isal_zlib
 
-from worker.native.library import Native
+from worker.native.library import Native, writable
 
 
 class GzipStream:
@@ -16,7 +15,7 @@ class GzipStream:
         self._stream = ctypes.create_string_buffer(library.gzip_stream_bytes())
         self._out = bytearray(library.gzip_bound(0))
         self._crc = self._bytes = 0
-        self._begun = library.gzip_begin(_writable(self._out))
+        self._begun = library.gzip_begin(writable(self._out))
 
     def compress(self, chunk: memoryview) -> memoryview:
         """What a chunk becomes, after what has not been given yet; valid until the next call."""
@@ -28,17 +27,12 @@ class GzipStream:
             self._out = self._out[:begun] + bytes(bound - begun)
         if chunk:
             # ctypes gives addresses of what may be written only, which the chunks of an export are.
-            given = _writable(bytearray(chunk) if chunk.readonly else chunk)
-            begun += self._library.gzip_chunk(self._stream, given, len(chunk), _writable(self._out, begun))
+            given = writable(bytearray(chunk) if chunk.readonly else chunk)
+            begun += self._library.gzip_chunk(self._stream, given, len(chunk), writable(self._out, begun))
         return memoryview(self._out)[:begun]
 
     def flush(self) -> bytes:
         """The end of the member."""
         begun, self._begun = self._begun, 0
-        size = self._library.gzip_end(self._stream, self._crc, self._bytes, _writable(self._out, begun))
+        size = self._library.gzip_end(self._stream, self._crc, self._bytes, writable(self._out, begun))
         return bytes(self._out[: begun + size])
-
-
-def _writable(buffer: bytearray | memoryview, begin: int = 0) -> Any:
-    """What ctypes passes as the buffer's address."""
-    return (ctypes.c_char * (len(buffer) - begin)).from_buffer(buffer, begin)

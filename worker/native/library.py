@@ -52,6 +52,11 @@ class Native:
         self.columns_empty = _declared(library.columns_empty, size, pointer, ctypes.c_int32, size)
 
 
+def writable(buffer: bytearray | memoryview, begin: int = 0) -> Any:
+    """What ctypes passes as the address of a buffer from `begin` on; its length is that of the rest."""
+    return (ctypes.c_char * (len(buffer) - begin)).from_buffer(buffer, begin)
+
+
 def _declared(function: Any, result: type | None, *arguments: type) -> Any:
     function.restype, function.argtypes = result, arguments
     return function

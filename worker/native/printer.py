@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import psycopg
 
-from worker.native.library import Native
+from worker.native.library import Native, writable
 from worker.native.rows import Rows
 
 
@@ -89,7 +89,7 @@ class Printer:
 
         Raises psycopg.Error if the connection is lost or a message is no such row, MemoryError if a row finds no room.
         """
-        room = (ctypes.c_char * (len(buffer) - begin)).from_buffer(buffer, begin)
+        room = writable(buffer, begin)
         filled = int(
             self._library.csv_fill(ctypes.addressof(self._state), ctypes.addressof(room), len(room), timeout_ms)
         )

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 from psycopg import pq
 
-from worker.native.library import Native
+from worker.native.library import Native, writable
 
 _FAILED = -2
 
@@ -32,7 +32,7 @@ class Copy(ctypes.Structure):
 
 
 class Rows:
-    """The rows of one COPY. `messages` counts them, `is_ended` says that there are no more."""
+    """The rows of one COPY. `count` is how many so far, `is_ended` says that there are no more."""
 
     def __init__(self, pgconn: pq.abc.PGconn, library: Native, unhashed: int = 0) -> None:
         """`unhashed` messages precede the rows."""
@@ -49,9 +49,14 @@ class Rows:
         )
 
     @property
-    def messages(self) -> int:
-        """So far, a header's included."""
-        return int(self.copy.messages)
+    def count(self) -> int:
+        """Rows so far."""
+        return max(0, int(self.copy.messages - self.copy.unhashed))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `fill` may have more to write."""
+        return not self.is_ended
 
     @property
     def row_hash(self) -> int:
@@ -73,7 +78,7 @@ class Rows:
 
         Raises psycopg.Error if the connection is lost.
         """
-        room = (ctypes.c_char * (len(buffer) - begin)).from_buffer(buffer, begin)
+        room = writable(buffer, begin)
         filled = int(
             self._library.copyout_fill(ctypes.addressof(self.copy), ctypes.addressof(room), len(room), timeout_ms)
         )

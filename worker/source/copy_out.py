@@ -14,8 +14,8 @@ from worker.blob.buffers import CHUNK_BYTES, GROUP_BYTES
 from worker.cancellation import Cancellation
 from worker.native.columns import Columns, ColumnType
 from worker.native.library import Native, native
-from worker.native.printer import open_printer
-from worker.native.rows import open_rows
+from worker.native.printer import Printer, open_printer
+from worker.native.rows import Rows, open_rows
 from worker.progress import counted
 from worker.source.large_rows import note_row
 from worker.source.printing import Printing
@@ -120,37 +120,30 @@ class CopyOut:
                 yield columns.take()
 
     def _printed(self, library: Native, printing: Printing) -> Iterator[memoryview]:
-        chunk, filled = bytearray(CHUNK_BYTES), 0
-        if self._header:
-            filled = len(printing.header)
-            chunk[:filled] = printing.header
         with (
             open_rows(self._pgconn, library) as rows,
             open_printer(library, rows, printing.kinds, printing.delimiter, printing.null) as printer,
         ):
-            while printer.has_more:
-                filled += printer.fill(chunk, filled, _LOOK_UP_MS)
-                self.rows, self.row_hash = printer.count, rows.row_hash
-                note_row(self._connection, rows.row_bytes)
-                if printer.has_more:
-                    self._cancelled.raise_if_set()
-                if filled == len(chunk) or not printer.has_more:
-                    yield memoryview(chunk)[:filled]
-                    filled = 0
+            yield from self._filled(rows, printer, printing.header if self._header else b"")
             self._has_mark = printer.is_complete
 
     def _joined_in_c(self, library: Native) -> Iterator[memoryview]:
-        chunk, filled = bytearray(CHUNK_BYTES), 0
         with open_rows(self._pgconn, library, unhashed=self._header) as rows:
-            while not rows.is_ended:
-                filled += rows.fill(chunk, filled, _LOOK_UP_MS)
-                self.rows, self.row_hash = max(0, rows.messages - self._header), rows.row_hash
-                note_row(self._connection, rows.row_bytes)
-                if not rows.is_ended:  # else its result must be taken, or the connection cannot be used again
-                    self._cancelled.raise_if_set()
-                if filled == len(chunk) or rows.is_ended:
-                    yield memoryview(chunk)[:filled]
-                    filled = 0
+            yield from self._filled(rows, rows)
+
+    def _filled(self, rows: Rows, text: Rows | Printer, header: bytes = b"") -> Iterator[memoryview]:
+        """Chunks of the header and of what `text` makes of the rows."""
+        chunk, filled = bytearray(CHUNK_BYTES), len(header)
+        chunk[:filled] = header
+        while text.has_more:
+            filled += text.fill(chunk, filled, _LOOK_UP_MS)
+            self.rows, self.row_hash = text.count, rows.row_hash
+            note_row(self._connection, rows.row_bytes)
+            if not rows.is_ended:  # else its result must be taken, or the connection cannot be used again
+                self._cancelled.raise_if_set()
+            if filled == len(chunk) or not text.has_more:
+                yield memoryview(chunk)[:filled]
+                filled = 0
 
     def _joined_in_python(self) -> Iterator[memoryview]:
         readable = select.poll()
