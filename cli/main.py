@@ -33,8 +33,6 @@ from cli.work import work
 from contracts.errors import ConfigurationError, TailraceError
 from producer.ask import AskRefused
 from telemetry.events import quiet_sdks
-from worker.native.library import why_not
-from worker.native.targets import built
 
 
 class Commands(TyperGroup):
@@ -73,6 +71,10 @@ def _version(wanted: bool) -> None:
 
 
 def _compiled() -> str:
+    # Only --version asks, and every command would load them.
+    from worker.native.library import why_not
+    from worker.native.targets import built
+
     if not (targets := built()):
         return "without the compiled library, which Parquet needs and gzip is faster by"
     here = "" if (refused := why_not()) is None else f"; refused here: {refused}"
