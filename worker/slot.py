@@ -16,7 +16,7 @@ from telemetry.events import event
 from telemetry.waits import waiting_for
 from worker.cancellation import Cancellation
 from worker.message.delivery import Delivery, Worker, delivery_context, handle_message
-from worker.message.lock import held_lock
+from worker.message.lock import held_lock, raise_if_lost
 from worker.message.retry import RetryQueue
 from worker.message.settle import settle
 from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
@@ -191,7 +191,12 @@ class ReceiverSettler:
         )
 
     def schedule_clone(self, retry: RetryLater) -> None:
-        """A copy for the next attempt, `retry.delay` from now."""
+        """A copy for the next attempt, `retry.delay` from now.
+
+        Raises MessageLockLostError, and schedules nothing, if the message has gone back to the queue: with a copy
+        beside it, one request would have two fates.
+        """
+        raise_if_lost(self._receiver, self._message)
         self._retries.schedule(self._delivery, retry)
 
     def _settle(self, operation: Callable[["ServiceBusReceiver"], None]) -> None:

@@ -15,12 +15,12 @@ def lines_of(result: Result) -> Iterator[str]:
     hosts = f"{options.workers} workers" + (" and a Functions host" if options.host else "")
     yield f"{options.requests} requests, {len(result.injected)} faults, {hosts}, seed {options.seed}, {options.mode}"
     yield ""
-    yield f"{'fault':<40}{'times':>7}{'next blob after, s: median':>25}{'worst':>7}"
+    yield f"{'fault':<38}{'times':>7}{'next blob after, s: median':>28}{'worst':>7}"
     counts = Counter(one.kind for one in result.injected)
     for kind, count in sorted(counts.items()):
         times = result.recoveries.get(kind, [])
-        numbers = f"{median(times):>25.1f}{max(times):>7.1f}" if times else f"{'-':>25}{'-':>7}"
-        yield f"{kind:<40}{count:>7}{numbers}"
+        numbers = f"{median(times):>28.1f}{max(times):>7.1f}" if times else f"{'-':>28}{'-':>7}"
+        yield f"{kind:<38}{count:>7}{numbers}"
     for one in result.injected:
         if one.error:
             yield _cut(f"fault {one.number} ({one.kind}) was not injected: {one.error}")

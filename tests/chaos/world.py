@@ -82,10 +82,10 @@ class Worker:
             return status, seconds, was_ready
 
     def rss_mb(self) -> float | None:
-        """Resident memory, with that of its children: a Functions host has a worker process. None of an ended one."""
+        """Resident memory. None of an ended one. Of a Functions host, that of the app's process, which is its child."""
         try:
             tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-            pids = [self.process.pid, *(int(pid) for task in tasks for pid in task.read_text().split())]
+            pids = [int(pid) for task in tasks for pid in task.read_text().split()] or [self.process.pid]
             found = [re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text()) for pid in pids]
         except OSError:
             return None

@@ -50,6 +50,14 @@ def held_lock(
             pass
 
 
+def raise_if_lost(receiver: "ServiceBusReceiver", message: "ServiceBusReceivedMessage") -> None:
+    """Renews the lock. Raises MessageLockLostError if it is gone; other failures are left to the settlement."""
+    from azure.servicebus.exceptions import MessageLockLostError
+
+    if not _renewed(receiver, message):
+        raise MessageLockLostError(message="the lock is lost: the message is delivered again, and needs no retry")
+
+
 def _half_life(message: "ServiceBusReceivedMessage") -> float:
     """Seconds: half of what is left of the lock, and at least one second. The lock's whole length is not known."""
     until = message.locked_until_utc

@@ -9,13 +9,18 @@ from time import monotonic
 from uuid import uuid4
 
 import pytest
+from azure.servicebus import ServiceBusClient, ServiceBusMessage
+from azure.servicebus.exceptions import MessageLockLostError
 from support.bus import Bus
 from support.relay import Relay
 
+from emulators.service_bus.emulator import Emulator
 from settings import Settings
 from worker.message.delivery import Delivery
 from worker.message.retry import RetryQueue
+from worker.message.settle import settle
 from worker.message.settlement import RetryLater
+from worker.slot import ReceiverSettler
 
 RETRY = RetryLater(timedelta(hours=1), "LockTimeout", "t is locked")
 
@@ -65,3 +70,24 @@ def test_a_link_that_is_gone_is_replaced_and_the_clone_arrives_once(
     assert len(bus.messages()) == 2
     del retries
     gc.collect()
+
+
+def test_a_message_that_went_back_to_the_queue_gets_no_clone_beside_it(environ: dict[str, str]) -> None:
+    """Both would be delivered, and a request that cannot succeed would be two dead letters."""
+    with Emulator() as emulator:
+        emulator.add_queue("exports", RequiresDuplicateDetection=True)
+        own = {"ServiceBusConnection": emulator.connection_string, "TAILRACE_QUEUE": "exports"}
+        settings = Settings.from_env(environ | own)
+        with (
+            closing(Bus(emulator.connection_string, "exports")) as bus,
+            closing(RetryQueue(settings)) as retries,
+            ServiceBusClient.from_connection_string(emulator.connection_string) as client,
+            client.get_queue_receiver("exports") as receiver,
+        ):
+            bus.send(ServiceBusMessage(b"{}", message_id="m"))
+            (message,) = receiver.receive_messages(max_message_count=1, max_wait_time=30)
+            assert emulator.expire_locks("exports") == 1
+            settler = ReceiverSettler(receiver, message, delivery(1), retries, settings)
+            with pytest.raises(MessageLockLostError):
+                settle(settler, RETRY)
+            assert [one.message_id for one in bus.messages()] == ["m"]
