@@ -96,6 +96,14 @@ def test_a_wrong_byte_of_a_compressor_is_noticed_or_harmless(level: int) -> None
     assert caught > 0.98 * len(wrong)
 
 
+@pytest.mark.parametrize("level", [2, 6])
+def test_a_wrong_checksum_or_size_of_a_member_is_noticed(level: int) -> None:
+    size = len(written(begin("gzip", level)))
+    for flipped in range(size - 8, size):
+        with pytest.raises(CompressionWrong):
+            written(Verified(Wrong(begin("gzip", level), flipped)))
+
+
 def test_a_compressor_that_leaves_a_member_out_is_noticed() -> None:
     class Forgetful(Wrong):
         def compress(self, data: memoryview, /) -> bytes:
