@@ -23,7 +23,6 @@ from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater,
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusReceivedMessage, ServiceBusReceiver
-    from azure.servicebus.exceptions import ServiceBusError
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 1.0  # how long an idle slot takes to stop
@@ -158,7 +157,7 @@ class ReceiverSettler:
     """Settles on the receiver that delivered the message, and over a new connection if that fails.
 
     Service Bus detaches a link that carries nothing for ten minutes, as during a long export; the SDK refuses to settle
-    on it. `failure` is the error of the first attempt if the second one was needed.
+    on it, and on a connection that has ended. `failure` is the error of the first attempt if the second one was needed.
     """
 
     def __init__(
@@ -174,7 +173,7 @@ class ReceiverSettler:
         self._delivery = delivery
         self._retries = retries
         self._settings = settings
-        self.failure: ServiceBusError | None = None
+        self.failure: Exception | None = None
 
     def complete(self) -> None:
         """The message is removed."""
@@ -206,7 +205,8 @@ class ReceiverSettler:
             operation(self._receiver)
         except MessageLockLostError:
             raise
-        except ServiceBusError as error:
+        # ValueError, of a receiver that "has already been shutdown": its connection ended while the lock was renewed.
+        except (ServiceBusError, ValueError) as error:
             event(_log, logging.WARNING, "settlement repeated", error=str(error))
             self.failure = error
             # Undocumented: makes the SDK settle by the lock's token, which any connection may do.
