@@ -1,6 +1,6 @@
 # Run `make` for the list. All that is installed is in this folder: .venv, .local, and node_modules of devstack/node and the tests.
 .DEFAULT_GOAL := help
-.PHONY: help setup native demo up test test-containers pictures bench check chaos fuzz format lock clean
+.PHONY: help setup native demo up test test-postgres test-containers pictures bench check chaos fuzz format lock clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 # Somebody else's Python settings must not reach this project's. All paths are relative: the folder's may hold spaces.
@@ -27,6 +27,13 @@ up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C (KEEP=1:
 
 test: setup  ## all tests, on real servers (ARGS="-k name" for some, JOBS=1 for one at a time)
 	@$(PYTHON) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+test-postgres: setup  ## the tests to which PostgreSQL's version matters, on 14 to 17 (VERSION=16 for one)
+	@for version in $(or $(VERSION),14 15 16 17); do \
+		programs=$$(sh scripts/postgres.sh $$version) && echo "PostgreSQL $$version" && \
+		DEVSTACK_POSTGRES=$$programs $(PYTHON) -m pytest -n $(JOBS) --dist loadfile \
+			$(or $(ARGS),tests/integration/worker tests/integration/grants tests/integration/operations) || exit; \
+	done
 
 test-containers:  ## the integration tests on the vendors' container images; needs a Docker engine
 	@docker info >/dev/null 2>&1 || { echo "make $@: there is no Docker engine; start one, or run 'make test'" >&2; exit 1; }

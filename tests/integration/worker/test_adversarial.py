@@ -10,6 +10,7 @@ import pytest
 from support.asking import ask
 from support.exports import Exports, OpenExports
 from support.unpack import UNPACK
+from support.versions import HEADER
 
 from worker.message.settlement import Complete
 
@@ -70,7 +71,7 @@ def test_csv(
     data = UNPACK[compression](exports.container.download_blob(NAME).readall())
     assert exports.receipt().rows == 9000
     assert (len(exports.receipt().parts) > 1) is (streams > 1)
-    with admin.cursor() as cursor, cursor.copy("copy back from stdin (format csv, header match)") as copy:
+    with admin.cursor() as cursor, cursor.copy(f"copy back from stdin (format csv, {HEADER})") as copy:
         copy.write(data)
     assert differences(admin) == []
 

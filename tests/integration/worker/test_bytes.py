@@ -10,6 +10,7 @@ import pytest
 from psycopg import sql
 from support.asking import ask
 from support.exports import Exports
+from support.versions import HEADER
 
 from worker.formats.codecs import native_gzip
 from worker.message.settlement import Complete
@@ -97,7 +98,7 @@ def test_a_csv_is_loaded_back_without_a_difference(
 ) -> None:
     exports.handle(ask(ODD, schema=ODD))
     admin.execute(sql.SQL("create table back (like {})").format(odd))
-    with admin.cursor() as cursor, cursor.copy("copy back from stdin (format csv, header match)") as copy:
+    with admin.cursor() as cursor, cursor.copy(f"copy back from stdin (format csv, {HEADER})") as copy:
         copy.write(exports.csv())
     difference = sql.SQL("(table {0} except table back) union all (table back except table {0})").format(odd)
     assert admin.execute(difference).fetchall() == []

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.versions import since
 
 from devstack.postgres import Postgres
 from worker.source.closed import open_transactions, open_writers, rights_of
@@ -162,6 +163,7 @@ def test_a_session_that_may_only_read_never_blocks(sessions: Sessions) -> None:
     assert "of user app, open since" in str(blockers[0])
 
 
+@since(16)
 def test_a_reader_that_may_become_a_writer_or_call_one_blocks(server: Postgres, sessions: Sessions) -> None:
     with connect(server, "postgres") as admin:
         admin.execute("GRANT app TO analyst WITH INHERIT FALSE")

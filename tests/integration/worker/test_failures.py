@@ -28,7 +28,7 @@ from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater
         ({"table": "secret"}, "PrivilegeMissing", "permission denied for table secret (SQLSTATE 42501); `tailrace gr"),
         ({"schema": "closed"}, "PrivilegeMissing", "permission denied for schema closed"),
         ({"table": "failing"}, "QueryFails", "division by zero (SQLSTATE 22012)"),
-        ({"table": "t_id"}, "StatementRefused", 'cannot open relation "t_id"'),
+        ({"table": "t_id"}, "StatementRefused", '"t_id"'),
         ({"table": "numbers"}, "PrivilegeMissing", "permission denied"),
     ],
 )

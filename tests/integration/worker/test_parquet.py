@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from azure.storage.blob import ContainerClient
+from support.versions import MAJOR
 
 from contracts.errors import ExportInterrupted, SourceRejected
 from contracts.jobs_file import parse_jobs
@@ -50,7 +51,7 @@ KEPT = [
     ("price", "numeric(14,4)", "-1234567890.5", pa.decimal128(14, 4), Decimal("-1234567890.5000")),
     ("wide", "numeric(50,10)", "'-1e39'", pa.decimal256(50, 10), Decimal("-1e39")),
     ("exact", "numeric", "'0.1000'", pa.string(), "0.1000"),
-    ("hundreds", "numeric(5,-2)", "'1234567'", pa.string(), "1234600"),
+    *([("hundreds", "numeric(5,-2)", "'1234567'", pa.string(), "1234600")] if MAJOR >= 15 else []),
     ("odd", "numeric", "'NaN'", pa.string(), "NaN"),
     ("visitor", "uuid", f"'{UUID(int=7)}'", pa.uuid(), UUID(int=7)),
     ("payload", "jsonb", "'{\"a\": [1, null]}'", pa.json_(), '{"a": [1, null]}'),

@@ -13,6 +13,7 @@ import pytest
 from azure.storage.blob import ContainerClient
 from psycopg import sql
 from support.unpack import UNPACK
+from support.versions import HEADER
 
 from contracts.errors import ExportInterrupted, SinkUnavailable, SourceUnavailable
 from contracts.jobs_file import parse_jobs
@@ -148,7 +149,7 @@ def loaded_back(admin: psycopg.Connection, data: bytes) -> list[bytes]:
     """The rows of a CSV with header, as PostgreSQL reads them."""
     name = sql.Identifier(ODD, ODD)
     admin.execute(sql.SQL("create temporary table back as select * from {} limit 0").format(name))
-    with admin.cursor() as cursor, cursor.copy("copy back from stdin (format csv, header match)") as copy:
+    with admin.cursor() as cursor, cursor.copy(f"copy back from stdin (format csv, {HEADER})") as copy:
         copy.write(data)
     rows = rows_of(admin, "select * from back")
     admin.execute("drop table back")

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from support.versions import MAJOR
 
 from contracts.output import Output
 from worker.cancellation import Cancellation
@@ -116,6 +117,7 @@ CONVERTED = {
     "oid": ("array['0', '4294967295']", "(h % 4294967296)::oid"),
     "tsvector": ("""array['a:1 b:2', '''x, y''']""", "to_tsvector('simple', md5(h::text))"),
 }
+UNKNOWN = {"numeric(5, -2)"} if MAJOR < 15 else set()
 MAKE = """
     create type mood as enum ('good', 'so, "so"', '\\.');
     create domain percent as numeric(5, 2);
@@ -148,7 +150,7 @@ def assert_same(connection: psycopg.Connection[Any], selected: str) -> int:
     return printing.functions.count(None)
 
 
-@pytest.mark.parametrize("name", [*PRINTED, *CONVERTED])
+@pytest.mark.parametrize("name", [name for name in (*PRINTED, *CONVERTED) if name not in UNKNOWN])
 def test_every_value_is_printed_as_postgresql_prints_it(admin: psycopg.Connection, name: str) -> None:
     edges, value = (PRINTED | CONVERTED)[name]
     admin.execute("set timezone = 'UTC'")
