@@ -15,7 +15,7 @@ enum {
     LENGTH_MAX = 258, /* of a match */
     BLOCK_MAX = 131072, /* bytes of input */
     SEQUENCES_MAX = 16384,
-    HASH_BITS = 14,
+    HASH_BITS = 15,
     SUFFIX_BITS = 14,
 };
 

@@ -152,7 +152,7 @@ def test_the_same_rows_give_the_same_bytes_whatever_came_before_in_the_process(l
 def test_the_bytes_are_the_same_on_every_machine(library: Native) -> None:
     """What a compiler makes of the code must not matter."""
     data = b"".join(b"%d,%d,%x,word%d\n" % (n, n * n, n * 2_654_435_761 & 0xFFFFFFFF, n % 7) for n in range(30_000))
-    assert zlib.crc32(packed(library, data)) == 481_240_837
+    assert zlib.crc32(packed(library, data)) == 3_618_825_643
 
 
 @pytest.mark.parametrize(("text", "base64"), [(2_000, 2_000), (1_000, 8_000), (8_000, 64_000), (40_000, 80_000)])
