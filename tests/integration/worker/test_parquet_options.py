@@ -127,6 +127,18 @@ def test_a_point_lookup_by_a_bloom_filter_finds_its_row_and_skips_the_other_row_
         assert sum(skipped) >= 0.95 * len(skipped)
 
 
+def test_a_large_first_row_leaves_the_bloom_filters_of_the_others_large_enough(
+    export: Export, admin: psycopg.Connection
+) -> None:
+    admin.execute("truncate visits")
+    admin.execute("insert into visits (id, filler) values (0, repeat('x', 20000000))")
+    admin.execute(TABLE.replace("create table visits as", "insert into visits").encode())
+    file = export(bloom_filters=["id"])
+    assert group_rows(file)[0] == 1
+    skipped = [one for value in range(ROWS + 1, ROWS + 51) for one in excluded(file, "id", value)]
+    assert sum(skipped) >= 0.95 * len(skipped)
+
+
 def md5s(admin: psycopg.Connection, numbers: range) -> list[str]:
     return [value for n in numbers for (value,) in admin.execute("select repeat(md5(%s::text), 16)", [n]).fetchall()]
 

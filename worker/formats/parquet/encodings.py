@@ -16,6 +16,10 @@ from worker.blob.buffers import GROUP_BYTES
 # saves, and ids and times, which occur once, take more room with it.
 _SAVES = (2, 3)
 
+# A bloom filter is made for so many values at least, since a large first row may be a row group of its own. In the file
+# it takes what its values need.
+_LEAST_VALUES = 16_384
+
 
 def check_columns(output: Output, schema: pa.Schema, subject: str) -> None:
     """Raises SourceRejected if a key of the output names a column that the file lacks, or that cannot have it."""
@@ -50,7 +54,7 @@ def writer_options(output: Output, schema: pa.Schema, first: pa.RecordBatch | No
     }
     if first is not None and output.false_positives:
         options["bloom_filter_options"] = {
-            _path(schema.field(name)): {"ndv": max(1, len(_leaf(first.column(name)))), "fpp": probability}
+            _path(schema.field(name)): {"ndv": max(_LEAST_VALUES, len(_leaf(first.column(name)))), "fpp": probability}
             for name, probability in output.false_positives.items()
         }
     return options
