@@ -131,6 +131,13 @@ class ExportJob(Model):
         return self
 
     @model_validator(mode="after")
+    def _output_names_its_columns(self) -> Self:
+        for key, name in self.output.named_columns:
+            if self.columns is not None and name not in self.columns:
+                raise ValueError(f"output.{key}: column {name!r} is not among columns")
+        return self
+
+    @model_validator(mode="after")
     def _names_are_apart(self) -> Self:
         run_unit = None if self.if_exists == "replace" else unit_between_runs(self.schedule)
         try:

@@ -130,7 +130,7 @@ class Receipt(Model):
             window=request.window,
             row_hash=row_hash.written(read.row_hash),
             columns=read.columns,
-            output=request.output,
+            output=request.output.for_reading,
             closed=read.closed,
             attempts=attempts,
         )

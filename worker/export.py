@@ -141,12 +141,13 @@ def _write(task: _Task, snapshot: Snapshot, upload: Upload, trust: Trust) -> tup
             form = Form(request.output, trust, _printing(snapshot, request.output))
             return write_csv(readers, selects, form, upload, cancelled), "binary" if form.printing else "csv"
         # Imports pyarrow, which exports to CSV do without.
-        from worker.formats.parquet.export import write_parquet
+        from worker.formats.parquet.export import ParquetFile, write_parquet
 
         if len(readers) < len(selects):
             selects = plan.parts(len(readers), len(readers))
         used = readers[: len(selects)]
-        return (write_parquet(used, selects, snapshot.columns, upload.part(0), subject, cancelled),), "binary"
+        file = ParquetFile(upload.part(0), request.output, subject)
+        return (write_parquet(used, selects, snapshot.columns, file, cancelled),), "binary"
 
 
 def _printing(snapshot: Snapshot, output: Output) -> Printing | None:

@@ -1,12 +1,13 @@
 """Checks what the jobs read: tables, columns and queries exist and may be read."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from contracts.job import BOUND, ExportJob
+from contracts.jobs_file import Jobs
 from doctor.catalogue import WINDOW_TYPES, Table, names_like, right_type, table
 from doctor.finding import Check, Finding, failed, ok
 from doctor.grants import select_grant, statement
@@ -20,6 +21,7 @@ def tables_can_be_read(site: Site) -> Iterator[Finding]:
     with session(site.settings, site.password) as connection:
         for read in tables_read(site.jobs):
             yield _readable(connection, read, site.settings.pg_user)
+        yield from _columns_of_outputs(connection, site.jobs)
         for job in query_jobs(site.jobs):
             yield _query_runs(connection, job)
 
@@ -54,16 +56,31 @@ def _permitted(subject: str, found: Table, read: TableRead, role: str) -> Findin
     return ok(subject, f"all {len(wanted)} columns can be read" if len(wanted) != 1 else "its column can be read")
 
 
+def _columns_of_outputs(connection: psycopg.Connection[Any], jobs: Jobs) -> Iterator[Finding]:
+    """Columns that the keys of [job.output] name, and that the job's table lacks."""
+    for job in jobs.values():
+        found = table(connection, job.schema_name or "", job.table or "") if any(job.output.named_columns) else None
+        if found is not None:
+            yield from _lacking(f"output of {job.name}", job, found.columns)
+
+
+def _lacking(subject: str, job: ExportJob, columns: Collection[str]) -> Iterator[Finding]:
+    for key, name in job.output.named_columns:
+        if name not in columns:
+            says = f"output.{key} names the column {name!r}, which is not there; the columns are {', '.join(columns)}"
+            yield failed(subject, says, f"correct output.{key} in jobs.toml")
+
+
 def _query_runs(connection: psycopg.Connection[Any], job: ExportJob) -> Finding:
     """Runs a query for no rows; if a window filters its output, checks the type of that column."""
     assert job.query is not None
     subject, window = f"query {job.name}", job.window
     text = BOUND.sub("NULL", job.query.strip().rstrip(";").rstrip())
     filtered = window is not None and not BOUND.search(job.query)
-    column = sql.Identifier(window.column) if filtered and window else sql.SQL("*")
+    columns = sql.SQL("{}, query.*").format(sql.Identifier(window.column)) if filtered and window else sql.SQL("*")
     try:
         found = connection.execute(
-            sql.SQL("SELECT {} FROM (\n{}\n) AS query LIMIT 0").format(column, sql.SQL(text))
+            sql.SQL("SELECT {} FROM (\n{}\n) AS query LIMIT 0").format(columns, sql.SQL(text))
         ).description
     except psycopg.errors.InsufficientPrivilege as error:
         return failed(subject, said(error), "`tailrace grants --resolve-queries` prints what it needs")
@@ -73,7 +90,8 @@ def _query_runs(connection: psycopg.Connection[Any], job: ExportJob) -> Finding:
         kind = _type_name(connection, found[0].type_code)
         if kind not in WINDOW_TYPES[window.type]:
             return failed(subject, f"{window.column!r} is {kind}, and window.type is {window.type!r}", right_type(kind))
-    return ok(subject, "it runs")
+    names = [one.name for one in found or ()][1 if filtered else 0 :]
+    return next(_lacking(subject, job, names), ok(subject, "it runs"))
 
 
 def _type_name(connection: psycopg.Connection[Any], oid: int) -> str:

@@ -24,11 +24,29 @@ PART_BYTES = 96 << 20
 MAX_PARTS = 32
 
 # One row group of Parquet, in bytes as PostgreSQL sends them: a larger one makes the file little smaller. Each stream
-# fills one while another waits, and one of all streams is being encoded.
+# fills one, and one of all streams is being encoded.
 GROUP_BYTES = 8 << 20
+MAX_GROUP_BYTES = 64 << 20
+
+# What Arrow holds of each column of each row group until the file ends.
+ENTRY_BYTES = 900
 
 # libpq never gives back what its buffer has grown to, so a connection that received such a row is closed after its use.
 LARGE_ROW_BYTES = 16 << 20
 
 # More would only wait for the one thread that encodes.
 PARQUET_STREAMS = 2
+
+# Bloom filters of one Parquet file, which lie in memory until its end: some 60 to 110 million values at 1%.
+FILTERS_BYTES = 128 << 20
+
+
+def group_bytes(entries: int) -> int:
+    """The size of a stream's next row group, after row groups of `entries` columns in all.
+
+    It doubles when those entries take twice its own memory, so that memory grows with the root of the data.
+
+    >>> [group_bytes(columns) >> 20 for columns in (0, 18_000, 19_000, 40_000, 80_000, 1_000_000)]
+    [8, 8, 16, 32, 64, 64]
+    """
+    return min(MAX_GROUP_BYTES, GROUP_BYTES << (entries * ENTRY_BYTES // (2 * GROUP_BYTES)).bit_length())

@@ -12,7 +12,7 @@ from worker.cancellation import Cancellation
 def prefetch[Item](
     produce: Callable[[Cancellation], Iterator[Item]], cancelled: Cancellation
 ) -> Iterator[Iterator[Item]]:
-    """The items of `produce`, which runs in a thread: one item is taken, one waits, and one is being produced.
+    """The items of `produce`, which runs in a thread: one item is taken, and one is being produced or waits.
 
     The cancellation that `produce` gets is set when the block ends. The iterator raises what producing raised, and
     ExportInterrupted if `cancelled` is set.
@@ -88,7 +88,8 @@ class _Items[Item](Iterator[Item]):
 
     def _put(self, item: Item) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._ended or not self._waiting)
             self._waiting.append(item)
             self._changed.notify_all()
+            # Production pauses: a further item would take memory, and no time is saved by it.
+            self._changed.wait_for(lambda: self._ended or not self._waiting)
         self._unwanted.raise_if_set()

@@ -14,7 +14,7 @@
 #error "columns are written for little-endian machines only"
 #endif
 
-/* As in worker/native/columns.py. */
+/* As in worker/native/row_groups.py. */
 enum Kind { BOOL, INT16, INT32, INT64, DATE, TIME, TIMESTAMP, UUID, BYTES, JSONB, DECIMAL, LIST };
 enum Trouble { NONE, MALFORMED, NOT_FINITE, OUT_OF_RANGE, DIMENSIONS, NO_MEMORY };
 

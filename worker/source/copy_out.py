@@ -10,11 +10,12 @@ import psycopg
 from psycopg import pq, sql
 
 from contracts.errors import ExportIncomplete
-from worker.blob.buffers import CHUNK_BYTES, GROUP_BYTES
+from worker.blob.buffers import CHUNK_BYTES
 from worker.cancellation import Cancellation
-from worker.native.columns import Columns, ColumnType
+from worker.native.columns import Columns
 from worker.native.library import Native, native
 from worker.native.printer import Printer, open_printer
+from worker.native.row_groups import RowGroups
 from worker.native.rows import Rows, open_rows
 from worker.progress import counted
 from worker.source.large_rows import note_row
@@ -96,24 +97,23 @@ class CopyOut:
             yield chunk
         self._check_command_tag()
 
-    def groups(
-        self, library: Native, schema: "pa.Schema", types: list[ColumnType], subject: str
-    ) -> Iterator["pa.RecordBatch"]:
-        """The rows of a binary COPY in record batches of GROUP_BYTES, or of one row that is larger.
+    def groups(self, groups: RowGroups, subject: str) -> Iterator["pa.RecordBatch"]:
+        """The rows of a binary COPY in record batches of the size of `groups`, or of one row that is larger.
 
         The same rows give the same batches however they arrived. Raises what chunks() raises, and SourceRejected for
         a value that a column's type cannot hold.
         """
-        with open_rows(self._pgconn, library) as rows:
-            columns = Columns(library, rows, schema, types, subject)
+        with open_rows(self._pgconn, groups.library) as rows:
+            columns, number = Columns(rows, groups, subject), 0
             while not rows.is_ended:
-                is_full = columns.fill(GROUP_BYTES, _LOOK_UP_MS)
+                is_full = columns.fill(groups.size(number), _LOOK_UP_MS)
                 self.rows, self.bytes, self.row_hash = columns.rows, columns.bytes, rows.row_hash
                 note_row(self._connection, rows.row_bytes)
                 if not rows.is_ended:
                     self._cancelled.raise_if_set()
                 if is_full:
                     yield columns.take()
+                    number += 1
             self._has_mark = columns.is_complete
             self._check_command_tag()
             if columns.gathered:

@@ -48,6 +48,20 @@ def test_columns_are_looked_at_one_by_one(doctor: Callable[..., Any], clicks: ps
     assert failure.advice == "correct columns in jobs.toml"
 
 
+@pytest.mark.parametrize("source", ['table = "clicks"\nschema = "public"', 'query = "select id, at from clicks"'])
+@pytest.mark.parametrize("window", ["", 'window = {column = "at", type = "timestamptz", every = "1 day"}\n'])
+def test_an_output_that_names_a_column_that_is_not_there_fails(
+    doctor: Callable[..., Any], clicks: psycopg.Connection, source: str, window: str
+) -> None:
+    assert clicks
+    blob = 'blob = "{window_start}.parquet"\n' if window else 'blob = "{run}.parquet"\n'
+    job = f'[[job]]\nname = "a"\n{source}\n{blob}{window}[job.output]\nformat = "parquet"\n'
+    assert "failed" not in doctor(jobs=job + 'bloom_filters = ["id"]').verdicts
+    failure = doctor(jobs=job + 'bloom_filters = ["id", "colour"]').failure("postgres tables")
+    assert failure.says == "output.bloom_filters names the column 'colour', which is not there; the columns are id, at"
+    assert failure.advice == "correct output.bloom_filters in jobs.toml"
+
+
 def test_a_table_of_another_case_or_schema_is_suggested(doctor: Callable[..., Any], clicks: psycopg.Connection) -> None:
     clicks.execute('alter table clicks rename to "Clicks"')
     failure = doctor().failure("postgres tables")

@@ -108,6 +108,10 @@ def test_what_is_no_list_of_jobs_is_refused(tmp_path: Path, text: str, expected:
         (PLAIN + 'blob = "x/{run}"\nbolb = 1', "bolb: unknown key"),
         (PLAIN + 'blob = "x/{run}"\n[job.output]\nlevel = 99', "output.level: Input should be less than or equal to"),
         (PLAIN + 'blob = "x/{run}"\n[job.output]\nquote = "x"', "output.quote: unknown key"),
+        (
+            PLAIN + 'blob = "x/{run}"\ncolumns = ["a"]\n[job.output]\nformat = "parquet"\nbloom_filters = ["a", "b"]',
+            "output.bloom_filters: column 'b' is not among columns",
+        ),
         (PLAIN + 'blob = "x/{run}"\ncolumns = []', "columns: Tuple should have at least 1 item"),
         (PLAIN + 'blob = "x/{run}"\ncolumns = ["a", ""]', "columns[1]: an identifier has 1 to 63 bytes of UTF-8"),
         (PLAIN + 'blob = "x/{run}"\nif_exists = "append"', "if_exists: Input should be 'refuse' or 'replace'"),

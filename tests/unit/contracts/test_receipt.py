@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from contracts.output import Output
 from contracts.receipt import Closed, Part, Read, Receipt, SourceColumn
 from contracts.request import ExportRequest, TableSource
 from contracts.window import IntegerWindow
@@ -54,6 +55,16 @@ def test_a_receipt_survives_the_way_through_metadata(column: str, start: int, jo
     made = receipt(job=job, window=IntegerWindow(column=column, start=start, end=start + 1))
     metadata = made.to_metadata()
     in_azure(metadata)
+    assert Receipt.from_metadata(metadata) == made
+
+
+def test_a_receipt_says_nothing_of_how_a_parquet_file_is_encoded() -> None:
+    """Every reader finds that in the file, and the names of many columns are more than metadata can hold."""
+    names = tuple(f"column number {number} of a wide table" for number in range(400))
+    made = receipt(output=Output(format="parquet", dictionary=names, statistics=names, bloom_filters=names))
+    metadata = made.to_metadata()
+    in_azure(metadata)
+    assert metadata["output"] == '{"format": "parquet"}'
     assert Receipt.from_metadata(metadata) == made
 
 

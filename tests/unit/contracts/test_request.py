@@ -120,6 +120,20 @@ def test_a_newer_version_is_distinguished_from_garbage_whatever_else_it_holds() 
         ({"output": {"null": 'N"'}}, "output.null: the text for NULL cannot contain"),
         ({"output": {"null": "a,b"}}, "output: the text for NULL cannot contain the delimiter"),
         ({"output": {"format": "xlsx"}}, "output.format: Input should be 'csv' or 'parquet'"),
+        ({"output": {"bloom_filters": ["id"]}}, 'output: format = "csv" takes no bloom_filters'),
+        ({"output": {"format": "parquet", "level": 3}}, 'output: format = "parquet" takes no level'),
+        ({"output": {"dictionary": "id"}}, 'output.dictionary: write true, false, or a list of columns such as ["id"'),
+        ({"output": {"statistics": []}}, "output.statistics: a list names columns, and at least one"),
+        ({"output": {"statistics": ["a", 1]}}, "output.statistics: a list names columns, and at least one"),
+        ({"output": {"dictionary": ["a", "b", "a"]}}, "output.dictionary: column 'a' is named twice"),
+        ({"output": {"dictionary": ["x" * 64]}}, "output.dictionary: an identifier has 1 to 63 bytes"),
+        ({"output": {"bloom_filters": True}}, "output.bloom_filters: write a list of columns such as"),
+        ({"output": {"bloom_filters": {}}}, "output.bloom_filters: write a list of columns such as"),
+        (
+            {"output": {"bloom_filters": {"id": 0}}},
+            "output.bloom_filters: 'id': a false-positive probability is",
+        ),
+        ({"output": {"bloom_filters": {"id": "1%"}}}, "output.bloom_filters: 'id': a false-positive probability is"),
     ],
 )
 def test_a_field_that_cannot_be_used_is_named(more: dict[str, Any], expected: str) -> None:
@@ -219,3 +233,18 @@ def test_an_older_producers_parts_are_the_streams_of_a_request() -> None:
     request = parse_request(body(parts=3))
     assert request.streams == 3
     assert json.loads(request.to_body())["streams"] == 3
+
+
+@pytest.mark.parametrize("key", ["dictionary", "statistics", "bloom_filters"])
+def test_columns_of_a_parquet_file_travel_with_the_request(key: str) -> None:
+    request = parse_request(body(output={"format": "parquet", key: ["id", "Größe"]}))
+    assert parse_request(request.to_body()) == request
+    assert list(request.output.named_columns) == [(key, "id"), (key, "Größe")]
+
+
+def test_each_bloom_filter_has_its_probability_or_the_default() -> None:
+    named, given = (
+        parse_request(body(output={"format": "parquet", "bloom_filters": filters})).output.false_positives
+        for filters in (["id"], {"id": 0.05, "kind": 0.1})
+    )
+    assert (named, given) == ({"id": 0.01}, {"id": 0.05, "kind": 0.1})

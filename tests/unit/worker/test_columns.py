@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from support.binary_copy import HEADER, TRAILER, FakeLibpq, row
 
 from contracts.errors import SourceRejected
-from worker.native.columns import Columns, ColumnType, Kind
+from worker.native.columns import Columns
 from worker.native.library import Native
+from worker.native.row_groups import ColumnType, Kind, RowGroups
 from worker.native.rows import Rows
 
 TYPES = [
@@ -48,7 +49,7 @@ def read(messages: list[bytes], types: list[ColumnType] = TYPES) -> tuple[pa.Rec
     libpq = FakeLibpq(iter(messages))
     library: Native = libpq.library()
     rows = Rows(SimpleNamespace(pgconn_ptr=0, socket=-1), library)  # type: ignore[arg-type]
-    columns = Columns(library, rows, schema, types, "public.t")
+    columns = Columns(rows, RowGroups(library, schema, types), "public.t")
     try:
         columns.fill(1 << 30, 10_000)
         batch = columns.take()

@@ -33,3 +33,23 @@ def test_a_block_is_never_taken_from_the_heap(how: str, said: str) -> None:
     if "mallinfo2" in done.stderr:
         pytest.skip("only glibc has it")
     assert done.stdout.strip() == said, done.stderr
+
+
+# A mebibyte is filled and freed again and again; how many pages does the kernel hand out for it?
+_REPEATED = """
+import resource
+from worker.heap import map_blocks
+
+map_blocks()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(100):
+    b"x" * (1 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_memory_that_is_needed_again_at_once_stays_in_the_heap() -> None:
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", _REPEATED], cwd=root, capture_output=True, text=True, check=True)
+    once = (1 << 20) // 4096
+    assert int(done.stdout) < 10 * once

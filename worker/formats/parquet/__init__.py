@@ -1,6 +1,7 @@
 """Rows as one Parquet file, read by binary COPY. Needs the extra `parquet` and the compiled library."""
 
 import os
+import sys
 from importlib.util import find_spec
 
 from contracts.errors import SourceRejected
@@ -10,6 +11,8 @@ from worker.native.targets import this_machine
 # Read when pyarrow is imported, for all of Arrow: `pa.set_memory_pool` leaves Parquet's writer on a pool of Arrow's
 # own, which holds some 30 MB more, is no faster here, and never gives a large row's memory back to the system.
 os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
+# Amazon's client, 5 MB that pyarrow.parquet loads, and does without if it cannot be imported.
+sys.modules.setdefault("pyarrow._s3fs", None)  # type: ignore[arg-type]  # Python's documented way to refuse an import
 
 
 def require_parquet() -> None:

@@ -7,8 +7,7 @@ import psycopg
 from psycopg import sql
 
 from worker.cancellation import Cancellation
-from worker.formats.parquet.types import binary_copy, schema_of, selected_column
-from worker.native.library import native
+from worker.formats.parquet.types import binary_copy, row_groups, selected_column
 from worker.source.copy_out import copy_out
 from worker.source.snapshot import Described
 
@@ -21,9 +20,8 @@ def hashed_rows(
     cancelled: Cancellation,
 ) -> tuple[int, int | None]:
     """How many rows `selected` has, and their hash, by the binary COPY that an export runs."""
-    library, columns = native(), list(map(selected_column, described))
-    assert library is not None
+    columns = list(map(selected_column, described))
     with copy_out(connection, binary_copy(selected, columns), header=False, cancelled=cancelled) as copy:
-        for _ in copy.groups(library, schema_of(columns), [column.type for column in columns], subject):
+        for _ in copy.groups(row_groups(columns), subject):
             pass
     return copy.rows, copy.row_hash

@@ -7,7 +7,8 @@ from functools import cache
 import pyarrow as pa
 from psycopg import postgres, sql
 
-from worker.native.columns import ColumnType, Kind
+from worker.native.library import native
+from worker.native.row_groups import ColumnType, Kind, RowGroups
 from worker.source.snapshot import Described
 
 # PostgreSQL's types that Arrow has too, except numeric and arrays; every other one is written as text.
@@ -47,6 +48,13 @@ class SelectedColumn:
 def schema_of(columns: list[SelectedColumn]) -> pa.Schema:
     """The file's."""
     return pa.schema([pa.field(column.name, column.type.arrow) for column in columns])
+
+
+def row_groups(columns: list[SelectedColumn], *, do_grow: bool = False) -> RowGroups:
+    """Memory for the row groups of a file, which grow with it if they `do_grow`. Needs the compiled library."""
+    library = native()
+    assert library is not None
+    return RowGroups(library, schema_of(columns), [column.type for column in columns], do_grow=do_grow)
 
 
 def binary_copy(selected: sql.Composable, columns: list[SelectedColumn]) -> sql.Composed:
