@@ -15,8 +15,8 @@ _PIECE = 256 << 10
 class Verified:
     """A stream that raises CompressionWrong unless its members inflate to the bytes that went in.
 
-    Each member ends with the CRC of what its compressor was given, taken before anything is compressed. ISA-L compares it
-    with the CRC of what it inflates, so that only the bytes of all members are left to be counted.
+    Each member ends with the CRC of what its compressor was given, taken before anything is compressed. ISA-L compares
+    it with the CRC of what it inflates, so that only the bytes of all members are left to be counted.
     """
 
     def __init__(self, stream: Stream) -> None:
