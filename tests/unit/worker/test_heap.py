@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from worker.heap import pages
+
 # Buffers come and go; then: does the next one lie outside of the heap?
 _SCRIPT = """
 import ctypes, sys
@@ -33,3 +35,18 @@ def test_a_block_is_never_taken_from_the_heap(how: str, said: str) -> None:
     if "mallinfo2" in done.stderr:
         pytest.skip("only glibc has it")
     assert done.stdout.strip() == said, done.stderr
+
+
+def test_of_a_buffer_only_the_pages_that_are_written_to_take_memory() -> None:
+    def resident_kb() -> int:
+        status = Path("/proc/self/status")
+        if not status.exists():
+            pytest.skip("only Linux has it")
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1])
+
+    before = resident_kb()
+    buffer = pages(256 << 20)
+    buffer[:3] = b"row"
+    assert (bytes(buffer[:4]), len(buffer)) == (b"row\0", 256 << 20)
+    assert resident_kb() - before < 64 << 10
