@@ -23,6 +23,6 @@ def map_blocks() -> None:
 def pages(size: int) -> mmap:
     """A buffer of zeros, of which only the pages that are written to take memory and time.
 
-    A bytearray of a block's size takes 2.5 ms: a third of the CPU time of a small export, which fills little of it.
+    A bytearray of a block's size takes 2.5 ms: a seventh of the CPU time of a small export, which fills little of it.
     """
     return mmap(-1, size, MAP_PRIVATE | MAP_ANONYMOUS)
