@@ -11,7 +11,8 @@ from telemetry.fields import context
 from telemetry.traces import span
 from worker.assemble import open_exporter
 from worker.cancellation import Cancellation
-from worker.export import Exported, Exporter, run_export
+from worker.existing import Exported
+from worker.export import Exporter, run_export
 from worker.message import report
 
 _LOOK_SECONDS = 2.0  # between two looks at a window that is not closed

@@ -5,6 +5,7 @@ FACE = (
     "assemble",
     "cancellation",
     "container",
+    "existing",
     "export",
     "formats.prefetch",
     "functions",

@@ -8,9 +8,8 @@ from typing import Literal
 from psycopg import sql
 
 from connections.postgres.session_name import session_name
-from connections.storage import tag_of
 from contracts import row_hash
-from contracts.errors import CompressionWrong, JobDisabled, SinkRejected, SinkUnavailable, SourceRejected
+from contracts.errors import CompressionWrong, JobDisabled, SourceRejected, TailraceError
 from contracts.jobs_file import Jobs
 from contracts.output import Output
 from contracts.receipt import Closed, Part, Read, Receipt
@@ -20,6 +19,7 @@ from telemetry.traces import span
 from worker.blob.buffers import MAX_PARTS, PARQUET_STREAMS
 from worker.blob.sink import BlobChangedError, Found, Sink, Upload
 from worker.cancellation import Cancellation
+from worker.existing import Exported, after_change, after_failure, look, looks_first, looks_later
 from worker.formats.codecs import Trust
 from worker.formats.csv import Form, write_csv
 from worker.formats.parquet import require_parquet
@@ -50,14 +50,6 @@ class Exporter:
     max_streams: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """`outcome` is exported, already-there, or superseded by a newer run of the same blob; `receipt` is the blob's."""
-
-    outcome: str
-    receipt: Receipt
-
-
 def run_export(
     request: ExportRequest,
     exporter: Exporter,
@@ -65,7 +57,7 @@ def run_export(
     waits_since: datetime | None = None,
     attempt: int = 1,
 ) -> Exported:
-    """Exports `request` unless its blob is there; nothing is visible before the commit.
+    """Exports `request` unless its blob is there; nothing is visible before the commit, which finds an earlier blob.
 
     `waits_since` is when it began to wait for its window to close, if it does; `attempt` goes into the receipt.
 
@@ -73,35 +65,46 @@ def run_export(
     """
     _require_job(request, exporter.jobs)
     selected = select_of(request, exporter.jobs)
-    found = exporter.sink.find(request.blob)
-    if found and (done := _outcome_of(found, request)):
-        return done
+    looked = looks_first(request, attempt)
+    seen = look(request, exporter.sink) if looked else None
+    if isinstance(seen, Exported):
+        return seen
     event(_log, logging.INFO, "export started", blob=request.blob)
-    task = _Task(request, exporter, selected, found, cancelled, waits_since, attempt)
+    task = _Task(request, exporter, selected, looked, seen, cancelled, waits_since, attempt)
     try:
-        try:
-            receipt, copied = _upload(task, Trust.VERIFIED if request.output.is_verified else Trust.FULL)
-        except CompressionWrong as error:
-            # Nothing of it is visible. ISA-L compresses the same rows to a larger blob.
-            event(_log, logging.ERROR, "compression wrong", blob=request.blob, error=str(error))
-            receipt, copied = _upload(task, Trust.NONE)
+        receipt, copied = _upload_once_more(task)
     except BlobChangedError as error:
-        return _after_change(request, exporter.sink, error)
+        return after_change(request, exporter.sink, error)
+    except TailraceError as error:
+        if looked:
+            raise
+        return after_failure(request, exporter.sink, error)
     _report(request, receipt, copied)
     return Exported("exported", receipt)
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One export to be done: `replacing` is the blob that is there and is to be replaced, if any."""
+    """One export to be done. `looked`: whether it has looked for its blob; `replacing` is the one to be replaced."""
 
     request: ExportRequest
     exporter: Exporter
     selected: sql.Composed
+    looked: bool
     replacing: Found | None
     cancelled: Cancellation
     waits_since: datetime | None
     attempt: int
+
+
+def _upload_once_more(task: _Task) -> tuple[Receipt, Copied]:
+    """Uploads, and once more by ISA-L if the verification of gzip fails: nothing is visible then."""
+    request = task.request
+    try:
+        return _upload(task, Trust.VERIFIED if request.output.is_verified else Trust.FULL)
+    except CompressionWrong as error:
+        event(_log, logging.ERROR, "compression wrong", blob=request.blob, error=str(error))
+        return _upload(task, Trust.NONE)
 
 
 def _upload(task: _Task, trust: Trust) -> tuple[Receipt, Copied]:
@@ -112,6 +115,7 @@ def _upload(task: _Task, trust: Trust) -> tuple[Receipt, Copied]:
             closed = prove_closed(connection, request, subject_of(request), task.waits_since)
             name = session_name(request.request_id, request.job)
             with source.snapshot(connection, task.selected, relation_of(request), name) as snapshot:
+                _look_if_large(task, snapshot)
                 columns = column_types(connection, snapshot.columns)
                 with exporting(snapshot.estimated_bytes):
                     parts, copied = _write(task, snapshot, upload, trust)
@@ -120,6 +124,12 @@ def _upload(task: _Task, trust: Trust) -> tuple[Receipt, Copied]:
         with span("commit"):
             upload.commit(receipt, request.output.content_type)
     return receipt, copied
+
+
+def _look_if_large(task: _Task, snapshot: Snapshot) -> None:
+    """Raises BlobChangedError if the blob of a large export is there already."""
+    if not task.looked and looks_later(snapshot.planned) and task.exporter.sink.find(task.request.blob):
+        raise BlobChangedError("found before reading")
 
 
 def _write(task: _Task, snapshot: Snapshot, upload: Upload, trust: Trust) -> tuple[tuple[Part, ...], Copied]:
@@ -202,32 +212,6 @@ def _query_text(request: ExportRequest, jobs: Jobs) -> str | None:
             reason="QueryMissing",
         )
     return job.query
-
-
-def _outcome_of(found: Found, request: ExportRequest) -> Exported | None:
-    """What the blob that is there means for a request: already done, superseded by a newer one, or None: replace it."""
-    receipt = found.receipt
-    if request.replaces is not None and request.replaces == tag_of(found.etag):
-        return None
-    if receipt is not None and receipt.request_id == request.request_id:
-        return Exported("already-there", receipt)
-    if request.if_exists == "refuse":
-        owner = f"request {receipt.request_id} of job {receipt.job}" if receipt else "something other than Tailrace"
-        raise SinkRejected(
-            f"blob {request.blob!r} is there already, written by {owner}",
-            advice='remove it, or set if_exists = "replace" for the job and replay',
-            reason="BlobExists",
-        )
-    if receipt is not None and (receipt.revision, receipt.run) > (request.revision, request.run):
-        return Exported("superseded", receipt)
-    return None
-
-
-def _after_change(request: ExportRequest, sink: Sink, error: BlobChangedError) -> Exported:
-    found = sink.find(request.blob)
-    if found and (done := _outcome_of(found, request)):
-        return done
-    raise SinkUnavailable(f"another writer changed blob {request.blob!r} during the export ({error})")
 
 
 def _report(request: ExportRequest, receipt: Receipt, copied: Copied) -> None:

@@ -1,7 +1,8 @@
-"""glibc's heap: what a block's buffer leaves behind when it is freed."""
+"""Memory of large buffers: mappings that cost what is written to them, and glibc's heap, which they stay out of."""
 
 import ctypes
 from contextlib import suppress
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 
 from worker.blob.buffers import BLOCK_BYTES
 
@@ -24,3 +25,11 @@ def map_blocks() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, BLOCK_BYTES // 2)
         mallopt(_M_TRIM_THRESHOLD, BLOCK_BYTES // 2)
+
+
+def pages(size: int) -> mmap:
+    """A buffer of zeros, of which only the pages that are written to take memory and time.
+
+    A bytearray of a block's size takes 2.5 ms: a seventh of the CPU time of a small export, which fills little of it.
+    """
+    return mmap(-1, size, MAP_PRIVATE | MAP_ANONYMOUS)

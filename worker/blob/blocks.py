@@ -4,6 +4,7 @@ from collections.abc import Buffer
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from hashlib import sha256
+from mmap import mmap
 from queue import Empty, SimpleQueue
 from threading import Semaphore
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from contracts.errors import SinkRejected
 from contracts.receipt import Part
 from telemetry.waits import waiting_for
 from worker.blob.buffers import BLOCK_BYTES, DOUBLE_AFTER, MAX_BLOCKS, STAGERS
+from worker.heap import pages
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -34,9 +36,9 @@ class Staging:
         # Acquired by writing threads, released by staging ones.
         self._free = Semaphore(STAGERS)
         # Staging threads put buffers back, writing ones take them.
-        self._buffers: SimpleQueue[bytearray] = SimpleQueue()
+        self._buffers: SimpleQueue[mmap] = SimpleQueue()
 
-    def buffer(self) -> bytearray:
+    def buffer(self) -> mmap:
         """A buffer of a block's size. Blocks grow with the blob, so that Azure's number of them is enough for any."""
         size = BLOCK_BYTES << self._blocks // DOUBLE_AFTER
         self._blocks += 1
@@ -44,9 +46,9 @@ class Staging:
             while len(used := self._buffers.get_nowait()) < size:
                 pass
             return used
-        return bytearray(size)
+        return pages(size)
 
-    def stage(self, block_id: str, buffer: bytearray, size: int) -> Future[None]:
+    def stage(self, block_id: str, buffer: mmap, size: int) -> Future[None]:
         """Puts the first `size` bytes as one block, in a thread; waits until one is free."""
         self._free.acquire()
         staged = self._threads.submit(self._put_block, block_id, buffer, size)
@@ -61,7 +63,7 @@ class Staging:
             reason="BlobTooLarge",
         )
 
-    def _put_block(self, block_id: str, buffer: bytearray, size: int) -> None:
+    def _put_block(self, block_id: str, buffer: mmap, size: int) -> None:
         with (
             memoryview(buffer)[:size] as block,
             storage_errors("upload", self.subject),
@@ -80,7 +82,8 @@ class PartUpload:
         self._is_alone = is_alone
         self._staging = staging
         self._prefix = prefix
-        self._buffer = bytearray()
+        # None while nothing is in it.
+        self._buffer: mmap | None = None
         self._filled = 0
         self._bytes = 0
         self._digest = sha256()
@@ -90,7 +93,7 @@ class PartUpload:
     @property
     def rest(self) -> memoryview:
         """The bytes that are not staged yet."""
-        return memoryview(self._buffer)[: self._filled]
+        return memoryview(self._buffer or b"")[: self._filled]
 
     def write(self, data: Buffer) -> None:
         """Takes a copy of some bytes. Raises what an earlier block met."""
@@ -98,8 +101,7 @@ class PartUpload:
         self._digest.update(view)
         self._bytes += len(view)
         while view:
-            if not self._filled:
-                self._buffer = self._buffer or self._staging.buffer()
+            self._buffer = self._buffer or self._staging.buffer()
             taken = min(len(view), len(self._buffer) - self._filled)
             self._buffer[self._filled : self._filled + taken] = view[:taken]
             self._filled += taken
@@ -130,6 +132,7 @@ class PartUpload:
         wait(self._staged)
 
     def _stage(self) -> None:
+        assert self._buffer is not None
         if len(self.block_ids) == MAX_BLOCKS:
             raise self._staging.too_large()
         unfinished = [staged for staged in self._staged if not staged.done()]
@@ -138,4 +141,4 @@ class PartUpload:
                 staged.result()
         self.block_ids.append(f"{self._prefix}-{len(self.block_ids):06d}")
         self._staged = [*unfinished, self._staging.stage(self.block_ids[-1], self._buffer, self._filled)]
-        self._buffer, self._filled = bytearray(), 0
+        self._buffer, self._filled = None, 0

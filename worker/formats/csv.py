@@ -30,13 +30,14 @@ class Form:
     trust: Trust
     printing: Printing | None
 
-    def statement(self, selected: sql.Composed, *, header: bool) -> sql.Composed:
-        """The COPY of what is selected."""
-        return (
+    def statement(self, selected: sql.Composed, *, header: bool, commits: bool) -> sql.Composed:
+        """The COPY of what is selected; `commits`: it ends the transaction, too, which saves a round trip."""
+        copy = (
             binary_copy(selected, self.printing)
             if self.printing
             else copy_statement(selected, self.output, header=header)
         )
+        return sql.SQL("{}; COMMIT").format(copy) if commits else copy
 
 
 def write_csv(
@@ -69,6 +70,7 @@ class _Team:
     def __init__(self, selects: Sequence[sql.Composed], form: Form, upload: Upload, cancelled: Cancellation) -> None:
         self._form = form
         self._upload = upload
+        self._is_alone = len(selects) == 1
         # Set by the first thread that fails, read by all.
         self._cancelled = cancelled
         # Taken by all threads, under _taking.
@@ -99,7 +101,7 @@ class _Team:
     def _write(self, connection: psycopg.Connection[Any], index: int, selected: sql.Composed) -> Part:
         form, output, part = self._form, self._form.output, self._upload.part(index)
         header = output.header and index == 0
-        statement = form.statement(selected, header=header)
+        statement = form.statement(selected, header=header, commits=self._is_alone)
         with copy_out(connection, statement, header=header, cancelled=self._cancelled) as copy:
             chunks = copy.chunks(form.printing)
             for data in compressed(chunks, output.compression, output.effective_level, form.trust):

@@ -16,7 +16,7 @@ from telemetry.metrics import record
 from telemetry.secrets import without_secrets
 from telemetry.traces import Span, annotate, span
 from telemetry.traces import failed as mark_failed
-from worker.export import Exported
+from worker.existing import Exported
 from worker.message.settlement import Abandon, Complete, DeadLetter, RetryLater, Settlement
 
 _log = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 import ctypes
 from functools import cache
 from importlib import import_module
+from mmap import mmap
 from typing import Any
 
 from psycopg import pq
@@ -52,7 +53,7 @@ class Native:
         self.columns_empty = _declared(library.columns_empty, size, pointer, ctypes.c_int32, size)
 
 
-def writable(buffer: bytearray | memoryview, begin: int = 0) -> Any:
+def writable(buffer: bytearray | memoryview | mmap, begin: int = 0) -> Any:
     """What ctypes passes as the address of a buffer from `begin` on; its length is that of the rest."""
     return (ctypes.c_char * (len(buffer) - begin)).from_buffer(buffer, begin)
 

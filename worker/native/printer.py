@@ -4,6 +4,7 @@ import ctypes
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
+from mmap import mmap
 
 import psycopg
 
@@ -84,7 +85,7 @@ class Printer:
         """Whether the mark that ends the rows has arrived."""
         return bool(self._state.is_ended)
 
-    def fill(self, buffer: bytearray, begin: int, timeout_ms: int) -> int:
+    def fill(self, buffer: bytearray | mmap, begin: int, timeout_ms: int) -> int:
         """Writes rows from `begin` on until the buffer is full; returns the bytes written, as rows may end or be late.
 
         Raises psycopg.Error if the connection is lost or a message is no such row, MemoryError if a row finds no room.

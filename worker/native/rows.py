@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from mmap import mmap
 
 import psycopg
 from psycopg import pq
@@ -73,7 +74,7 @@ class Rows:
         """The size of the row that was received last."""
         return int(self.copy.row_size)
 
-    def fill(self, buffer: bytearray, begin: int, timeout_ms: int) -> int:
+    def fill(self, buffer: bytearray | mmap, begin: int, timeout_ms: int) -> int:
         """Writes rows from `begin` on until the buffer is full; returns the bytes written, as rows may end or be late.
 
         Raises psycopg.Error if the connection is lost.

@@ -61,13 +61,14 @@ _PREPARED = """
     WHERE database = current_database() AND prepared >= '-infinity' ORDER BY prepared"""
 
 _WRITERS = """
+    WITH asked AS MATERIALIZED (SELECT to_regclass(%(relation)s)::oid AS oid)
     SELECT DISTINCT l.virtualtransaction, l.pid, a.usename::text, a.xact_start, a.state, left(a.query, 200)
     FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a USING (pid)
     WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
-      AND (%(oid)s::oid IS NULL OR l.relation = %(oid)s::oid
-           OR l.relation IN (SELECT relid FROM pg_partition_tree(%(oid)s::oid)))"""
+      AND ((SELECT oid FROM asked) IS NULL OR l.relation = (SELECT oid FROM asked)
+           OR l.relation IN (SELECT relid FROM pg_partition_tree((SELECT oid FROM asked))))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +131,7 @@ def open_writers(connection: psycopg.Connection[Any], relation: str | None) -> d
 
     `relation` is a name as regclass takes it; None means any relation of the database.
     """
-    oid = None
-    if relation is not None:
-        (oid,) = connection.execute("SELECT to_regclass(%s)::oid", (relation,)).fetchone() or (None,)
-    found = connection.execute(_WRITERS, {"oid": oid}).fetchall()
+    found = connection.execute(_WRITERS, {"relation": relation}).fetchall()
     return {
         transaction: Blocker(state or "", pid, user, since, query)
         for transaction, pid, user, since, state, query in found

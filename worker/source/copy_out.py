@@ -12,6 +12,7 @@ from psycopg import pq, sql
 from contracts.errors import ExportIncomplete
 from worker.blob.buffers import CHUNK_BYTES
 from worker.cancellation import Cancellation
+from worker.heap import pages
 from worker.native.columns import Columns
 from worker.native.library import Native, native
 from worker.native.printer import Printer, open_printer
@@ -133,7 +134,7 @@ class CopyOut:
 
     def _filled(self, rows: Rows, text: Rows | Printer, header: bytes = b"") -> Iterator[memoryview]:
         """Chunks of the header and of what `text` makes of the rows."""
-        chunk, filled = bytearray(CHUNK_BYTES), len(header)
+        chunk, filled = pages(CHUNK_BYTES), len(header)
         chunk[:filled] = header
         while text.has_more:
             filled += text.fill(chunk, filled, _LOOK_UP_MS)
@@ -189,7 +190,8 @@ class CopyOut:
         for result in results:
             if result.status != pq.ExecStatus.COMMAND_OK:
                 raise psycopg.errors.error_from_result(result)
-        reported = results[-1].command_tuples if results else None
+        # What follows the first one is of a COMMIT in the same round trip.
+        reported = results[0].command_tuples if results else None
         if reported != self.rows:
             raise ExportIncomplete(f"the export is incomplete: {self.rows} rows arrived, PostgreSQL reports {reported}")
         if not self._has_mark:

@@ -16,6 +16,7 @@ from contracts.errors import SourceBusy
 from settings import Settings
 from telemetry.waits import waiting_for
 from worker.source.large_rows import release
+from worker.source.liveness import check, note_use
 from worker.source.snapshot import Snapshot, begin_statement, open_snapshot
 
 # A further connection is worth a short wait only: meanwhile the snapshot of its export stays open.
@@ -46,7 +47,7 @@ class Source:
             # Or the pool would wait ever longer between its attempts, up to minutes after the server is back.
             reconnect_timeout=settings.connect_timeout_seconds,
             max_idle=120,
-            check=ConnectionPool.check_connection,
+            check=check,
             open=False,
             name="source",
         )
@@ -136,5 +137,6 @@ class Source:
                 with suppress(psycopg.Error):
                     connection.rollback()
             release(connection)
+            note_use(connection)
             # The pool closes one that is in the middle of a statement.
             self._pool.putconn(connection)

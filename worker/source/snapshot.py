@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg import sql
+from psycopg import pq, sql
 
 from connections.postgres.session_name import PREFIX
 
@@ -42,10 +42,11 @@ class Described(NamedTuple):
 
 
 class Planned(NamedTuple):
-    """How many rows the planner expects, and the bytes of one: as values are stored, which is close to their CSV."""
+    """What the planner expects: rows, the bytes of one as it is stored, which is close to its CSV, and its own cost."""
 
     rows: int
     row_bytes: float
+    cost: float
 
 
 class Snapshot:
@@ -99,6 +100,8 @@ def open_snapshot(
 ) -> Iterator[Snapshot]:
     """Begins with `begin`, describes `selected` and estimates its bytes; commits at the end of the block.
 
+    If the last statement of the block has committed, the snapshot ended with it.
+
     `begin` names the session `name`.
     `relation` is the table behind it, if it is one: the planner does not count values stored out of line (TOAST).
     """
@@ -115,7 +118,8 @@ def open_snapshot(
     (plan,) = cursor.set_result(-2).fetchone() or ([],)
     columns = tuple(_described(cursor.set_result(-1)))
     yield Snapshot(connection, name, str(id_), _planned(plan, float(factor)), columns)
-    connection.execute("COMMIT")
+    if connection.info.transaction_status != pq.TransactionStatus.IDLE:
+        connection.execute("COMMIT")
 
 
 def _raise_if_schema_is_missing(connection: psycopg.Connection[Any], relation: sql.Identifier | None) -> None:
@@ -150,4 +154,4 @@ def _planned(plan: object, factor: float) -> Planned:
     """Of the topmost node; `factor` is how many times larger rows are with what is stored out of line."""
     parsed = json.loads(plan) if isinstance(plan, str) else plan
     top = parsed[0]["Plan"]  # type: ignore[index]  # as EXPLAIN (FORMAT JSON) gives it
-    return Planned(int(top["Plan Rows"]), int(top["Plan Width"]) * factor)
+    return Planned(int(top["Plan Rows"]), int(top["Plan Width"]) * factor, float(top["Total Cost"]))

@@ -8,10 +8,10 @@ from chaos.plants.plant import plant
 
 
 def _outcomes(change: Callable[[Any, Any, Callable[..., Any]], Any]) -> None:
-    from worker import export
+    from worker import existing
 
-    outcome = export._outcome_of
-    export._outcome_of = lambda found, request: change(found, request, outcome)
+    outcome = existing._outcome_of
+    existing._outcome_of = lambda found, request: change(found, request, outcome)
 
 
 @plant(
@@ -40,7 +40,7 @@ def _older_wins() -> None:
 
 @plant("another's blob counts as done", "no dead letter", "lost", loads=("foreign", "small"), requests=4)
 def _foreign_is_done() -> None:
-    from worker import export
+    from worker import existing
 
     def done(found: Any, request: Any, outcome: Callable[..., Any]) -> Any:
         receipt = found.receipt
@@ -48,7 +48,7 @@ def _foreign_is_done() -> None:
             from types import SimpleNamespace
 
             quiet = SimpleNamespace(rows=0, blob_bytes=0, csv_bytes=0, parts=(), job=request.job)
-            return export.Exported("already-there", quiet)  # type: ignore[arg-type]
+            return existing.Exported("already-there", quiet)  # type: ignore[arg-type]
         return outcome(found, request)
 
     _outcomes(done)

@@ -69,7 +69,7 @@ def test_storage_that_went_silent_is_named_after_five_seconds_and_given_up_withi
         began = time.monotonic()
         with ThreadPoolExecutor() as threads:
             exporting = threads.submit(exports.handle, ask(blob="after"))
-            until(lambda: 'still waiting on="storage: look-up"' in re.sub("attempt.*? on", "on", caplog.text), "a word")
+            until(lambda: 'still waiting on="storage: commit"' in re.sub("attempt.*? on", "on", caplog.text), "a word")
             assert time.monotonic() - began < 10
             settlement = exporting.result(180)
         assert isinstance(settlement, RetryLater)

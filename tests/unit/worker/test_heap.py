@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from worker.heap import pages
+
 # Buffers come and go; then: does the next one lie outside of the heap?
 _SCRIPT = """
 import ctypes, sys
@@ -53,3 +55,18 @@ def test_memory_that_is_needed_again_at_once_stays_in_the_heap() -> None:
     done = subprocess.run([sys.executable, "-c", _REPEATED], cwd=root, capture_output=True, text=True, check=True)
     once = (1 << 20) // 4096
     assert int(done.stdout) < 10 * once
+
+
+def test_of_a_buffer_only_the_pages_that_are_written_to_take_memory() -> None:
+    def resident_kb() -> int:
+        status = Path("/proc/self/status")
+        if not status.exists():
+            pytest.skip("only Linux has it")
+        (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1])
+
+    before = resident_kb()
+    buffer = pages(256 << 20)
+    buffer[:3] = b"row"
+    assert (bytes(buffer[:4]), len(buffer)) == (b"row\0", 256 << 20)
+    assert resident_kb() - before < 64 << 10
