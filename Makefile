@@ -31,7 +31,7 @@ test: setup  ## all tests, on real servers (ARGS="-k name" for some, JOBS=1 for 
 test-postgres: setup  ## the tests to which PostgreSQL's version matters, on 14 to 17 (VERSION=16 for one)
 	@for version in $(or $(VERSION),14 15 16 17); do \
 		programs=$$(sh scripts/postgres.sh $$version) && echo "PostgreSQL $$version" && \
-		DEVSTACK_POSTGRES=$$programs $(PYTHON) -m pytest -n $(JOBS) --dist loadfile \
+		DEVSTACK_POSTGRES=$$programs LD_LIBRARY_PATH=$${programs%/bin}/lib $(PYTHON) -m pytest -n $(JOBS) --dist loadfile \
 			$(or $(ARGS),tests/integration/worker tests/integration/grants tests/integration/operations) || exit; \
 	done
 
