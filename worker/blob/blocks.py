@@ -6,6 +6,7 @@ from contextlib import suppress
 from hashlib import sha256
 from queue import Empty, SimpleQueue
 from threading import Condition
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from connections.storage import storage_errors
@@ -13,26 +14,26 @@ from contracts.errors import SinkRejected
 from contracts.receipt import Part
 from telemetry.waits import waiting_for
 from worker.blob.buffers import BLOCK_BYTES, DOUBLE_AFTER, MAX_BLOCKS
-from worker.blob.pace import Distance, blocks_at_once
+from worker.blob.pace import Pace
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
 
 
 class Staging:
-    """Stages the blocks of one upload, as many at a time as `blocks_at_once` allows. Safe for threads.
+    """Stages the blocks of one upload, as many at a time as `pace` allows. Safe for threads.
 
     Buffers are filled, staged and filled again: allocating and freeing them for each block would fragment
     the heap, and memory would grow with the blob.
     """
 
-    def __init__(self, blob: "BlobClient", subject: str, threads: ThreadPoolExecutor, distance: Distance) -> None:
+    def __init__(self, blob: "BlobClient", subject: str, threads: ThreadPoolExecutor, pace: Pace) -> None:
         self.blob = blob
         self.subject = subject
         # Counted by all writing threads without a lock: it decides sizes only, and may be off by a few.
         self._blocks = 0
         self._threads = threads
-        self._distance = distance
+        self._pace = pace
         # Guards _in_flight. Staging threads notify it, writing ones wait for it.
         self._landing = Condition()
         self._in_flight = 0
@@ -52,7 +53,7 @@ class Staging:
     def stage(self, block_id: str, buffer: bytearray, size: int) -> Future[None]:
         """Puts the first `size` bytes as one block, in a thread; waits until one is free."""
         with self._landing:
-            self._landing.wait_for(lambda: self._in_flight < self._most(len(buffer)))
+            self._landing.wait_for(lambda: self._in_flight < self._pace.blocks_at_once(len(buffer)))
             self._in_flight += 1
         staged = self._threads.submit(self._put_block, block_id, buffer, size)
         staged.add_done_callback(lambda _: self._landed())
@@ -66,17 +67,16 @@ class Staging:
             reason="BlobTooLarge",
         )
 
-    def _most(self, size: int) -> int:
-        return blocks_at_once(self._distance.round_trip_s, size)
-
     def _put_block(self, block_id: str, buffer: bytearray, size: int) -> None:
         with (
             memoryview(buffer)[:size] as block,
             storage_errors("upload", self.subject),
             waiting_for("storage: upload of a block"),
         ):
+            began = perf_counter()
             # http.client takes any buffer, though the SDK's signature does not say so.
             self.blob.stage_block(block_id, block, length=size)  # type: ignore[arg-type]
+        self._pace.staged(perf_counter() - began)
         self._buffers.put(buffer)
 
     def _landed(self) -> None:

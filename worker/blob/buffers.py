@@ -20,9 +20,11 @@ STAGERS = 2
 
 # More if it is far, so that an upload of BYTES_PER_S does not wait: a block takes about two round trips, and eight on a
 # connection whose window has yet to grow. They hold IN_FLIGHT_BYTES at most, and are allocated only if rows come faster
-# than blocks leave.
+# than blocks leave. If a block takes SLOW_S, the line is narrow, and many of them would run into timeouts: the next
+# ones are as few as at first.
 BYTES_PER_S = 200_000_000
 ROUND_TRIPS = 4
+SLOW_S = 4.0
 IN_FLIGHT_BYTES = 64 << 20
 MAX_STAGERS = IN_FLIGHT_BYTES // BLOCK_BYTES
 

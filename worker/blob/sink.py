@@ -13,7 +13,7 @@ from settings import Settings
 from telemetry.waits import waiting_for
 from worker.blob.blocks import PartUpload, Staging
 from worker.blob.buffers import MAX_BLOCKS, MAX_STAGERS
-from worker.blob.pace import Distance
+from worker.blob.pace import Pace
 
 _CHANGED = {"BlobAlreadyExists", "ConditionNotMet", "InvalidBlockList", "InvalidBlobOrBlock"}
 
@@ -34,9 +34,9 @@ class Sink:
     """The container that exports are written to; safe for threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._distance = Distance()
+        self._pace = Pace()
         connections = settings.concurrency * (MAX_STAGERS + 1)
-        self._container = container_client(settings, connections, self._distance.opened)
+        self._container = container_client(settings, connections, self._pace.opened)
         self._stagers = ThreadPoolExecutor(settings.concurrency * MAX_STAGERS, thread_name_prefix="stage")
 
     def close(self) -> None:
@@ -61,7 +61,7 @@ class Sink:
     def upload(self, name: str, replacing: Found | None) -> Iterator["Upload"]:
         """An upload that only `commit` makes visible; leaving waits until no thread works for it."""
         blob, subject = self._container.get_blob_client(name), self._subject(name)
-        upload = Upload(Staging(blob, subject, self._stagers, self._distance), replacing)
+        upload = Upload(Staging(blob, subject, self._stagers, self._pace), replacing)
         try:
             yield upload
         finally:
