@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 WORKER = "127.0.0.2"
 SERVERS = "127.0.0.1"
@@ -30,11 +30,10 @@ _QUEUE = "10000"
 class Network:
     """Both namespaces. The thread that opened it is in the servers'."""
 
-    def __init__(self, worker: int, servers: int, control: socket.socket) -> None:
+    def __init__(self, worker: int, servers: int, control: TextIO) -> None:
         self._worker = worker
         self._servers = servers
         self._control = control
-        self._answers = control.makefile("r", encoding="utf-8")
 
     @contextmanager
     def at_the_worker(self) -> Iterator[None]:
@@ -51,8 +50,8 @@ class Network:
         Returns what each server was asked since the last call: see bench.wire.Traffic.
         """
         one_way = {port: ms / 2000 for port, ms in round_trips_ms.items()}
-        self._control.sendall(json.dumps(one_way).encode() + b"\n")
-        return {int(port): traffic for port, traffic in json.loads(self._answers.readline()).items()}
+        print(json.dumps(one_way), file=self._control, flush=True)
+        return {int(port): traffic for port, traffic in json.loads(self._control.readline()).items()}
 
 
 def why_not() -> str | None:
@@ -84,8 +83,9 @@ def network() -> Iterator[Network]:
         control, theirs = socket.socketpair()
         opened.enter_context(control)
         _carry(opened, near, far, theirs)
-        yield Network(worker, servers, control)
-        control.shutdown(socket.SHUT_RDWR)
+        # Runs first of all: the process that carries ends by it.
+        opened.callback(control.shutdown, socket.SHUT_RDWR)
+        yield Network(worker, servers, opened.enter_context(control.makefile("rw", encoding="utf-8")))
 
 
 def _opened(opened: ExitStack, path: str, flags: int = os.O_RDONLY) -> int:

@@ -52,29 +52,26 @@ class Segment:
 
 @dataclass
 class Traffic:
-    """What one server was asked: TCP connections, and round trips, each of which begins by the bytes in `heads`.
+    """What one server was asked: TCP connections, and round trips, of which `heads` are the first bytes.
 
-    A round trip is what a client sends after it has received something, or first of all. What it sends before the
-    answer has come belongs to the same one. TCP's own round trip for a connection is not among them.
+    A round trip is what a client sends, and the server's answer to it. What the client sends before an answer has come
+    belongs to the same one. TCP's own round trip for a connection is not among them.
     """
 
     connections: int = 0
-    trips: int = 0
     heads: list[str] = field(default_factory=list)
-    # Clients, by their ports, that have sent something since they last received something.
-    _asking: set[int] = field(default_factory=set)
+    # What was asked and not answered yet, by the client's port.
+    _asked: dict[int, str] = field(default_factory=dict)
 
     def count(self, segment: Segment) -> None:
         """Counts one segment of this server."""
         self.connections += segment.begins
         if not segment.payload:
             return
-        if not segment.up:
-            self._asking.discard(segment.client)
-        elif segment.client not in self._asking:
-            self._asking.add(segment.client)
-            self.trips += 1
-            self.heads.append(_readable(segment.payload))
+        if segment.up:
+            self._asked.setdefault(segment.client, _readable(segment.payload))
+        elif (head := self._asked.pop(segment.client, None)) is not None:
+            self.heads.append(head)
 
     def figures(self) -> dict[str, Any]:
         """As JSON."""
@@ -148,6 +145,8 @@ class Wire:
 def main() -> None:
     """`python -m bench.wire WORKER SERVERS CONTROL`: the numbers of inherited files."""
     worker, servers, control = map(int, sys.argv[1:])
+    # A delay must not grow by the wait for a processor.
+    os.nice(-10)
     Wire(worker, servers).run(socket.socket(fileno=control))
 
 
