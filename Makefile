@@ -49,6 +49,7 @@ bench: setup  ## speed and memory beside other tools, half an hour (QUICK=1: 3 m
 	@$(PYTHON) -m bench.coverage $(if $(QUICK),--windows 20000)
 	@$(PYTHON) -m bench.day $(if $(QUICK),--windows 1000)
 	@$(PYTHON) -m bench.page
+	$(if $(QUICK),,@$(PYTHON) -m bench.latency)
 	@$(PYTHON) -m bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(if $(ROWS),--rows $(ROWS)) \
 		$(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 

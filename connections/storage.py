@@ -1,6 +1,6 @@
 """The blob container's client, and what its errors mean."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
@@ -63,14 +63,22 @@ _RETRIES: dict[str, Any] = {
 _TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 20}
 
 
-def container_client(settings: Settings, connections: int) -> "ContainerClient":
-    """A client of the configured container, safe for threads; keeps `connections` sockets open."""
+def container_client(
+    settings: Settings, connections: int, opened: Callable[[float], None] = lambda _: None
+) -> "ContainerClient":
+    """A client of the configured container, safe for threads; keeps `connections` sockets open.
+
+    `opened` is called with the round trip of each new connection, in seconds, or 0 if it is not known.
+    """
     import requests
     from azure.core.pipeline.transport import RequestsTransport
     from azure.storage.blob import BlobServiceClient
 
+    from connections.round_trip import watch
+
     session = requests.Session()
     adapter = requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=connections)
+    watch(adapter, opened)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     transport = RequestsTransport(session=session, session_owner=False, **_TIMEOUTS)

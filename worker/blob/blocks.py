@@ -6,14 +6,16 @@ from contextlib import suppress
 from hashlib import sha256
 from mmap import mmap
 from queue import Empty, SimpleQueue
-from threading import Semaphore
+from threading import Condition
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from connections.storage import storage_errors
 from contracts.errors import SinkRejected
 from contracts.receipt import Part
 from telemetry.waits import waiting_for
-from worker.blob.buffers import BLOCK_BYTES, DOUBLE_AFTER, MAX_BLOCKS, STAGERS
+from worker.blob.buffers import BLOCK_BYTES, DOUBLE_AFTER, MAX_BLOCKS
+from worker.blob.pace import Pace
 from worker.heap import pages
 
 if TYPE_CHECKING:
@@ -21,20 +23,22 @@ if TYPE_CHECKING:
 
 
 class Staging:
-    """Stages the blocks of one upload, at most STAGERS at a time. Safe for threads.
+    """Stages the blocks of one upload, as many at a time as `pace` allows. Safe for threads.
 
     Buffers are filled, staged and filled again: allocating and freeing them for each block would fragment
     the heap, and memory would grow with the blob.
     """
 
-    def __init__(self, blob: "BlobClient", subject: str, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, blob: "BlobClient", subject: str, threads: ThreadPoolExecutor, pace: Pace) -> None:
         self.blob = blob
         self.subject = subject
         # Counted by all writing threads without a lock: it decides sizes only, and may be off by a few.
         self._blocks = 0
         self._threads = threads
-        # Acquired by writing threads, released by staging ones.
-        self._free = Semaphore(STAGERS)
+        self._pace = pace
+        # Guards _in_flight. Staging threads notify it, writing ones wait for it.
+        self._landing = Condition()
+        self._in_flight = 0
         # Staging threads put buffers back, writing ones take them.
         self._buffers: SimpleQueue[mmap] = SimpleQueue()
 
@@ -50,9 +54,11 @@ class Staging:
 
     def stage(self, block_id: str, buffer: mmap, size: int) -> Future[None]:
         """Puts the first `size` bytes as one block, in a thread; waits until one is free."""
-        self._free.acquire()
+        with self._landing:
+            self._landing.wait_for(lambda: self._in_flight < self._pace.blocks_at_once(len(buffer)))
+            self._in_flight += 1
         staged = self._threads.submit(self._put_block, block_id, buffer, size)
-        staged.add_done_callback(lambda _: self._free.release())
+        staged.add_done_callback(lambda _: self._landed())
         return staged
 
     def too_large(self) -> SinkRejected:
@@ -69,9 +75,16 @@ class Staging:
             storage_errors("upload", self.subject),
             waiting_for("storage: upload of a block"),
         ):
+            began = perf_counter()
             # http.client takes any buffer, though the SDK's signature does not say so.
             self.blob.stage_block(block_id, block, length=size)  # type: ignore[arg-type]
+        self._pace.staged(perf_counter() - began)
         self._buffers.put(buffer)
+
+    def _landed(self) -> None:
+        with self._landing:
+            self._in_flight -= 1
+            self._landing.notify_all()
 
 
 class PartUpload:

@@ -1,7 +1,8 @@
 """The one place where buffers are sized, with the reasons.
 
 One export holds a block for each stream, STAGERS more that are being staged, and a few CHUNK_BYTES for each stream:
-about 4 MiB * (streams + STAGERS) + 3 MiB * streams; plus its largest row a few times over.
+about 4 MiB * (streams + STAGERS) + 3 MiB * streams; plus its largest row a few times over. If storage is far, it holds
+IN_FLIGHT_BYTES at most instead of STAGERS blocks.
 """
 
 # What is compressed at a time. Python's cost per chunk vanishes above 256 KiB; the last of the CPU's caches
@@ -14,8 +15,18 @@ BLOCK_BYTES = 4 << 20
 DOUBLE_AFTER = 8_192
 MAX_BLOCKS = 50_000
 
-# Blocks of one export that are staged at once, while the next ones are filled.
+# Blocks of one export that are staged at once, while the next ones are filled, if storage is near.
 STAGERS = 2
+
+# More if it is far, so that an upload of BYTES_PER_S does not wait: a block takes about two round trips, and eight on a
+# connection whose window has yet to grow. They hold IN_FLIGHT_BYTES at most, and are allocated only if rows come faster
+# than blocks leave. If a block takes SLOW_S, the line is narrow, and many of them would run into timeouts: the next
+# ones are as few as at first.
+BYTES_PER_S = 200_000_000
+ROUND_TRIPS = 4
+SLOW_S = 4.0
+IN_FLIGHT_BYTES = 64 << 20
+MAX_STAGERS = IN_FLIGHT_BYTES // BLOCK_BYTES
 
 # An export has one more part for each of these: some 0.5 s of work, beside which a part's connection is little.
 PART_BYTES = 96 << 20

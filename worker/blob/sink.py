@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from connections.storage import container_client, error_code, storage_errors
@@ -12,10 +12,8 @@ from contracts.receipt import Receipt
 from settings import Settings
 from telemetry.waits import waiting_for
 from worker.blob.blocks import PartUpload, Staging
-from worker.blob.buffers import MAX_BLOCKS, STAGERS
-
-if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient
+from worker.blob.buffers import MAX_BLOCKS, MAX_STAGERS
+from worker.blob.pace import Pace
 
 _CHANGED = {"BlobAlreadyExists", "ConditionNotMet", "InvalidBlockList", "InvalidBlobOrBlock"}
 
@@ -36,8 +34,10 @@ class Sink:
     """The container that exports are written to; safe for threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._container = container_client(settings, connections=settings.concurrency * (STAGERS + 1))
-        self._stagers = ThreadPoolExecutor(settings.concurrency * STAGERS, thread_name_prefix="stage")
+        self._pace = Pace()
+        connections = settings.concurrency * (MAX_STAGERS + 1)
+        self._container = container_client(settings, connections, self._pace.opened)
+        self._stagers = ThreadPoolExecutor(settings.concurrency * MAX_STAGERS, thread_name_prefix="stage")
 
     def close(self) -> None:
         """Ends the staging threads."""
@@ -60,7 +60,8 @@ class Sink:
     @contextmanager
     def upload(self, name: str, replacing: Found | None) -> Iterator["Upload"]:
         """An upload that only `commit` makes visible; leaving waits until no thread works for it."""
-        upload = Upload(self._container.get_blob_client(name), self._subject(name), self._stagers, replacing)
+        blob, subject = self._container.get_blob_client(name), self._subject(name)
+        upload = Upload(Staging(blob, subject, self._stagers, self._pace), replacing)
         try:
             yield upload
         finally:
@@ -73,8 +74,8 @@ class Sink:
 class Upload:
     """The blob of one attempt: parts that are written side by side and committed in order."""
 
-    def __init__(self, blob: "BlobClient", subject: str, stagers: ThreadPoolExecutor, replacing: Found | None) -> None:
-        self._staging = Staging(blob, subject, stagers)
+    def __init__(self, staging: Staging, replacing: Found | None) -> None:
+        self._staging = staging
         self._replacing = replacing
         # Ids of one blob are of one length, and no other attempt's: two writers never touch each other's blocks.
         self._attempt = uuid4().hex[:24]

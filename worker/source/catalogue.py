@@ -13,16 +13,18 @@ from worker.source.snapshot import Described
 # Leaves of a partitioned table, and whether the role may read all of each by its own name: policies of a leaf do not
 # apply to those who read through the parent. A plain table, of which pg_partition_tree says nothing, is its own leaf.
 _LEAVES = """
+    WITH asked AS (SELECT c.oid FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                   WHERE n.nspname = %s AND c.relname = %s)
     SELECT n.nspname, c.relname, c.relkind::text, pg_relation_size(c.oid) / current_setting('block_size')::bigint,
            has_table_privilege(c.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE')
                AND NOT row_security_active(c.oid)
     FROM pg_class AS c
     JOIN pg_namespace AS n ON n.oid = c.relnamespace
-    WHERE c.oid = %(oid)s AND c.relkind <> 'p'
-       OR c.oid IN (SELECT relid FROM pg_partition_tree(%(oid)s) WHERE isleaf)
+    WHERE c.oid = (SELECT oid FROM asked) AND c.relkind <> 'p'
+       OR c.oid IN (SELECT relid FROM pg_partition_tree((SELECT oid FROM asked)) WHERE isleaf)
     ORDER BY n.nspname, c.relname"""
 _TABLE = """
-    SELECT c.oid, c.relkind::text, row_security_active(c.oid),
+    SELECT c.relkind::text, row_security_active(c.oid),
            (SELECT array_agg(a.attname::text ORDER BY a.attnum) FROM pg_attribute AS a
             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -71,15 +73,15 @@ def output_functions(connection: psycopg.Connection[Any], oids: Collection[int])
 
 def layout_of(connection: psycopg.Connection[Any], schema: str, table: str) -> Layout:
     """The layout of a table, within the transaction of the connection."""
-    found = connection.execute(_TABLE, (schema, table)).fetchone()
-    if found is None:
+    # One round trip for both.
+    with connection.pipeline():
+        of_table, of_leaves = (connection.execute(query, (schema, table)) for query in (_TABLE, _LEAVES))
+    if (found := of_table.fetchone()) is None:
         return Layout("", (), (), has_tid_range_scans=False)
-    oid, kind, has_row_security, columns = found
-    may_have_leaves = kind in {"r", "m", "p"} and not has_row_security
-    rows = connection.execute(_LEAVES, {"oid": oid}).fetchall() if may_have_leaves else []
-    if not all(leaf_kind in {"r", "m"} and is_readable for _, _, leaf_kind, _, is_readable in rows):
-        rows = []
-    leaves = tuple(Leaf(leaf_schema, name, pages) for leaf_schema, name, _, pages, _ in rows)
+    (kind, has_row_security, columns), rows = found, of_leaves.fetchall()
+    is_readable = kind in {"r", "m", "p"} and not has_row_security
+    is_readable = is_readable and all(leaf_kind in {"r", "m"} and readable for _, _, leaf_kind, _, readable in rows)
+    leaves = tuple(Leaf(leaf_schema, name, pages) for leaf_schema, name, _, pages, _ in rows if is_readable)
     return Layout(kind, tuple(columns or ()), leaves, connection.info.server_version >= 140000)
 
 

@@ -2,7 +2,10 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -18,6 +21,8 @@ from worker.source.snapshot import Snapshot
 from worker.source.split import split
 
 _log = logging.getLogger(__name__)
+
+type _Connection = psycopg.Connection[Any]
 
 
 class Reader:
@@ -40,22 +45,31 @@ class Reader:
 def open_readers(source: Source, snapshot: Snapshot, wanted: int, subject: str) -> Iterator[list[Reader]]:
     """The snapshot's own connection and `wanted` - 1 further ones; fewer if the pool or the server has no more.
 
-    A reader that is not used is closed at the end of the block.
+    They are opened side by side, since each takes some round trips. A reader that is not used is closed at the end of
+    the block.
     """
     readers = [Reader(snapshot.connection, ExitStack())]
     shared = snapshot.export() if wanted > 1 else ""
     with ExitStack() as unused:
-        try:
-            for _ in range(wanted - 1):
-                opened = unused.enter_context(ExitStack())
-                connection = opened.enter_context(source.sharing(shared, snapshot.name, subject))
-                if connection is None:
-                    break
-                readers.append(Reader(connection, opened))
-        except Transient as error:
+        stacks = [unused.enter_context(ExitStack()) for _ in range(wanted - 1)]
+        with ThreadPoolExecutor(max(1, len(stacks)), thread_name_prefix="connect") as threads:
+            sharing = partial(source.sharing, shared, snapshot.name, subject)
+            opening = [threads.submit(copy_context().run, _opened, stack, sharing()) for stack in stacks]
+        found = [one.result() for one in opening]
+        readers += [one for one in found if isinstance(one, Reader)]
+        if failed := [one for one in found if isinstance(one, Transient)]:
             says = "export goes on with one connection less"
-            event(_log, logging.WARNING, says, streams=len(readers), reason=str(error))
+            event(_log, logging.WARNING, says, streams=len(readers), reason=str(failed[0]))
         yield readers
+
+
+def _opened(stack: ExitStack, sharing: AbstractContextManager[_Connection | None]) -> Reader | Transient | None:
+    """A reader, closed by `stack`; None if the pool has no place for one; or why the server has none."""
+    try:
+        connection = stack.enter_context(sharing)
+    except Transient as error:
+        return error
+    return None if connection is None else Reader(connection, stack)
 
 
 class Selects:
