@@ -182,6 +182,11 @@ class World:
         """The function app in a Functions host, which faults reach by its connections only."""
         self.workers.append(Worker("host", self, self._host))
 
+    @property
+    def has_host(self) -> bool:
+        """Whether a Functions host takes part."""
+        return any(worker.name == "host" for worker in self.workers)
+
     def environ(self, worker: Worker) -> dict[str, str]:
         """The settings of a worker: all servers through its proxies."""
         servers = self.servers
