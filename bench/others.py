@@ -14,7 +14,7 @@ from bench.rounds import Say, environ
 from bench.servers import BlobStore, Database
 from bench.summary import Entry, entry, middle
 
-EXPORTS, ROWS_OF_EACH = 500, 300
+EXPORTS, ROWS_OF_EACH = 1_000, 300
 ENQUEUED = 10_000
 
 

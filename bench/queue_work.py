@@ -130,5 +130,5 @@ def _wait_for(processes: list[Process], count: int) -> list[dict[str, Any]]:
         done = [line for line in lines if '"export done"' in line]
         if len(done) >= count:
             return [json.loads(line) for line in done]
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise ContenderError(f"{len(done)} of {count} exports were done in {_TIMEOUT_S} s")
