@@ -54,7 +54,7 @@ def section(name: str, entries: list[Entry], about: dict[str, Any]) -> str:
         if found.get("sdks")
     ]
     if (results.FOLDER / f"{name}.png").is_file():
-        parts.append(f"![{name}](../bench/results/{name}.png)")
+        parts.append(f"![{name}](../../bench/results/{name}.png)")
     if about["skipped"]:
         parts.append("Not run:\n" + "\n".join(f"- {one}: {reason}" for one, reason in about["skipped"].items()))
     return "\n\n".join(parts)

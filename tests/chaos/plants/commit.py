@@ -94,7 +94,7 @@ def _block_edge() -> None:
 
     def short(self: Any, data: Any) -> None:
         view = memoryview(data)
-        room = len(self._buffer) - self._filled
+        room = len(self._buffer or b"") - self._filled
         write(self, view[: len(view) - 1000] if self._filled and room <= len(view) else view)
 
     PartUpload.write = short  # type: ignore[method-assign]
