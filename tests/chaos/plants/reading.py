@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -120,41 +120,6 @@ def _other_rows() -> None:
         return first[0]
 
     export.select_of = stale
-
-
-@plant(
-    "a stopping worker commits what it has", *WRONG,
-    faults=("worker terminated",), count=6, loads=("slow", "long"), requests=16, over_s=20.0,
-)  # fmt: skip
-def _commits_short() -> None:
-    import psycopg
-
-    from contracts.errors import ExportInterrupted
-    from worker.source.copy_out import CopyOut
-
-    chunks = CopyOut.chunks
-
-    def short(self: Any) -> Iterator[memoryview]:
-        try:
-            yield from chunks(self)
-        except ExportInterrupted:
-            self._connection.cancel_safe(timeout=5)
-            with suppress(psycopg.Error):
-                while self._pgconn.get_copy_data(0)[0] > 0:
-                    pass
-            while self._pgconn.get_result() is not None:
-                pass
-
-    from worker.formats import csv
-
-    copy_out = csv.copy_out
-
-    @contextmanager
-    def lenient(*arguments: Any, **options: Any) -> Iterator[Any]:
-        with suppress(ExportInterrupted), copy_out(*arguments, **options) as copy:
-            yield copy
-
-    CopyOut.chunks, csv.copy_out = short, lenient  # type: ignore[method-assign]
 
 
 @plant("transactions are left open", "session left", *STUCK, loads=("small", "medium"), requests=4)
