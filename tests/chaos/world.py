@@ -81,6 +81,11 @@ class Worker:
             self.expected_to_end = False
             return status, seconds, was_ready
 
+    @property
+    def is_host(self) -> bool:
+        """Whether it is a Functions host, which is another program, and not `tailrace work`."""
+        return self.name == "host"
+
     def rss_mb(self) -> float | None:
         """Resident memory. None of an ended one. Of a Functions host, that of the app's process, which is its child."""
         try:
@@ -185,7 +190,7 @@ class World:
     @property
     def has_host(self) -> bool:
         """Whether a Functions host takes part."""
-        return any(worker.name == "host" for worker in self.workers)
+        return any(worker.is_host for worker in self.workers)
 
     def environ(self, worker: Worker) -> dict[str, str]:
         """The settings of a worker: all servers through its proxies."""
