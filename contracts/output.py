@@ -9,8 +9,12 @@ from contracts.model import Identifier, Model, identifier
 
 _SUFFIXES = {"gzip": ".gz", "zstd": ".zst", "none": ""}
 _CONTENT_TYPES = {"gzip": "application/gzip", "zstd": "application/zstd", "none": "text/csv; charset=utf-8"}
-# The levels of each compression, and its default.
-_LEVELS = {"gzip": (range(10), 2), "zstd": (range(1, 20), 1), "none": (range(0), 0)}
+# The levels of each compression, and its default; None: the rows decide.
+_LEVELS: dict[str, tuple[range, int | None]] = {
+    "gzip": (range(10), None),
+    "zstd": (range(1, 20), 1),
+    "none": (range(0), 0),
+}
 _PARQUET_KEYS = ("dictionary", "statistics", "bloom_filters")
 # How often a bloom filter says of a value that it may be there, though it is not.
 _FALSE_POSITIVES = 0.01
@@ -75,9 +79,9 @@ type _Filters = Annotated[tuple[Identifier, ...] | dict[Identifier, float] | Non
 class Output(Model):
     """CSV as PostgreSQL itself writes it (UTF-8, quotes where needed, `""` for an empty text against NULL), or Parquet.
 
-    `level` is the compression's: for gzip 0 and 1 (fastest), 2 and 3 (smaller), 4 to 9 (smallest, slow), else 2; for
-    zstd 1 to 19, else 1. `verify = false` skips the proof that gzip of level 2 and above inflates to the rows, which is
-    a little faster.
+    `level` is the compression's: for gzip 0 and 1 (fastest), 2 and 3 (smaller), 4 to 9 (smallest, slow), else 2, or 6
+    where the rows become a tenth smaller by it; for zstd 1 to 19, else 1. `verify = false` skips the proof that gzip of
+    level 2 and above inflates to the rows, which is a little faster.
 
     Parquet is always compressed with zstd inside and takes `dictionary`, `statistics` and `bloom_filters` only: all
     columns, none, or those named. Without `dictionary` the first row group decides, and without `statistics` long texts
@@ -130,8 +134,8 @@ class Output(Model):
         return self.verify is not False
 
     @property
-    def effective_level(self) -> int:
-        """The compression level in use."""
+    def effective_level(self) -> int | None:
+        """The compression level in use; None if the rows decide."""
         return _LEVELS[self.compression][1] if self.level is None else self.level
 
     @model_validator(mode="after")

@@ -75,7 +75,7 @@ def test_every_optional_key_has_a_documented_default() -> None:
     documented = documented_keys()
     assert documented.keys() == fields.keys() - nested
     has_value = {key for key, field in fields.items() if field.default is not None} - nested
-    assert {key for key, text in documented.items() if literal(text) is not None} == has_value | {"level", "verify"}
+    assert {key for key, text in documented.items() if literal(text) is not None} == has_value | {"verify"}
 
 
 # Their defaults depend on other settings or on the machine, so the page describes them.

@@ -1,6 +1,7 @@
 """Compression: any tool restores the input, also from runs that are joined end to end."""
 
 import gzip
+import random
 from itertools import chain
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from support.unpack import UNPACK
 
 from contracts.errors import CompressionWrong
+from worker.blob.buffers import CHUNK_BYTES
 from worker.formats.codecs import Trust, begin, compressed
 from worker.formats.codecs.stream import Stream
 from worker.formats.codecs.verified import Verified
@@ -19,11 +21,23 @@ RUNS = st.lists(st.lists(st.binary(max_size=200), max_size=5), min_size=1, max_s
 
 @pytest.mark.parametrize(
     ("compression", "level"),
-    [("gzip", 0), ("gzip", 1), ("gzip", 2), ("gzip", 3), ("gzip", 6), ("gzip", 9), ("zstd", 3), ("none", 0)],
+    [
+        ("gzip", None),
+        ("gzip", 0),
+        ("gzip", 1),
+        ("gzip", 2),
+        ("gzip", 3),
+        ("gzip", 6),
+        ("gzip", 9),
+        ("zstd", 3),
+        ("none", 0),
+    ],
 )
 @settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(RUNS)
-def test_runs_joined_end_to_end_are_one_valid_file(compression: str, level: int, runs: list[list[bytes]]) -> None:
+def test_runs_joined_end_to_end_are_one_valid_file(
+    compression: str, level: int | None, runs: list[list[bytes]]
+) -> None:
     streams = (compressed(map(memoryview, run), compression, level) for run in runs)
     data = b"".join(map(bytes, chain.from_iterable(streams)))
     assert UNPACK[compression](data) == b"".join(chain.from_iterable(runs))
@@ -36,8 +50,8 @@ def test_the_same_rows_give_the_same_bytes(compression: str) -> None:
     assert first == second
 
 
-@pytest.mark.parametrize(("compression", "level"), [("gzip", 1), ("gzip", 2), ("gzip", 6), ("zstd", 1)])
-def test_no_rows_are_a_file_too(compression: str, level: int) -> None:
+@pytest.mark.parametrize(("compression", "level"), [("gzip", None), ("gzip", 1), ("gzip", 2), ("gzip", 6), ("zstd", 1)])
+def test_no_rows_are_a_file_too(compression: str, level: int | None) -> None:
     """Tools call a file of no bytes broken."""
     data = b"".join(map(bytes, compressed([], compression, level)))
     assert data
@@ -47,8 +61,42 @@ def test_no_rows_are_a_file_too(compression: str, level: int) -> None:
 def test_without_the_compiled_library_there_is_a_valid_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(library, "_loaded", lambda: "switched off")
     rows = b"".join(b"%d,some words\n" % n for n in range(9999))
-    data = b"".join(map(bytes, compressed([memoryview(rows)], "gzip", 2)))
-    assert gzip.decompress(data) == rows
+    for level in (None, 2):
+        data = b"".join(map(bytes, compressed([memoryview(rows)], "gzip", level)))
+        assert gzip.decompress(data) == rows
+
+
+DICE = random.Random(2)  # noqa: S311
+
+# For each of five columns, how often it has the first value, and the others.
+KINDS = [(0.5, b"f", [b"t"]), (0.9, b"", [b"%d" % n for n in range(99)]), (0.95, b"", [b"open", b"closed", b"unknown"])]
+KINDS += [(0.8, b"0", [b"%d" % n for n in range(10)]), (1, b"", [b""])]
+FLAGS = b"".join(
+    b"%d,%s\n"
+    % (n, b",".join(some if DICE.random() < often else DICE.choice(others) for often, some, others in KINDS * 12))
+    for n in range(12_000)
+)
+EVENTS = b"".join(b"%d,%s,page_viewed\n" % (n, DICE.randbytes(16).hex().encode()) for n in range(60_000))
+
+
+def gzipped(rows: bytes, level: int | None, trust: Trust = Trust.VERIFIED) -> bytes:
+    chunks = (memoryview(bytearray(rows[at : at + CHUNK_BYTES])) for at in range(0, len(rows), CHUNK_BYTES))
+    return b"".join(map(bytes, compressed(chunks, "gzip", level, trust)))
+
+
+def test_without_a_level_rows_of_few_values_are_compressed_by_6_and_others_by_2() -> None:
+    assert gzipped(FLAGS, None) == gzipped(FLAGS, 6)
+    assert len(gzipped(FLAGS, 6)) < 0.9 * len(gzipped(FLAGS, 2))
+    assert gzipped(EVENTS, None) == gzipped(EVENTS, 2)
+    assert gzip.decompress(gzipped(FLAGS, None)) == FLAGS
+
+
+def test_without_a_level_less_than_a_chunk_is_compressed_by_2() -> None:
+    assert gzipped(FLAGS[: CHUNK_BYTES - 1], None) == gzipped(FLAGS[: CHUNK_BYTES - 1], 2)
+
+
+def test_without_a_level_isal_compresses_where_nothing_else_is_trusted() -> None:
+    assert gzipped(FLAGS, None, Trust.NONE) == gzipped(FLAGS, 2, Trust.NONE) != gzipped(FLAGS, 2)
 
 
 class Wrong:

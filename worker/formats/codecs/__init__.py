@@ -10,11 +10,12 @@ from importlib import import_module
 from worker.formats.codecs.stream import Codec, Stream
 from worker.native.library import native
 
-_ISAL, _NATIVE, _LIBDEFLATE = "isal_gzip", "native_gzip", "libdeflate_gzip"
+_ISAL, _NATIVE, _LIBDEFLATE, _CHOSEN = "isal_gzip", "native_gzip", "libdeflate_gzip", "chosen_gzip"
+_COMPILED = {_NATIVE, _CHOSEN}
 # Compression → level → module. gzip 0 and 1 are the fastest; 2 and 3 are the same, smaller; 4 to 9 are the smallest for
-# their time. contracts.output names the same levels.
-TABLE: dict[str, dict[int, str]] = {
-    "gzip": {0: _ISAL, 1: _ISAL, 2: _NATIVE, 3: _NATIVE, **dict.fromkeys(range(4, 10), _LIBDEFLATE)},
+# their time; None is 2 or 6. contracts.output names the same levels.
+TABLE: dict[str, dict[int | None, str]] = {
+    "gzip": {None: _CHOSEN, 0: _ISAL, 1: _ISAL, 2: _NATIVE, 3: _NATIVE, **dict.fromkeys(range(4, 10), _LIBDEFLATE)},
     "zstd": dict.fromkeys(range(1, 20), "zstd"),
     "none": {0: "none"},
 }
@@ -28,14 +29,15 @@ class Trust(Enum):
     NONE = 2  # ISA-L compresses instead
 
 
-def begin(compression: str, level: int, trust: Trust = Trust.FULL) -> Stream:
+def begin(compression: str, level: int | None, trust: Trust = Trust.FULL) -> Stream:
     """A stream of the codec that compresses at this level; ISA-L instead of our own if that is not compiled here."""
     name = TABLE[compression][level]
-    if (name in {_NATIVE, _LIBDEFLATE} and trust is Trust.NONE) or (name == _NATIVE and native() is None):
-        name = _ISAL
+    is_verified = name in {*_COMPILED, _LIBDEFLATE}
+    if (is_verified and trust is Trust.NONE) or (name in _COMPILED and native() is None):
+        name, is_verified = _ISAL, False
     codec: Codec = import_module(f"{__name__}.{name}")
-    stream = codec.begin(level)
-    if name not in {_NATIVE, _LIBDEFLATE} or trust is not Trust.VERIFIED:
+    stream = codec.begin(2 if level is None else level)
+    if not is_verified or trust is not Trust.VERIFIED:
         return stream
     from worker.formats.codecs.verified import Verified
 
@@ -43,7 +45,7 @@ def begin(compression: str, level: int, trust: Trust = Trust.FULL) -> Stream:
 
 
 def compressed(
-    chunks: Iterable[memoryview], compression: str, level: int, trust: Trust = Trust.FULL
+    chunks: Iterable[memoryview], compression: str, level: int | None, trust: Trust = Trust.FULL
 ) -> Iterator[Buffer]:
     r"""The compressed bytes of all chunks. Each item is valid until the next is taken; the GIL is free meanwhile.
 
