@@ -79,9 +79,9 @@ type _Filters = Annotated[tuple[Identifier, ...] | dict[Identifier, float] | Non
 class Output(Model):
     """CSV as PostgreSQL itself writes it (UTF-8, quotes where needed, `""` for an empty text against NULL), or Parquet.
 
-    `level` is the compression's: for gzip 0 and 1 (fastest), 2 and 3 (smaller), 4 to 9 (smallest, slow), else 2, or 6
-    where the rows become a tenth smaller by it; for zstd 1 to 19, else 1. `verify = false` skips the proof that gzip of
-    level 2 and above inflates to the rows, which is a little faster.
+    `level` is the compression's: for gzip 0 and 1 (fastest), 2 and 3 (smaller), 4 to 9 (smallest, slow), else 2, or 5
+    or 6 where the rows become a tenth smaller by it; for zstd 1 to 19, else 1. `verify = false` skips the proof that
+    gzip of level 2 and above inflates to the rows, which is a little faster.
 
     Parquet is always compressed with zstd inside and takes `dictionary`, `statistics` and `bloom_filters` only: all
     columns, none, or those named. Without `dictionary` the first row group decides, and without `statistics` long texts

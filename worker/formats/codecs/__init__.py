@@ -13,7 +13,7 @@ from worker.native.library import native
 _ISAL, _NATIVE, _LIBDEFLATE, _CHOSEN = "isal_gzip", "native_gzip", "libdeflate_gzip", "chosen_gzip"
 _COMPILED = {_NATIVE, _CHOSEN}
 # Compression → level → module. gzip 0 and 1 are the fastest; 2 and 3 are the same, smaller; 4 to 9 are the smallest for
-# their time; None is 2 or 6. contracts.output names the same levels.
+# their time; None is 2, 5 or 6. contracts.output names the same levels.
 TABLE: dict[str, dict[int | None, str]] = {
     "gzip": {None: _CHOSEN, 0: _ISAL, 1: _ISAL, 2: _NATIVE, 3: _NATIVE, **dict.fromkeys(range(4, 10), _LIBDEFLATE)},
     "zstd": dict.fromkeys(range(1, 20), "zstd"),
