@@ -29,8 +29,7 @@ def ours(*, streams: int | None = None, is_warm: bool = False, without: Part | N
         from worker.message.delivery import Delivery, handle_message
         from worker.message.settlement import Complete
 
-        if output.get("format") == "parquet":
-            # Imports are not timed, of any contender.
+        if output.get("format") == "parquet":  # imports are not timed, of any contender
             importlib.import_module("worker.formats.parquet.export")
         _switch_off(without)
         connections = {"TAILRACE_POOL_SIZE": str(streams)} if streams and streams > 4 else {}
