@@ -57,7 +57,8 @@ def sanitizers() -> list[Sanitizer]:
 def compiled(sanitizer: Sanitizer, library: Path) -> bool:
     """Whether the compiler has such a sanitizer."""
     files = [str(file) for file in sources() if file.suffix == ".c"]
-    command = [*sanitizer.command, "-O1", "-g", "-shared", "-fPIC", f'-DTAILRACE_BUILD="{signature()}:sanitized"']
+    flags = ["-O1", "-g", "-shared", "-fPIC", "-DSANITIZED", f'-DTAILRACE_BUILD="{signature()}:sanitized"']
+    command = [*sanitizer.command, *flags]
     environ = {**os.environ, **{key: value for key, value in sanitizer.environ.items() if key == "PYTHONPATH"}}
     environ["ZIG_GLOBAL_CACHE_DIR"] = str(ROOT / ".local" / "zig-cache")
     done = subprocess.run([*command, "-o", str(library), *files], env=environ, capture_output=True, check=False)

@@ -1,5 +1,6 @@
 """Tailrace on the path of a message: handle_message, with an exporter opened from the settings."""
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -28,6 +29,8 @@ def ours(*, streams: int | None = None, is_warm: bool = False, without: Part | N
         from worker.message.delivery import Delivery, handle_message
         from worker.message.settlement import Complete
 
+        if output.get("format") == "parquet":  # imports are not timed, of any contender
+            importlib.import_module("worker.formats.parquet.export")
         _switch_off(without)
         connections = {"TAILRACE_POOL_SIZE": str(streams)} if streams and streams > 4 else {}
         with open_worker(Settings.from_env(os.environ | connections)) as worker:

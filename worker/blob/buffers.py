@@ -39,8 +39,9 @@ MAX_PARTS = 32
 GROUP_BYTES = 8 << 20
 MAX_GROUP_BYTES = 64 << 20
 
-# What Arrow holds of each column of each row group until the file ends.
-ENTRY_BYTES = 900
+# What Arrow holds of each column of each row group at the end of the file: until then half of it, which it copies to
+# write the footer.
+ENTRY_BYTES = 1900
 
 # libpq never gives back what its buffer has grown to, so a connection that received such a row is closed after its use.
 LARGE_ROW_BYTES = 16 << 20
@@ -57,7 +58,7 @@ def group_bytes(entries: int) -> int:
 
     It doubles when those entries take twice its own memory, so that memory grows with the root of the data.
 
-    >>> [group_bytes(columns) >> 20 for columns in (0, 18_000, 19_000, 40_000, 80_000, 1_000_000)]
+    >>> [group_bytes(columns) >> 20 for columns in (0, 8_800, 8_900, 18_000, 36_000, 1_000_000)]
     [8, 8, 16, 32, 64, 64]
     """
     return min(MAX_GROUP_BYTES, GROUP_BYTES << (entries * ENTRY_BYTES // (2 * GROUP_BYTES)).bit_length())

@@ -3,12 +3,14 @@
  * PostgreSQL's form of the rows and of each type: its manual's "COPY", section "Binary Format", and the types' send
  * functions in src/backend/utils/adt. Nothing of a message is believed before its size was checked.
  */
+#define _GNU_SOURCE /* mremap */
 #include "binary.h"
 #include "copyout.h"
 #include "xxh3.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "columns are written for little-endian machines only"
@@ -24,7 +26,7 @@ typedef struct Column {
     int32_t precision, scale; /* of a DECIMAL */
     int64_t length, nulls;    /* values so far, and how many of them are NULL */
     int64_t room;             /* for so many values */
-    uint8_t *validity;        /* a bit for each value: 0 is NULL */
+    uint8_t *validity;        /* a bit for each value: 0 is NULL; unset as long as there are no `nulls` */
     uint8_t *values;          /* a bit for each BOOL; the bytes of all BYTES and JSONB end to end */
     int32_t *offsets;         /* where each of BYTES, JSONB and LIST begins in `values` or in the child, and the end */
     int64_t bytes_room;       /* for so many bytes in the `values` of BYTES and JSONB */
@@ -51,27 +53,65 @@ static int has_offsets(const Column *column) { return is_bytes(column) || column
 
 static void set_bit(uint8_t *bits, int64_t at) { bits[at >> 3] |= (uint8_t)(1 << (at & 7)); }
 
-/* Makes room for twice as many values. */
-static int grow_column(Column *column)
+/* Gives a column's array another size, in bytes; NULL if there is no memory for it, and the old one is still there.
+ *
+ * On Linux each is a mapping of its own, which grows without a copy and takes the pages that are written to. Out of the
+ * heap of each thread that reads, they would leave holes of 8 MB. The sanitizers' heap finds what is written beyond one. */
+static void *resized(void *memory, size_t before, size_t after)
 {
-    int64_t room = column->room ? 2 * column->room : 1024;
-    size_t bits = (size_t)room / 8, old_bits = (size_t)column->room / 8;
-    uint8_t *validity = realloc(column->validity, bits);
+#if defined(__linux__) && !defined(SANITIZED)
+    void *found = memory ? mremap(memory, before, after, MREMAP_MAYMOVE)
+                         : mmap(NULL, after, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return found == MAP_FAILED ? NULL : found;
+#else
+    (void)before;
+    return realloc(memory, after);
+#endif
+}
+
+static void release(void *memory, size_t size)
+{
+#if defined(__linux__) && !defined(SANITIZED)
+    if (memory)
+        munmap(memory, size);
+#else
+    (void)size;
+    free(memory);
+#endif
+}
+
+/* Bytes of a column's arrays if it has room for so many values. */
+static size_t bits_size(int64_t room) { return (size_t)room / 8; }
+
+static size_t offsets_size(int64_t room) { return (size_t)(room + 1) * sizeof(int32_t); }
+
+static size_t values_size(const Column *column, int64_t room)
+{
+    if (is_bytes(column))
+        return (size_t)column->bytes_room;
+    return column->kind == BOOL ? bits_size(room) : (size_t)(room * column->width);
+}
+
+/* Makes room for twice as many values. Apart, as its like below: the loop over the fields is faster by a sixth. */
+static __attribute__((noinline)) int grow_column(Column *column)
+{
+    int64_t before = column->room, room = before ? 2 * before : 1024;
+    uint8_t *validity = resized(column->validity, bits_size(before), bits_size(room));
     if (!validity)
         return NO_MEMORY;
     column->validity = validity;
-    memset(column->validity + old_bits, 0, bits - old_bits);
-    size_t size = column->kind == BOOL ? bits : (size_t)(room * column->width);
-    if (size) {
-        uint8_t *values = realloc(column->values, size);
+    if (column->nulls)
+        memset(column->validity + bits_size(before), 0, bits_size(room) - bits_size(before));
+    if (!is_bytes(column) && column->kind != LIST) {
+        uint8_t *values = resized(column->values, values_size(column, before), values_size(column, room));
         if (!values)
             return NO_MEMORY;
         column->values = values;
     }
     if (column->kind == BOOL)
-        memset(column->values + old_bits, 0, bits - old_bits);
+        memset(column->values + bits_size(before), 0, bits_size(room) - bits_size(before));
     if (has_offsets(column)) {
-        int32_t *offsets = realloc(column->offsets, (size_t)(room + 1) * sizeof *offsets);
+        int32_t *offsets = resized(column->offsets, offsets_size(before), offsets_size(room));
         if (!offsets)
             return NO_MEMORY;
         column->offsets = offsets;
@@ -81,8 +121,20 @@ static int grow_column(Column *column)
     return NONE;
 }
 
+/* Says of the values so far that none is NULL: most columns have none, and Arrow needs no bits for them. */
+static void begin_validity(Column *column)
+{
+    size_t whole = (size_t)column->length / 8;
+    memset(column->validity, 0xff, whole);
+    memset(column->validity + whole, 0, bits_size(column->room) - whole);
+    if (column->length % 8)
+        column->validity[whole] = (uint8_t)((1 << column->length % 8) - 1);
+}
+
 static int append_null(Column *column)
 {
+    if (!column->nulls)
+        begin_validity(column);
     if (column->width)
         memset(column->values + column->length * column->width, 0, (size_t)column->width);
     if (has_offsets(column))
@@ -92,19 +144,24 @@ static int append_null(Column *column)
     return NONE;
 }
 
-static int append_bytes(Column *column, const uint8_t *from, int64_t size)
+static __attribute__((noinline)) int grow_bytes(Column *column, int64_t end)
+{
+    int64_t room = end + end / 2 + 4096;
+    uint8_t *values = resized(column->values, (size_t)column->bytes_room, (size_t)room);
+    if (!values)
+        return NO_MEMORY;
+    column->values = values;
+    column->bytes_room = room;
+    return NONE;
+}
+
+static inline int append_bytes(Column *column, const uint8_t *from, int64_t size)
 {
     int64_t begin = column->offsets[column->length], end = begin + size;
     if (end > INT32_MAX)
         return OUT_OF_RANGE;
-    if (end >= column->bytes_room) {
-        int64_t room = end + end / 2 + 4096;
-        uint8_t *values = realloc(column->values, (size_t)room);
-        if (!values)
-            return NO_MEMORY;
-        column->values = values;
-        column->bytes_room = room;
-    }
+    if (end >= column->bytes_room && grow_bytes(column, end))
+        return NO_MEMORY;
     memcpy(column->values + begin, from, (size_t)size);
     column->offsets[column->length + 1] = (int32_t)end;
     return NONE;
@@ -210,10 +267,12 @@ static int append_sized(Column *column, const uint8_t **from, const uint8_t *end
     }
     if (size < 0)
         return append_null(column);
-    int trouble = append(column, *from, size);
+    /* Most fields are texts, for which the call costs as much as the copy. */
+    int trouble = column->kind == BYTES ? append_bytes(column, *from, size) : append(column, *from, size);
     if (trouble)
         return trouble;
-    set_bit(column->validity, column->length);
+    if (column->nulls)
+        set_bit(column->validity, column->length);
     column->length++;
     *from += size;
     return NONE;
@@ -339,18 +398,17 @@ int64_t columns_empty(Column *columns, int32_t count, int64_t keep)
         if (column->child)
             keep = columns_empty(column->child, 1, keep);
         int64_t size = column->room * (column->width + 4) + column->bytes_room;
-        size_t bits = (size_t)column->room / 8;
+        size_t bits = bits_size(column->room);
         column->length = column->nulls = 0;
         if (bits && size <= keep) {
             keep -= size;
-            memset(column->validity, 0, bits);
             if (column->kind == BOOL)
                 memset(column->values, 0, bits);
             continue;
         }
-        free(column->validity);
-        free(column->values);
-        free(column->offsets);
+        release(column->validity, bits_size(column->room));
+        release(column->values, values_size(column, column->room));
+        release(column->offsets, offsets_size(column->room));
         column->validity = column->values = NULL;
         column->offsets = NULL;
         column->room = column->bytes_room = 0;

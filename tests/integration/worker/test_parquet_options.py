@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from azure.storage.blob import ContainerClient
 from support.exports import Exports
+from support.parquet.claims import check_file
 
 from contracts.errors import SinkRejected, SourceRejected
 from contracts.jobs_file import parse_jobs
@@ -87,6 +88,7 @@ def rows_of(file: Path) -> list[tuple[Any, ...]]:
 )
 def test_dictionary_says_which_columns_have_one(export: Export, option: Any, expected: set[str]) -> None:
     file = export(dictionary=option)
+    check_file(file.read_bytes())
     assert columns_with(file, has_dictionary) == expected
     assert rows_of(file) == rows_of(export())
 

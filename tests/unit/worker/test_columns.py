@@ -69,6 +69,17 @@ def test_values_and_nulls_in_turn() -> None:
     assert [str(value) for value in first.values()][-4:] == ["1.50", "1.50000000000000000000", "[b'a', None]", "[]"]
 
 
+@pytest.mark.parametrize("first", [0, 1, 7, 8, 1022, 1023, 1024, 2047, 2048])
+def test_the_first_null_comes_late_and_room_grows_before_and_after_it(first: int) -> None:
+    nulls = row(*[None] * len(TYPES))
+    numbers = {first, first + 1, first + 9, 3000, 4095, 4096}
+    batch, _ = read([HEADER, *(nulls if n in numbers else row(*FULL) for n in range(5000)), TRAILER])
+    for column in batch.columns:
+        assert column.null_count == len(numbers)
+        assert {n for n, value in enumerate(column.is_valid().to_pylist()) if not value} == numbers
+        column.validate(full=True)
+
+
 @pytest.mark.parametrize("messages", [[HEADER + TRAILER], [HEADER, TRAILER]])
 def test_no_rows(messages: list[bytes]) -> None:
     batch, columns = read(messages)

@@ -106,10 +106,14 @@ def _decimal(modifier: int) -> ColumnType | None:
 
     >>> [str(found and found.arrow) for found in map(_decimal, (-1, (6 << 16 | 2) + 4, (6 << 16 | 0x7FE) + 4))]
     ['None', 'decimal128(6, 2)', 'None']
+    >>> [str(_decimal((p << 16 | 7) + 4).arrow) for p in (38, 39, 57, 58)]
+    ['decimal128(38, 7)', 'decimal256(57, 7)', 'decimal256(57, 7)', 'decimal256(76, 7)']
     """
     precision, scale = (modifier - 4) >> 16, (modifier - 4) & 0x7FF
     # The scale is an 11-bit number with a sign, so that from 1024 on it is negative.
     if modifier < 4 or precision > 76 or scale > precision:
         return None
-    arrow = pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(precision, scale)
+    # 24 or 32 bytes in the file: DuckDB reads other numbers out of a value that is no multiple of 8 bytes.
+    wide = 57 if precision <= 57 else 76
+    arrow = pa.decimal128(precision, scale) if precision <= 38 else pa.decimal256(wide, scale)
     return ColumnType(Kind.DECIMAL, arrow, precision, scale)
