@@ -36,16 +36,20 @@ closed = "delay"
 [job.output]
 OUTPUT
 """
-# 23 and 25 hour days, NULL against empty, quotes and line ends, every kind of value.
+# 23 and 25 hour days, NULL against empty, quotes and line ends, years that Python has not, every kind of value.
 TABLE = """
     create type mood as enum ('sad', 'happy');
     create table events (id bigint, at timestamptz not null, word text, price numeric(9,2), ratio float8, ok boolean,
-        tags text[], js jsonb, raw bytea, day date, span interval, who uuid, how mood, name varchar(30));
+        tags text[], js jsonb, raw bytea, day date, span interval, who uuid, how mood, name varchar(30),
+        far date, far_times timestamptz[], ancient timestamp);
     insert into events select i, '2026-03-28 00:00Z'::timestamptz + i * interval '7 minutes',
         case i % 4 when 0 then null when 1 then '' when 2 then E'a "q", \\n ü' || i else '\\N' end, i / 7.0,
         case i % 5 when 0 then 'NaN'::float8 else i / 3.0 end, i % 2 = 0, array['a,b', null, i::text],
         jsonb_build_object('i', i), decode(md5(i::text), 'hex'), '2026-03-28'::date + i % 9, i * interval '1 minute',
-        md5(i::text)::uuid, (array['sad', 'happy'])[1 + i % 2]::mood, 'n' || i
+        md5(i::text)::uuid, (array['sad', 'happy'])[1 + i % 2]::mood, 'n' || i,
+        case i % 3 when 0 then '0044-03-15 BC'::date when 1 then '20000-01-01' end,
+        case when i % 4 > 0 then array['0044-03-15 23:59:59.000001Z BC', null, '294246-12-31Z']::timestamptz[] end,
+        timestamp '0001-12-31 BC' + i * interval '1.5 seconds'
     from generate_series(0, 615) as i"""
 OUTPUTS = {
     "csv": (".csv.gz", ""),
