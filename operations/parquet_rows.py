@@ -46,7 +46,7 @@ def parquet_rows(pieces: Iterator[bytes]) -> Iterator[tuple[object, ...]]:
 def _values(column: "Array") -> list[object]:
     """Python's values; texts that PostgreSQL reads if a day or time lies outside of Python's years, 1 to 9999."""
     try:
-        return column.to_pylist()
+        return list(column.to_pylist())
     except OverflowError:
         import pyarrow as pa
 

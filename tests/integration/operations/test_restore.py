@@ -289,15 +289,15 @@ def test_the_newest_run_of_a_job_without_windows_comes_back(
     command = tailrace(configured)
     assert command("verify", "all", writes=False).stdout == "2 windows, 2 intact\n"
     done = command("restore", "all", "--into", "again", "--create")
-    assert (done.returncode, done.stdout) == (0, "6 rows restored, 1 windows\n")
+    assert (done.returncode, done.stdout) == (0, "6 rows restored, 1 window\n")
     assert done.stderr == "each run holds all rows, so the newest is restored: 2026-03-28T02:00:00+00:00\n"
     again = command("restore", "all", "--into", "again", "--create")
-    assert again.stdout == "0 rows restored, 1 windows, 1 windows restored before\n"
+    assert again.stdout == "0 rows restored, 1 window, 1 window restored before\n"
     admin.execute("delete from again where i = 6")
     refused = command("restore", "all", "--into", "again")
     assert "holds 5 rows and all/20260328T020000.csv.gz has 6; --append adds to them" in refused.stderr
     older = command("restore", "all", "--into", "older", "--create", "--from", "2026-03-28", "--to", "2026-03-28T02:00")
-    assert older.stdout == "5 rows restored, 1 windows\n"
+    assert older.stdout == "5 rows restored, 1 window\n"
     refused = command("verify", "all", "--from", "2026-03-29", writes=False)
     assert "no run of job 'all' from 2026-03-29 to now has a blob" in refused.stderr
 
@@ -326,7 +326,7 @@ def test_missing_and_foreign_windows_are_named(csv_export: Tailrace, container: 
     verified = csv_export("verify", "events", "--from", "2026-03-28", "--to", "2026-03-31", "--quick", writes=False)
     assert verified.returncode == 1
     assert verified.stdout == (
-        "missing     2026-03-28: this window has no blob\n"
+        "missing     2026-03-28: no blob\n"
         "foreign     2026-03-30: events/2026/03/30.csv.gz was not written for this window\n"
         "3 windows, 1 intact, 1 missing, 1 foreign\n"
     )
