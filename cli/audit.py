@@ -86,7 +86,7 @@ def _all(  # options of the command
         if isinstance(found, Audited):
             is_well &= _show(job, found, settings, again=again, as_json=as_json)
         elif isinstance(found, AskRefused):
-            remark(f"job {job.name!r} was left out: {found}")
+            remark(f"left out: {found}")
         else:
             is_well = False
             complain([f"job {job.name!r}: {line}" for line in found.explained.splitlines()])

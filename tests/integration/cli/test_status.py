@@ -144,7 +144,7 @@ def test_a_running_export_shows_its_window_and_its_rows(
         (("status", "click"), "there is no job 'click' in jobs.toml; did you mean clicks?"),
         (("status", "clicks", "--from", "yesterday"), "'yesterday' is no day or time"),
         (("missing", "--state", "lost"), "there is no state 'lost'; write one of there, running"),
-        (("show", "clicks"), "job 'clicks' has many windows; say which: tailrace show clicks WINDOW"),
+        (("show", "clicks"), "job 'clicks' has many windows; say which by its start: tailrace show clicks START"),
         (("show", "nothing/at/all"), "blob 'nothing/at/all' belongs to no window of jobs.toml"),
         (("show", "clicks", "2026-01"), "'2026-01' is no day or time"),
         (("watch",), "watch needs a terminal"),

@@ -302,6 +302,20 @@ def test_the_newest_run_of_a_job_without_windows_comes_back(
     assert "no run of job 'all' from 2026-03-29 to now has a blob" in refused.stderr
 
 
+def test_what_cannot_be_restored_as_asked_is_refused_with_what_to_do(csv_export: Tailrace) -> None:
+    for arguments, status, says in (
+        (("--into", "nowhere.t", "--create"), 1, 'schema "nowhere" does not exist; create the schema first'),
+        (("--into", "again", "--server", "secret"), 2, "--server is no conninfo string; write for instance"),
+        (("--into", "again", "--check"), 2, "it takes no --into; leave --check out to restore into a table"),
+        (("--all", "--into", "again"), 2, "say which job is to be restored"),
+    ):
+        job = () if "--all" in arguments else ("events",)
+        refused = csv_export("restore", *job, *arguments, writes="--server" not in arguments)
+        assert (refused.returncode, refused.stdout) == (status, "")
+        assert says in refused.stderr
+        assert "secret" not in refused.stderr
+
+
 def test_a_receipt_cannot_smuggle_a_statement_into_the_server(
     csv_export: Tailrace, admin: psycopg.Connection, container: ContainerClient
 ) -> None:
