@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 
 from contracts.errors import ConfigurationError, Problem
-from contracts.model import Model
+from contracts.model import Model, plain_words
 from contracts.ncrontab import Ncrontab
 
 type CredentialKind = Literal["managed-identity", "workload-identity", "azure-cli", "service-principal"]
@@ -201,21 +201,12 @@ _SAID = {
 }
 
 
-def _plain(message: str) -> str:
-    """Pydantic's words, without its own names.
-
-    >>> _plain("Input should be a valid integer, unable to parse string as an integer")
-    'it should be a valid integer'
-    """
-    return message.removeprefix("Value error, ").replace("Input should", "it should").partition(", unable to parse")[0]
-
-
 def _invalid(error: ValidationError) -> list[Problem]:
     names = {field: name for name, field in _PLAIN.items()}
     names |= {field: f"{connection}__{suffix}" for connection, (suffix, field, _) in _CONNECTIONS.items()}
     problems = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         name = names[str(problem["loc"][0])]
-        message = _SAID.get(name) or _plain(problem["msg"])
+        message = _SAID.get(name) or plain_words(problem["msg"])
         problems.append(Problem(f"{name} is missing" if problem["type"] == "missing" else f"{name}: {message}"))
     return problems

@@ -10,7 +10,7 @@ import typer
 
 from cli.completion import job_names
 from cli.progress import later_bar
-from cli.ranges import AsJson, Until, length_of, show_counts
+from cli.ranges import AsJson, Said, Until, as_ranges, counts_of, keys_of, length_of
 from cli.terminal import complain, remark, say
 from contracts.job import ExportJob
 from operations.audit import Wanted
@@ -86,7 +86,7 @@ def _all(  # options of the command
         if isinstance(found, Audited):
             is_well &= _show(job, found, settings, again=again, as_json=as_json)
         elif isinstance(found, AskRefused):
-            remark(f"job {job.name!r} was left out: {found}")
+            remark(f"left out: {found}")
         else:
             is_well = False
             complain([f"job {job.name!r}: {line}" for line in found.explained.splitlines()])
@@ -95,35 +95,52 @@ def _all(  # options of the command
 
 def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as_json: bool) -> bool:
     """Prints what was found of a job, and asks for exports again; whether nothing differs."""
-    harmless = Counter[str]()
-    for one in found.findings:
-        harmless[one.kind] += not one.is_drift
-        if one.is_drift or (one.kind != "equal" and (as_json or harmless[one.kind] <= _SHOWN)):
-            start = one.window.start if as_json else as_written(job, one.window.start)
-            _print({"job": job.name, "window": start, "found": one.kind, "says": one.says}, as_json=as_json)
+    show = _print_json if as_json else _print
+    # What differs is known before it is asked for again, which may fail.
+    show(job, found)
     sent = export_again(job, found.drift, settings) if again else 0
     record, kinds = found.record, [str(one.kind) for one in found.findings]
     read = sum(one.by == "rows" for one in found.findings)
     counts = {"windows": len(kinds), "read again": read, **{kind: kinds.count(kind) for kind in sorted(set(kinds))}}
     if as_json:
         last = {"verified_through": record.verified_through, "rows_without_window": record.without_window}
-        print(json.dumps({"job": job.name, **counts, "sent": sent, "deleted": found.deleted, **last}))
+        print(json.dumps({"job": job.name, **keys_of(counts), "sent": sent, "deleted": found.deleted, **last}))
     else:
-        show_counts(counts | {"asked for again": sent}, as_json=False)
-        if found.deleted:
-            remark(f"{found.deleted:,} verified windows before all others have no blob any more, and were passed over")
-        if found.unwritten:
-            remark(f"the next audit begins where this one did: {found.unwritten}")
-        through = as_written(job, record.verified_through) if record.verified_through else None
-        say(f"verified through {through or 'nothing yet: --deep or --budget reads the rows'}")
-        if record.without_window:
-            column = job.window.column if job.window else ""
-            remark(f"{record.without_window:,} rows have no {column} (it is NULL): no window has them, and no export")
+        _end(job, found, counts | {"asked for again": sent})
     return not found.drift
 
 
-def _print(finding: dict[str, str], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(finding))
-    else:
-        say(f"{finding['found']:9}{finding['window']}: {finding['says']}")
+def _print_json(job: ExportJob, found: Audited) -> None:
+    for one in found.findings:
+        if one.is_drift or one.kind != "equal":
+            print(json.dumps({"job": job.name, "window": one.window.start, "found": one.kind, "says": one.says}))
+
+
+def _print(job: ExportJob, found: Audited) -> None:
+    harmless = Counter[str]()
+    said = (
+        Said(one.kind, as_written(job, one.window.start), as_written(job, one.window.end), one.says, one.is_drift)
+        for one in found.findings
+    )
+    for line in as_ranges(said):
+        harmless[line.kind] += not line.is_wrong
+        if line.is_wrong or (line.kind != "equal" and harmless[line.kind] <= _SHOWN):
+            say(f"{line.kind:9}{job.name} {line.subject}: {line.says}")
+
+
+def _end(job: ExportJob, found: Audited, counts: dict[str, int]) -> None:
+    """Prints the last line of a job, and what a person should know."""
+    through = found.record.verified_through
+    verified = f"verified through {as_written(job, through)}" if through else "nothing is verified yet"
+    seen = counts_of(counts) if counts["windows"] else "no window since the last audit"
+    say(f"{job.name}: {seen}, {verified}")
+    if not through and not counts["read again"]:
+        remark("--deep or --budget reads the rows, which verifies them")
+    if found.deleted:
+        remark(f"{found.deleted:,} verified windows before all others have no blob any more, and were passed over")
+    if found.unwritten:
+        remark(f"the next audit begins where this one did: {found.unwritten}")
+    if without := found.record.without_window:
+        column = job.window.column if job.window else ""
+        has = "row has" if without == 1 else "rows have"
+        remark(f"{without:,} {has} no {column} (it is NULL): in no window, and never exported")

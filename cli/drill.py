@@ -41,7 +41,7 @@ def _show(job: ExportJob, result: DrilledJob | TailraceError, *, as_json: bool) 
                 _print(job, window, as_json=as_json)
             return _end(job, result, as_json=as_json)
         case AskRefused():
-            remark(f"job {job.name!r} was left out: {result}")
+            remark(f"left out: {result}")
             return True
         case _:
             complain(f"job {job.name!r}: {line}" for line in result.explained.splitlines())

@@ -1,6 +1,7 @@
 """`tailrace restore`: puts exports back into a table, or proves by a drill that it can be done."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace as with_
 from datetime import UTC, datetime
 from typing import Annotated
@@ -73,10 +74,14 @@ def restore(  # noqa: PLR0913  # options of a command
     """
     settings = Settings.from_env(os.environ, postgres=server is None)
     if check:
+        _refuse_without_use(
+            {"--into": into, "--create": create, "--append": append, "--replace-window": replace}
+            | {"--one-transaction": one_transaction}
+        )
         drill(settings, server, _one_or_all(job, every=every), Sample(sample, since, until), as_json=as_json)
         return
     if job is None or every:
-        raise AskRefused("say which job is to be restored", advice="its name; --all is for --check")
+        raise AskRefused("say which job is to be restored", advice="write its name; --all needs --check")
     wanted, blobs = job_named(load_jobs(settings.jobs), job), Blobs(settings, parallel + 1)
     own, lacking = _chosen(wanted, blobs, since, until)
     how = How(_mode(append=append, replace=replace), wanted.output)
@@ -94,6 +99,13 @@ def restore(  # noqa: PLR0913  # options of a command
     )
     if lacking and (since or until):  # of all windows, the newest may not be exported yet
         raise typer.Exit(1)
+
+
+def _refuse_without_use(options: Mapping[str, object]) -> None:
+    """Options that a drill does not have: whoever gives one expects rows in a table."""
+    if given := [name for name, value in options.items() if value]:
+        says = f"--check restores into a schema of its own, and drops it: it takes no {', '.join(given)}"
+        raise AskRefused(says, advice="leave --check out to restore into a table")
 
 
 def _chosen(job: ExportJob, blobs: Blobs, since: str | None, until: str | None) -> tuple[list[Blob], int]:

@@ -8,12 +8,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleDimensions, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from cli.looks import brief, configured, size
+from cli.looks import brief, configured, counted, size
 from cli.ranges import AsJson
 from cli.status import rows_of
 from cli.terminal import say, table, without_spare
@@ -75,7 +75,7 @@ def watch() -> None:
                 summaries, cells = _looked(settings, jobs, found)
                 sessions.estimate({id_: cell.request for id_, cell in cells.items()}, jobs)
                 looked_at = time.monotonic()
-            live.update(screen(summaries, sessions.running(), cells, console.width), refresh=True)
+            live.update(screen(summaries, sessions.running(), cells, console.size), refresh=True)
             time.sleep(_EVERY_SECONDS)
 
 
@@ -99,8 +99,25 @@ def _looked(settings: Settings, jobs: Jobs, found: Sequence[Running]) -> tuple[l
     return [summary_of(one.job, one.cells, now) for one in covered], {**cells, **cells_of(settings, jobs, unknown)}
 
 
-def screen(summaries: Sequence[Summary], found: Sequence[Running], cells: Mapping[UUID, Cell], width: int) -> Group:
-    """What `watch` shows in so many columns."""
+def screen(
+    summaries: Sequence[Summary], found: Sequence[Running], cells: Mapping[UUID, Cell], within: ConsoleDimensions
+) -> Group:
+    """What `watch` shows in so many columns and lines: if not all jobs fit, those that need a look first."""
+    # Below the jobs: how many are left out, a blank line, the exports that run, and the cursor's line.
+    room = max(1, within.height - 4 - max(1, len(found)))
+    fits = len(summaries) <= room
+    shown = list(summaries) if fits else sorted(summaries, key=_calm)[:room]
+    more = None if fits else f"and {counted(len(summaries) - room, 'more job')}; `tailrace status` lists all"
+    return Group(_overview(shown, within.width), *([more] if more else []), "", _bars(found, cells))
+
+
+def _calm(one: Summary) -> tuple[bool, bool]:
+    """Orders jobs: what is wrong first, then what is on its way."""
+    moving = one.counts["running"] + one.counts["waiting"] + one.counts["retrying"] + one.counts["due"]
+    return one.is_well, not moving
+
+
+def _overview(summaries: Sequence[Summary], width: int) -> Table:
     headings, rows = rows_of(summaries)
     headings, *rows = without_spare([headings, *rows], _SPARE_OF_STATUS, width)
     overview = Table(*headings, box=None, pad_edge=False)
@@ -108,6 +125,10 @@ def screen(summaries: Sequence[Summary], found: Sequence[Running], cells: Mappin
         column.justify = "right"
     for row in rows:
         overview.add_row(*row)
+    return overview
+
+
+def _bars(found: Sequence[Running], cells: Mapping[UUID, Cell]) -> Progress | str:
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -122,7 +143,7 @@ def screen(summaries: Sequence[Summary], found: Sequence[Running], cells: Mappin
         total = max(one.estimated_rows, one.rows + 1) if one.estimated_rows else None
         what = f"{fields['job']} {fields['window']}"
         bars.add_task(what, total=total, completed=one.rows if total else 0, speed=speed, done=_done(one))
-    return Group(overview, "", bars if found else "no export reads now")
+    return bars if found else "no export reads now"
 
 
 def _done(one: Running) -> str:

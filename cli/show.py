@@ -42,7 +42,8 @@ def show(
         cell = find(seen, jobs, what, window)
     fields = fields_of(cell, seen.queue)
     if as_json:
-        print(json.dumps({"job": cell.job.name, "window": cell.start, **fields}, default=str))
+        named = {key.replace(" ", "_"): value for key, value in fields.items()}
+        print(json.dumps({"job": cell.job.name, "window": cell.start, "state": cell.state, **named}, default=str))
     else:
         show_cell(cell, fields)
     end(seen, jobs, is_well=True)

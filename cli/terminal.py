@@ -47,7 +47,7 @@ def record(title: str, fields: Mapping[str, object]) -> None:
 def fields_or_json(fields: Mapping[str, object], *, as_json: bool) -> None:
     """Prints fields that are not None: as one JSON object, or a line each, whole numbers with separators."""
     if as_json:
-        print(json.dumps({key: value for key, value in fields.items() if value is not None}))
+        print(json.dumps({key.replace(" ", "_"): value for key, value in fields.items() if value is not None}))
     else:
         record("", {key: f"{value:,}" if isinstance(value, int) else value for key, value in fields.items()})
 

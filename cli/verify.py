@@ -3,15 +3,16 @@
 import json
 import os
 import re
-from dataclasses import replace
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from cli.progress import bytes_bar
-from cli.ranges import AsJson, JobName, Since, Until, show_counts
+from cli.ranges import AsJson, JobName, Said, Since, Until, as_ranges, keys_of, show_counts
 from cli.terminal import remark, say
+from contracts.job import ExportJob
 from contracts.jobs_file import load_jobs
 from operations.chain import Broken
 from operations.proofs import as_written
@@ -59,13 +60,12 @@ def verify(
     verification = JobVerification(settings, wanted, datetime.now(UTC))
     with bytes_bar("verifying", 0 if quick else verification.size) as advance:
         found = verification.run(advance, quick=quick, head=head)
-    for one in found.broken:
-        _print(one if as_json else replace(one, subject=as_written(wanted.job, one.subject)), as_json=as_json)
+    _print(wanted.job, found.broken, as_json=as_json)
     counts = {"windows": found.windows, "intact": found.intact, **{kind: found.count(kind) for kind in _KINDS}}
     if found.head is None:
         show_counts(counts, as_json=as_json)
     elif as_json:
-        print(json.dumps({**counts, "listed": found.listed, "head": found.head}))
+        print(json.dumps({**keys_of(counts), "listed": found.listed, "head": found.head}))
     else:
         show_counts(counts, as_json=False)
         say(f"the manifest lists {found.listed:,} of them; its head is {found.head}")
@@ -75,8 +75,13 @@ def verify(
         raise typer.Exit(1)
 
 
-def _print(found: Broken, *, as_json: bool) -> None:
+def _print(job: ExportJob, broken: Iterable[Broken], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"subject": found.subject, "problem": found.kind, "says": found.says}))
-    else:
-        say(f"{found.kind:11} {found.subject}: {found.says}")
+        for found in broken:
+            print(json.dumps({"subject": found.subject, "problem": found.kind, "says": found.says}))
+        return
+    said = (
+        Said(one.kind, as_written(job, one.subject), one.end and as_written(job, one.end), one.says) for one in broken
+    )
+    for line in as_ranges(said):
+        say(f"{line.kind:11} {line.subject}: {line.says}")

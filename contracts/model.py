@@ -1,5 +1,6 @@
 """The base of every contract, and the types of names that PostgreSQL and Azure limit."""
 
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeAliasType, get_args
@@ -16,6 +17,7 @@ _PLAIN = {
     "model_type": "must be an object of keys and values",
     "model_attributes_type": "must be an object of keys and values",
 }
+_PARSER = re.compile(", (unable to parse|input is too) .*")
 _TAGGED = {"window", "source"}
 
 
@@ -49,7 +51,8 @@ def identifier(value: str) -> str:
 
 
 Identifier = Annotated[str, AfterValidator(identifier)]
-JobName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+_JOB_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
+JobName = Annotated[str, StringConstraints(pattern=_JOB_NAME)]
 
 
 def describe(error: ValidationError, *, limit: int = 5) -> str:
@@ -79,10 +82,22 @@ def field_path(parts: Iterable[str | int]) -> str:
 
 
 def _line(problem: ErrorDetails) -> str:
-    plain = _PLAIN.get(problem["type"])
-    message = plain.format(**problem.get("ctx", {})) if plain else problem["msg"].removeprefix("Value error, ")
+    plain, context = _PLAIN.get(problem["type"]), problem.get("ctx", {})
+    message = plain.format(**context) if plain else plain_words(problem["msg"])
+    if context.get("pattern") == _JOB_NAME:
+        message = "it has 1 to 63 letters, digits and _ . -, and begins with a letter or digit"
     where = field_path(_without_tags(problem["loc"]))
     return on_one_line(f"{where}: {message}" if where else message)
+
+
+def plain_words(message: str) -> str:
+    """Pydantic's words, without its own names.
+
+    >>> plain_words("Input should be a valid integer, unable to parse string as an integer")
+    'it should be a valid integer'
+    """
+    ours = message.removeprefix("Value error, ").replace("Input should", "it should")
+    return _PARSER.sub("", ours)
 
 
 def on_one_line(text: str) -> str:

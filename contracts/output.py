@@ -158,6 +158,7 @@ class Output(Model):
     def _has_a_known_level(self) -> Self:
         levels, _ = _LEVELS[self.compression]
         if self.level is not None and self.level not in levels:
-            known = f"{levels.start} to {levels.stop - 1}" if levels else "none"
-            raise ValueError(f"level: the levels of {self.compression} are {known}")
+            if not levels:
+                raise ValueError(f'level: compression = "{self.compression}" takes none')
+            raise ValueError(f"level: the levels of {self.compression} are {levels.start} to {levels.stop - 1}")
         return self

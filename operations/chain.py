@@ -11,11 +11,12 @@ from operations.blobs import Blob
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Something that is not as the manifest says: `subject` is a blob or a file of the chain."""
+    """Something that is not as it was: `subject` is a blob, a file of the chain, or a window's start."""
 
     subject: str
     kind: str
     says: str
+    end: str | None = None  # of a window
 
 
 def latest_of(manifests: Iterable[Manifest]) -> dict[str, Entry]:

@@ -25,7 +25,9 @@ from operations.restoring import writing_session
 from operations.windows import WindowBlob, windows_of
 from producer.ask import AskRefused
 from settings import Settings
+from telemetry.catalogue import DRILL_FAILURES
 from telemetry.events import event
+from telemetry.metrics import record as record_metric
 from worker.source.pool import Source
 
 _log = logging.getLogger(__name__)
@@ -125,6 +127,7 @@ class Drilling:
         rows, failed = sum(one.rows for one in found), sum(bool(one.problems) for one in found)
         source = Counter(one.source.verdict for one in found)
         event(_log, logging.INFO, "drilled", job=job.name, windows=len(found), failed=failed, rows=rows)
+        record_metric(DRILL_FAILURES, failed, job=job.name)
         if failed:
             return DrilledJob(found)
         record = DrillRecord(

@@ -31,7 +31,8 @@ def find(seen: Lookout, jobs: Jobs, what: str, window: str | None = None) -> Cel
         return _first(seen, jobs.values(), lambda cell: cell.request_id == wanted, f"request {what}")
     near = [job for job in jobs.values() if what.startswith(job.blob_prefix)]
     if not near and what in jobs:
-        raise AskRefused(f"job {what!r} has many windows", advice=f"say which: tailrace show {what} WINDOW")
+        many = "many windows" if jobs[what].window else "a run each time"
+        raise AskRefused(f"job {what!r} has {many}", advice=f"say which by its start: tailrace show {what} START")
     return _first(seen, near, lambda cell: cell.name == what, f"blob {what!r}")
 
 

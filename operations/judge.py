@@ -56,7 +56,7 @@ def by_blob(window: WindowBlob, job: ExportJob, now: datetime) -> Finding | None
         return Finding(window, "foreign", "blob", says, is_drift=True)
     if not is_due(job, window.request, now - _grace(job)):
         return Finding(window, "due", "blob", "it is due and not exported yet")
-    return Finding(window, "missing", "blob", "this window has no blob", is_drift=True)
+    return Finding(window, "missing", "blob", "no blob", is_drift=True)
 
 
 def by_count(window: WindowBlob, rows: int, known: Known) -> Finding:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 from contracts.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from pyarrow import Array
     from pyarrow.parquet import ParquetFile
+
+# The first of January 1970 as a Julian day: PostgreSQL reads those of all its years, in any DateStyle.
+_EPOCH = 2440588
+_DAY = 86_400_000_000
 
 
 @contextmanager
@@ -35,7 +40,33 @@ def parquet_rows(pieces: Iterator[bytes]) -> Iterator[tuple[object, ...]]:
     """The rows as Python's values, a row group in memory at a time."""
     with parquet_file(pieces) as file:
         for batch in file.iter_batches(batch_size=8192):
-            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            yield from zip(*map(_values, batch.columns), strict=True)
+
+
+def _values(column: "Array") -> list[object]:
+    """Python's values; texts that PostgreSQL reads if a day or time lies outside of Python's years, 1 to 9999."""
+    try:
+        return list(column.to_pylist())
+    except OverflowError:
+        import pyarrow as pa
+
+        text = _day if "date32" in str(column.type) else _time
+        number = pa.int32() if text is _day else pa.int64()
+        listed = pa.types.is_list(column.type)
+        numbers = column.cast(pa.list_(number) if listed else number).to_pylist()
+        return [value and list(map(text, value)) for value in numbers] if listed else list(map(text, numbers))
+
+
+def _day(days: int | None) -> str | None:
+    return None if days is None else f"J{_EPOCH + days}"
+
+
+def _time(microseconds: int | None) -> str | None:
+    if microseconds is None:
+        return None
+    days, rest = divmod(microseconds, _DAY)
+    seconds, fraction = divmod(rest, 1_000_000)
+    return f"J{_EPOCH + days} {seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{fraction:06}+00"
 
 
 def count_parquet(pieces: Iterator[bytes]) -> int:

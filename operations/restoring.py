@@ -17,10 +17,21 @@ from contracts.errors import SourceUnavailable
 from operations.blobs import Blob, Blobs
 from operations.restore import How, Restored, restore_blob
 from operations.target import RestoreRefused, create_table, exists
+from producer.ask import AskRefused
 from settings import Settings
 from telemetry.waits import waiting_for
 
 _CANCEL_SECONDS = 5.0
+
+
+def check_server(server: str) -> None:
+    """Raises AskRefused if --server is no conninfo string."""
+    try:
+        psycopg.conninfo.conninfo_to_dict(server)
+    except psycopg.ProgrammingError as error:
+        # Its own words quote what was given, which may hold a password.
+        advice = 'write for instance "host=scratch dbname=drill user=drill", or postgresql://drill@scratch/drill'
+        raise AskRefused("--server is no conninfo string", advice=advice) from error
 
 
 @contextmanager
@@ -30,6 +41,8 @@ def writing_session(settings: Settings, server: str | None) -> Iterator[psycopg.
     Raises SourceUnavailable for whatever PostgreSQL refuses in the block.
     """
     parameters: dict[str, Any] = {} if server else Connector(settings, password_source(settings)).parameters()
+    if server:
+        check_server(server)
     parameters["options"] = "-c default_transaction_read_only=off -c TimeZone=UTC"
     parameters["connect_timeout"] = max(2, int(settings.connect_timeout_seconds))
     try:

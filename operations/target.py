@@ -70,8 +70,11 @@ def create_table(
     try:
         connection.execute(sql.SQL("CREATE {}TABLE {} ({})").format(kind, target, sql.SQL(", ").join(listed)))
     except (psycopg.errors.InvalidSchemaName, psycopg.errors.UndefinedObject) as error:
-        says = f"the table of the receipt cannot be made: {error.diag.message_primary}"
-        raise RestoreRefused(says, advice="create the schemas, types and extensions that it needs there") from error
+        is_schema = isinstance(error, psycopg.errors.InvalidSchemaName)
+        raise RestoreRefused(
+            f"the table of the receipt cannot be created: {error.diag.message_primary}",
+            advice="create the schema first" if is_schema else "create the type first, or the extension that has it",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

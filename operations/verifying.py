@@ -107,7 +107,7 @@ class JobVerification:
 
 def _lacking(window: WindowBlob) -> Sequence[Broken]:
     if window.blob is None:
-        return (Broken(window.start, "missing", "this window has no blob"),)
+        return (Broken(window.start, "missing", "no blob", window.end),)
     if not window.is_own:
         return (Broken(window.start, "foreign", f"{window.request.blob} was not written for this window"),)
     return ()

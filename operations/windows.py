@@ -32,6 +32,12 @@ class WindowBlob:
         window = self.request.window
         return str(window.model_dump(mode="json")["start"]) if window else self.request.run.isoformat()
 
+    @property
+    def end(self) -> str:
+        """The window's end, as a person writes it; of a run, its time."""
+        window = self.request.window
+        return str(window.model_dump(mode="json")["end"]) if window else self.start
+
 
 def windows_of(  # a range, and what it is of
     job: ExportJob,

@@ -15,6 +15,7 @@ from contracts.request import ExportRequest
 from producer.schedule import request_for_run, request_for_window, requests_of
 from producer.windows import GridWindow, integer_windows_between, windows_between
 
+_NAMED = 20  # jobs that are listed to whom names another one
 _PIECE = 1_000  # windows in memory at once, if they are wanted newest first
 
 
@@ -28,7 +29,9 @@ def job_named(jobs: Jobs, name: str) -> ExportJob:
         raise ConfigurationError.of(map(Problem, [f"job {name!r} is disabled until jobs.toml is corrected", *problems]))
     if name not in jobs:
         close = get_close_matches(name, [*jobs, *(one.name for one in jobs.disabled if one.name)], n=1)
-        advice = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(jobs)[:20])}"
+        more = [f"and {len(jobs) - _NAMED:,} more"] if len(jobs) > _NAMED else []
+        known = ", ".join([*sorted(jobs)[:_NAMED], *more])
+        advice = f"did you mean {close[0]}?" if close else f"it has {known}"
         raise AskRefused(f"there is no job {name!r} in jobs.toml", advice=advice)
     return jobs[name]
 

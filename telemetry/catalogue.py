@@ -29,4 +29,5 @@ WINDOW_LAG = Metric(
 AUDIT_DRIFT = Metric(
     "tailrace.audit_drift", "gauge", "{window}", "at an audit, windows that differ from their source or have no blob"
 )
-METRICS = (EXPORTS, ROWS, BYTES, SECONDS, RETRIES, DEAD_LETTERS, QUEUE_AGE, WINDOW_LAG, AUDIT_DRIFT)
+DRILL_FAILURES = Metric("tailrace.drill_failures", "gauge", "{window}", "at a drill, windows that are not restorable")
+METRICS = (EXPORTS, ROWS, BYTES, SECONDS, RETRIES, DEAD_LETTERS, QUEUE_AGE, WINDOW_LAG, AUDIT_DRIFT, DRILL_FAILURES)

@@ -99,6 +99,8 @@ in jobs.toml
     known = _REJECTED.get(state) or _REJECTED.get(state[:2])
     if known is not None:
         reason, advice = known
+        if state == "42501" and "row-level security" in cause:
+            advice = "let the role bypass it (ALTER ROLE … BYPASSRLS), or export a view"
         says = f"export of {subject} was refused: {cause} (SQLSTATE {state})"
         return SourceRejected(says, advice=advice, reason=reason)
     code = f" (SQLSTATE {state})" if state else ""

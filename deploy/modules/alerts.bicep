@@ -42,6 +42,14 @@ var queryAlerts = [
     window: 'PT15M'
   }
   {
+    name: 'drill-failures'
+    severity: 1
+    summary: 'A blob cannot be restored.'
+    advice: 'See why by tailrace restore --check, and export the window again while the source has its rows.'
+    query: 'customMetrics | where name == "tailrace.drill_failures" | summarize failed = max(value) | where failed > 0'
+    window: 'PT15M'
+  }
+  {
     name: 'silent-schedule'
     severity: 2
     summary: 'The timer has not run for an hour, so nothing new is exported.'

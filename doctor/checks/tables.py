@@ -1,6 +1,6 @@
 """Checks what the jobs read: tables, columns and queries exist and may be read."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -61,14 +61,17 @@ def _columns_of_outputs(connection: psycopg.Connection[Any], jobs: Jobs) -> Iter
     for job in jobs.values():
         found = table(connection, job.schema_name or "", job.table or "") if any(job.output.named_columns) else None
         if found is not None:
-            yield from _lacking(f"output of {job.name}", job, found.columns)
+            yield from _lacking(f"output of {job.name}", job, {one.name: one.type for one in found.columns.values()})
 
 
-def _lacking(subject: str, job: ExportJob, columns: Collection[str]) -> Iterator[Finding]:
+def _lacking(subject: str, job: ExportJob, columns: Mapping[str, str]) -> Iterator[Finding]:
     for key, name in job.output.named_columns:
         if name not in columns:
             says = f"output.{key} names the column {name!r}, which is not there; the columns are {', '.join(columns)}"
             yield failed(subject, says, f"correct output.{key} in jobs.toml")
+        elif key == "bloom_filters" and columns[name].removesuffix("[]") in {"boolean", "bool"}:
+            says = f"output.{key} names the column {name!r}, and a boolean has no bloom filter"
+            yield failed(subject, says, f"remove {name!r} from output.{key} in jobs.toml")
 
 
 def _query_runs(connection: psycopg.Connection[Any], job: ExportJob) -> Finding:
@@ -90,8 +93,8 @@ def _query_runs(connection: psycopg.Connection[Any], job: ExportJob) -> Finding:
         kind = _type_name(connection, found[0].type_code)
         if kind not in WINDOW_TYPES[window.type]:
             return failed(subject, f"{window.column!r} is {kind}, and window.type is {window.type!r}", right_type(kind))
-    names = [one.name for one in found or ()][1 if filtered else 0 :]
-    return next(_lacking(subject, job, names), ok(subject, "it runs"))
+    types = {one.name: one.type_display for one in (found or ())[1 if filtered else 0 :]}
+    return next(_lacking(subject, job, types), ok(subject, "it runs"))
 
 
 def _type_name(connection: psycopg.Connection[Any], oid: int) -> str:

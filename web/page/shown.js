@@ -63,6 +63,7 @@ function receiptOf(receipt) {
       term("read", `${bytes(receipt.csv_bytes)} in ${many(receipt.parts.length, "part")}`),
       term("written", bytes(receipt.blob_bytes)),
       term("took", length((Date.parse(receipt.exported_at) - Date.parse(receipt.started_at)) / 1000)),
+      term("attempts", receipt.attempts),
       term("exported at", instant(receipt.exported_at)),
       term("closed", proof),
       term("row hash", receipt.row_hash && make("code", {}, receipt.row_hash)),

@@ -40,7 +40,7 @@ cast the column to text in a query
             says = f"{refused}holds an array, and an array of several dimensions is no Parquet list"
             return SourceRejected(says, advice="cast the column to text or jsonb in a query", reason="NotSupported")
         case Trouble.NOT_FINITE:
-            why = "NaN and infinity are none"
+            why = "it is NaN or infinite"
             advice = "cast the column to text or float8 in a query" if is_decimal else advice
         case Trouble.OUT_OF_RANGE:
             why = "it is out of range"

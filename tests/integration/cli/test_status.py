@@ -106,7 +106,8 @@ def test_a_window_is_found_by_its_blob_and_by_its_request(
     by_blob = rows(tailrace("show", f"clicks/{day(1).replace('-', '/')}.csv.gz", "--json"))
     by_request = rows(tailrace("show", str(request(day(1)).request_id), "--json"))
     assert by_blob == by_request
-    assert (by_blob[0]["window"], by_blob[0]["rows"], by_blob[0]["closed by"]) == (day(1), "7", "writers")
+    assert (by_blob[0]["window"], by_blob[0]["rows"], by_blob[0]["closed_by"]) == (day(1), "7", "writers")
+    assert by_blob[0]["state"] == "there"
     (export,) = rows(tailrace("history", "clicks", "--json"))
     assert (export["window"], export["rows"], export["attempts"]) == (day(1), 7, 1)
     assert "1 export, 7 rows, " in tailrace("history", "clicks").stdout
@@ -144,7 +145,7 @@ def test_a_running_export_shows_its_window_and_its_rows(
         (("status", "click"), "there is no job 'click' in jobs.toml; did you mean clicks?"),
         (("status", "clicks", "--from", "yesterday"), "'yesterday' is no day or time"),
         (("missing", "--state", "lost"), "there is no state 'lost'; write one of there, running"),
-        (("show", "clicks"), "job 'clicks' has many windows; say which: tailrace show clicks WINDOW"),
+        (("show", "clicks"), "job 'clicks' has many windows; say which by its start: tailrace show clicks START"),
         (("show", "nothing/at/all"), "blob 'nothing/at/all' belongs to no window of jobs.toml"),
         (("show", "clicks", "2026-01"), "'2026-01' is no day or time"),
         (("watch",), "watch needs a terminal"),

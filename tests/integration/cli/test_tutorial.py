@@ -32,4 +32,4 @@ def test_the_commands_of_the_tutorial_export_a_day_and_find_it_intact(
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         shown.append(done.stdout)
     assert "1 completed" in shown[-2]
-    assert shown[-1] == "1 windows, 1 intact\n"
+    assert shown[-1] == "1 window, 1 intact\n"

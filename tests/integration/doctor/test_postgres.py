@@ -62,6 +62,14 @@ def test_an_output_that_names_a_column_that_is_not_there_fails(
     assert failure.advice == "correct output.bloom_filters in jobs.toml"
 
 
+@pytest.mark.parametrize("type_", ["boolean", "boolean[]"])
+def test_a_bloom_filter_on_a_boolean_fails(doctor: Callable[..., Any], clicks: psycopg.Connection, type_: str) -> None:
+    clicks.execute(f"alter table clicks add ok {type_}")
+    job = '[[job]]\nname = "a"\ntable = "clicks"\nschema = "public"\nblob = "{run}.parquet"\n'
+    failure = doctor(jobs=job + '[job.output]\nformat = "parquet"\nbloom_filters = ["ok"]').failure("postgres tables")
+    assert failure.says == "output.bloom_filters names the column 'ok', and a boolean has no bloom filter"
+
+
 def test_a_table_of_another_case_or_schema_is_suggested(doctor: Callable[..., Any], clicks: psycopg.Connection) -> None:
     clicks.execute('alter table clicks rename to "Clicks"')
     failure = doctor().failure("postgres tables")

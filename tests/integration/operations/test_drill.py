@@ -238,8 +238,8 @@ def test_a_scratch_server_that_lacks_a_type_is_a_problem_with_what_to_do(drill: 
     assert done.returncode == 1
     ((problem,),) = (one["problems"] for one in windows(done).values())
     assert problem == (
-        'the table of the receipt cannot be made: type "mood" does not exist; create the schemas, types and extensions '
-        "that it needs there"
+        'the table of the receipt cannot be created: type "mood" does not exist; create the type first, or the '
+        "extension that has it"
     )
 
 
@@ -274,20 +274,33 @@ def test_columns_that_are_gone_from_the_source_are_named(drill: Drill, server: s
         assert one["says"].startswith('the columns differ: n is gone; not compared row by row: column "n"')
 
 
+def _drill_failures(stderr: str) -> dict[str, int]:
+    """What the metric last said of each job."""
+    said = [json.loads(line) for line in stderr.splitlines() if '"tailrace.drill_failures"' in line]
+    assert said, stderr
+    found: dict[str, int] = {}
+    for resource in said[-1]["resource_metrics"]:
+        for metric in (metric for scope in resource["scope_metrics"] for metric in scope["metrics"]):
+            if metric["name"] == "tailrace.drill_failures":
+                found |= {one["attributes"]["job"]: one["value"] for one in metric["data"]["data_points"]}
+    return found
+
+
 def test_all_jobs_are_drilled_and_one_damaged_blob_fails_the_drill(
     drill: Drill, server: str, container: ContainerClient
 ) -> None:
     done = drill("--all", "--sample", "2", "--server", server)
     assert done.returncode == 0, done.stderr
     assert sorted(one["job"] for one in windows(done).values()) == ["events", "events", "queried", "queried"]
-    assert done.stderr == "job 'idle' was left out: job 'idle' has no blob of a window yet\n"
+    assert done.stderr == "left out: job 'idle' has no blob of a window yet\n"
     before = container.download_blob("_tailrace/drills/events.json").readall()
     client = container.get_blob_client("events/2026/03/30.csv.gz")
     data = bytearray(client.download_blob().readall())
     data[len(data) // 2] ^= 1
     client.upload_blob(bytes(data), metadata=client.get_blob_properties().metadata, overwrite=True)
-    failed = drill("--all", "--sample", "1", "--server", server)
+    failed = drill("--all", "--sample", "1", "--server", server, TAILRACE_TELEMETRY="console")
     assert failed.returncode == 1
+    assert _drill_failures(failed.stderr) == {"events": 1, "queried": 0}
     (problem,) = windows(failed)["events/2026/03/30.csv.gz"]["problems"]
     assert problem.startswith("events/2026/03/30.csv.gz is damaged: ")
     assert container.download_blob("_tailrace/drills/events.json").readall() == before

@@ -36,16 +36,20 @@ closed = "delay"
 [job.output]
 OUTPUT
 """
-# 23 and 25 hour days, NULL against empty, quotes and line ends, every kind of value.
+# 23 and 25 hour days, NULL against empty, quotes and line ends, years that Python has not, every kind of value.
 TABLE = """
     create type mood as enum ('sad', 'happy');
     create table events (id bigint, at timestamptz not null, word text, price numeric(9,2), ratio float8, ok boolean,
-        tags text[], js jsonb, raw bytea, day date, span interval, who uuid, how mood, name varchar(30));
+        tags text[], js jsonb, raw bytea, day date, span interval, who uuid, how mood, name varchar(30),
+        far date, far_times timestamptz[], ancient timestamp);
     insert into events select i, '2026-03-28 00:00Z'::timestamptz + i * interval '7 minutes',
         case i % 4 when 0 then null when 1 then '' when 2 then E'a "q", \\n ü' || i else '\\N' end, i / 7.0,
         case i % 5 when 0 then 'NaN'::float8 else i / 3.0 end, i % 2 = 0, array['a,b', null, i::text],
         jsonb_build_object('i', i), decode(md5(i::text), 'hex'), '2026-03-28'::date + i % 9, i * interval '1 minute',
-        md5(i::text)::uuid, (array['sad', 'happy'])[1 + i % 2]::mood, 'n' || i
+        md5(i::text)::uuid, (array['sad', 'happy'])[1 + i % 2]::mood, 'n' || i,
+        case i % 3 when 0 then '0044-03-15 BC'::date when 1 then '20000-01-01' end,
+        case when i % 4 > 0 then array['0044-03-15 23:59:59.000001Z BC', null, '294246-12-31Z']::timestamptz[] end,
+        timestamp '0001-12-31 BC' + i * interval '1.5 seconds'
     from generate_series(0, 615) as i"""
 OUTPUTS = {
     "csv": (".csv.gz", ""),
@@ -285,17 +289,31 @@ def test_the_newest_run_of_a_job_without_windows_comes_back(
     command = tailrace(configured)
     assert command("verify", "all", writes=False).stdout == "2 windows, 2 intact\n"
     done = command("restore", "all", "--into", "again", "--create")
-    assert (done.returncode, done.stdout) == (0, "6 rows restored, 1 windows\n")
+    assert (done.returncode, done.stdout) == (0, "6 rows restored, 1 window\n")
     assert done.stderr == "each run holds all rows, so the newest is restored: 2026-03-28T02:00:00+00:00\n"
     again = command("restore", "all", "--into", "again", "--create")
-    assert again.stdout == "0 rows restored, 1 windows, 1 windows restored before\n"
+    assert again.stdout == "0 rows restored, 1 window, 1 window restored before\n"
     admin.execute("delete from again where i = 6")
     refused = command("restore", "all", "--into", "again")
     assert "holds 5 rows and all/20260328T020000.csv.gz has 6; --append adds to them" in refused.stderr
     older = command("restore", "all", "--into", "older", "--create", "--from", "2026-03-28", "--to", "2026-03-28T02:00")
-    assert older.stdout == "5 rows restored, 1 windows\n"
+    assert older.stdout == "5 rows restored, 1 window\n"
     refused = command("verify", "all", "--from", "2026-03-29", writes=False)
     assert "no run of job 'all' from 2026-03-29 to now has a blob" in refused.stderr
+
+
+def test_what_cannot_be_restored_as_asked_is_refused_with_what_to_do(csv_export: Tailrace) -> None:
+    for arguments, status, says in (
+        (("--into", "nowhere.t", "--create"), 1, 'schema "nowhere" does not exist; create the schema first'),
+        (("--into", "again", "--server", "secret"), 2, "--server is no conninfo string; write for instance"),
+        (("--into", "again", "--check"), 2, "it takes no --into; leave --check out to restore into a table"),
+        (("--all", "--into", "again"), 2, "say which job is to be restored"),
+    ):
+        job = () if "--all" in arguments else ("events",)
+        refused = csv_export("restore", *job, *arguments, writes="--server" not in arguments)
+        assert (refused.returncode, refused.stdout) == (status, "")
+        assert says in refused.stderr
+        assert "secret" not in refused.stderr
 
 
 def test_a_receipt_cannot_smuggle_a_statement_into_the_server(
@@ -322,7 +340,7 @@ def test_missing_and_foreign_windows_are_named(csv_export: Tailrace, container: 
     verified = csv_export("verify", "events", "--from", "2026-03-28", "--to", "2026-03-31", "--quick", writes=False)
     assert verified.returncode == 1
     assert verified.stdout == (
-        "missing     2026-03-28: this window has no blob\n"
+        "missing     2026-03-28: no blob\n"
         "foreign     2026-03-30: events/2026/03/30.csv.gz was not written for this window\n"
         "3 windows, 1 intact, 1 missing, 1 foreign\n"
     )

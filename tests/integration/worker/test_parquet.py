@@ -335,7 +335,7 @@ def test_a_table_without_columns_is_refused(
     ("definition", "value", "said"),
     [
         ("numeric(6,2)", "'NaN'", "holds a value that decimal128(6, 2) cannot"),
-        ("numeric(9,2)[]", "array[1, numeric 'NaN']", "NaN and infinity are none"),
+        ("numeric(9,2)[]", "array[1, numeric 'NaN']", "it is NaN or infinite"),
         ("date", "'infinity'", "holds a value that date32[day] cannot"),
         ("timestamp", "'-infinity'", "holds a value that timestamp[us] cannot"),
         ("timestamptz", "'294276-12-31'", "out of range"),

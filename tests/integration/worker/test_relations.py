@@ -64,6 +64,7 @@ def test_row_level_security_is_an_error_and_not_a_shorter_file(
     assert isinstance(settlement, DeadLetter)
     assert settlement.reason == "PrivilegeMissing"
     assert "row-level security" in settlement.description
+    assert settlement.description.endswith("(ALTER ROLE … BYPASSRLS), or export a view")
     assert exports.names() == []
 
 

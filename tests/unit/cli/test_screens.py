@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 from cli.backfills import show_standing
 from cli.history import show_history
@@ -132,6 +132,15 @@ def running() -> None:
 
 
 def watch() -> None:
+    watch_in(25)
+
+
+def watch_short() -> None:
+    """A line too few for all jobs."""
+    watch_in(8)
+
+
+def watch_in(height: int) -> None:
     first, second = COVERED["refunds"][6], COVERED["pageviews"][1]
     found = [
         Running(first.request_id, "refunds", (4711, 4712), NOW, 73.4, 3_400_000, 301_000_000, None, 9_100_000),
@@ -140,7 +149,7 @@ def watch() -> None:
     summaries = [summary_of(JOBS[name], covered, NOW) for name, covered in COVERED.items()]
     console, cells_ = Console(color_system=None), {one.request_id: one for one in (first, second)}
     with console.capture() as shown:
-        console.print(watched(summaries, found, cells_, console.width))
+        console.print(watched(summaries, found, cells_, ConsoleDimensions(console.width, height)))
     say(*(line.rstrip() for line in shown.get().splitlines()))
 
 
@@ -194,7 +203,7 @@ def backfills() -> None:
         show_standing(Standing(id_, asked.model_copy(update=more), state, waiting, dead), as_json=False)
 
 
-ALL: list[Callable[[], None]] = [status, missing, running, watch, history, show, dlq_list, backfills]
+ALL: list[Callable[[], None]] = [status, missing, running, watch, watch_short, history, show, dlq_list, backfills]
 
 
 @pytest.mark.parametrize("columns", [80, 120, None])

@@ -36,7 +36,7 @@ def test_every_capacity_entry_is_explained(root: Path, guide: str) -> None:
 
 def test_every_alert_is_listed(guide: str, templates: Mapping[str, Template]) -> None:
     names = set(re.findall(r"name: '([a-z]+-[a-z]+)'", text(templates["alerts.bicep"].root)))
-    assert names == {"window-lag", "silent-schedule", "dead-letters", "audit-drift"}
+    assert names == {"window-lag", "silent-schedule", "dead-letters", "audit-drift", "drill-failures"}
     assert [name for name in {*names, "failures"} if f"`{name}`" not in guide] == []
 
 

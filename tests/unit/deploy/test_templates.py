@@ -21,7 +21,7 @@ UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 METRICS = {
     *("tailrace.exports", "tailrace.rows", "tailrace.bytes", "tailrace.seconds", "tailrace.retries"),
     *("tailrace.dead_letters", "tailrace.queue_age_seconds", "tailrace.window_lag_seconds"),
-    "tailrace.audit_drift",
+    *("tailrace.audit_drift", "tailrace.drill_failures"),
 }
 # What a function is called in Azure, and the file that it is written in.
 FUNCTIONS = {
