@@ -17,7 +17,6 @@ SDKS = (
     "azure.storage.blob",
     "azurefunctions.extensions.bindings.servicebus",
     "psycopg",
-    "psycopg_pool",
     "pydantic",
     "croniter",
     "grpc",

@@ -109,9 +109,8 @@ def log_to_stderr(*, as_json: bool, level: int = logging.INFO) -> None:
 
 def quiet_sdks() -> None:
     """Silences the SDKs' own records, such as one for every HTTP request."""
-    for noisy in ("azure", "uamqp", "psycopg.pool", "urllib3"):
+    for noisy in ("azure", "uamqp", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # These log errors that we translate and report ourselves, some with a stack.
     logging.getLogger("azure.servicebus").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg").setLevel(logging.ERROR)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from unittest.mock import Mock
 from uuid import uuid4
 
 from bench.contender import Contender, Steps
@@ -47,13 +48,14 @@ def ours(*, streams: int | None = None, is_warm: bool = False, without: Part | N
 
 
 def _switch_off(part: Part | None) -> None:
-    from worker import export
+    from worker import plan
     from worker.native import library
 
     if part == "the compiled library":
         library.PATH = Path("switched-off")
     if part == "printing":
-        export._printing = lambda *_: None  # noqa: SLF001  # a switch that nobody but a benchmark needs
+        # A switch that nobody but a benchmark needs.
+        plan._prints = Mock(return_value=False)  # noqa: SLF001
     assert (library.why_not() is None) is (part != "the compiled library"), library.why_not()
 
 
