@@ -147,7 +147,7 @@ def _write(
     if request.output.format == "parquet":
         return (_write_parquet(task, snapshot, plan, upload),), "binary"
     selects = plan.selects.parts(parts_wanted(plan.streams, snapshot.estimated_bytes), MAX_PARTS)
-    readers = readers_of(exporter.source, snapshot, plan.shared, min(plan.streams, len(selects)), subject)
+    readers = readers_of(exporter.source, snapshot, plan.shared, min(plan.streams.count, len(selects)), subject)
     form = Form(request.output, trust, plan.printing)
     return write_csv(readers, selects, form, upload, cancelled), "binary" if form.printing else "csv"
 
@@ -158,7 +158,7 @@ def _write_parquet(task: _Task, snapshot: Snapshot, plan: Plan, upload: Upload) 
     from worker.formats.parquet.export import ParquetFile, write_parquet
 
     subject = subject_of(task.request)
-    selects = plan.selects.parts(plan.streams, plan.streams)
+    selects = plan.selects.parts(plan.streams.count, plan.streams.count)
     with ExitStack() as opened:
         found = readers_of(task.exporter.source, snapshot, plan.shared, len(selects), subject)
         readers = [nullcontext(one) for reader in found if (one := opened.enter_context(reader)) is not None]

@@ -17,7 +17,7 @@ from worker.source.catalogue import column_types, output_functions
 from worker.source.printing import Printing, is_worth_printing, printing_of, types_to_convert
 from worker.source.readers import Selects
 from worker.source.snapshot import Snapshot
-from worker.source.split import Limits, streams_wanted
+from worker.source.split import Limits, Streams, streams_wanted
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 class Plan:
     """How an export reads. `shared` is the snapshot's name for further streams; `printing` as in Form."""
 
-    streams: int
+    streams: Streams
     selects: Selects
     shared: str
     columns: tuple[SourceColumn, ...]
@@ -41,12 +41,12 @@ def planned(request: ExportRequest, snapshot: Snapshot, selected: sql.Composed, 
         limits = limits.at_most(PARQUET_STREAMS)
     streams = _streams(request, snapshot, limits)
     prints = not is_parquet and _prints(snapshot)
-    connection = snapshot.connection
-    with connection.pipeline() if streams > 1 else nullcontext():
+    connection, are_several = snapshot.connection, streams.count > 1
+    with connection.pipeline() if are_several else nullcontext():
         types = column_types(connection, columns)
         functions = output_functions(connection, types_to_convert(columns)) if prints else None
-        selects = Selects(request, snapshot, selected, are_several=streams > 1)
-        shared = snapshot.export() if streams > 1 else str
+        selects = Selects(request, snapshot, selected, are_several=are_several)
+        shared = snapshot.export() if are_several else str
     printing = printing_of(columns, request.output, functions()) if functions else None
     return Plan(streams, selects, shared(), types(), printing)
 
@@ -56,10 +56,10 @@ def _prints(snapshot: Snapshot) -> bool:
     return native() is not None and is_worth_printing(snapshot.columns, snapshot.planned.row_bytes)
 
 
-def _streams(request: ExportRequest, snapshot: Snapshot, limits: Limits) -> int:
+def _streams(request: ExportRequest, snapshot: Snapshot, limits: Limits) -> Streams:
     round_trip, size = round_trip_s(snapshot.connection.pgconn.socket), snapshot.estimated_bytes
     chosen = streams_wanted(request, size, limits, round_trip)
     if chosen.count > 1:
         delay = round(round_trip * 1000, 1)
         event(_log, logging.INFO, "streams chosen", streams=chosen.count, by=chosen.by, round_trip_ms=delay, bytes=size)
-    return chosen.count
+    return chosen

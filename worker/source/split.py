@@ -16,6 +16,8 @@ from worker.blob.buffers import BYTES_PER_S, FAR_PART_BYTES, FAR_STREAMS, MAX_PA
 from worker.source.layout import Layout, Leaf
 from worker.source.statement import select_from, within
 
+_FAR_PARTS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -57,11 +59,18 @@ def streams_wanted(request: ExportRequest, estimated_bytes: int, limits: Limits,
     return Streams(far, "distance") if far > near else Streams(near, "size")
 
 
-def parts_wanted(streams: int, estimated_bytes: int) -> int:
-    """More parts than streams: parts differ in size, and all streams should end together."""
-    if streams == 1:
+def parts_wanted(streams: Streams, estimated_bytes: int) -> int:
+    """More parts than streams: parts differ in size, and all streams should end together.
+
+    A stream that reads on alone is slow if PostgreSQL is far: then each has as many parts as the others, of
+    FAR_PART_BYTES or more, since the next one takes a round trip to begin.
+    """
+    count = streams.count
+    if count == 1:
         return 1
-    return max(streams, min(MAX_PARTS, max(2 * streams, estimated_bytes // PART_BYTES)))
+    if streams.by == "distance":
+        return count * max(2, min(_FAR_PARTS, MAX_PARTS // count, estimated_bytes // (count * FAR_PART_BYTES)))
+    return max(count, min(MAX_PARTS, max(2 * count, estimated_bytes // PART_BYTES)))
 
 
 def split(

@@ -132,7 +132,14 @@ def test_a_job_decides_itself_within_the_limits() -> None:
 
 @given(st.integers(1, 32), st.integers(0, 10**15))
 def test_there_are_never_more_parts_than_the_receipt_has_room_for(streams: int, size: int) -> None:
-    assert streams <= parts_wanted(streams, size) <= MAX_PARTS or streams == 1
+    assert streams <= parts_wanted(Streams(streams, "size"), size) <= MAX_PARTS or streams == 1
+
+
+@given(st.integers(2, FAR_STREAMS), st.integers(0, 10**15))
+def test_the_streams_of_a_far_table_have_as_many_parts_each(streams: int, size: int) -> None:
+    parts = parts_wanted(Streams(streams, "distance"), size)
+    assert parts % streams == 0
+    assert 2 * streams <= parts <= MAX_PARTS
 
 
 def test_the_largest_receipt_fits_into_the_metadata_of_a_blob() -> None:
