@@ -17,6 +17,7 @@ SDKS = (
     "azure.storage.blob",
     "azurefunctions.extensions.bindings.servicebus",
     "psycopg",
+    "psycopg_pool",
     "pydantic",
     "croniter",
     "grpc",

@@ -99,6 +99,6 @@ def connect(settings: Settings) -> psycopg.Connection[Any]:
     connector = Connector(settings, password_source(settings))
     parameters = connector.parameters() | {"application_name": f"{PREFIX}-look", "connect_timeout": 6}
     try:
-        return psycopg.connect(**parameters, autocommit=True)
+        return connector.connection_class.connect(**parameters, autocommit=True)
     except psycopg.Error as error:
         raise no_connection(connector.target, error) from None

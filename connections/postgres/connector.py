@@ -8,16 +8,18 @@ import psycopg
 from connections.postgres.roots import root_certificates
 from connections.postgres.server_errors import no_connection
 from connections.postgres.session_name import PREFIX
-from contracts.errors import SourceUnavailable
+from contracts.errors import SourceUnavailable, TailraceError
 from settings import Settings
 
 
 class Connector:
-    """Makes connections, with a fresh password each time."""
+    """libpq's parameters with a fresh password each time. Holds the last failure, which the pool would only log."""
 
     def __init__(self, settings: Settings, password: Callable[[], str | None]) -> None:
         self._settings = settings
         self._password = password
+        self._last_failure: Exception | None = None
+        self.connection_class = self._remembering_failures()
 
     @property
     def target(self) -> str:
@@ -49,18 +51,34 @@ class Connector:
             parameters["sslrootcert"] = root_certificates(settings.pg_sslrootcert)
         elif settings.pg_sslrootcert is not None:
             parameters["sslrootcert"] = settings.pg_sslrootcert
-        parameters["password"] = self._password()
+        try:
+            parameters["password"] = self._password()
+        except TailraceError as error:
+            self._last_failure = error
+            raise
         return parameters
 
-    def connect(self, seconds: float) -> psycopg.Connection[Any]:
-        """A new connection in autocommit, made within some seconds, 2 at least, or what the settings say.
+    def failure(self, timeout: Exception) -> TailraceError:
+        """The error of whoever got no connection: the last failure, else only the time-out."""
+        match self._last_failure:
+            case psycopg.Error() as error:
+                return no_connection(self.target, error)
+            case TailraceError() as error:
+                return error
+        return SourceUnavailable(f"no connection to {self.target}: {timeout}")
 
-        Raises psycopg.Error, or IdentityUnavailable if there is no token.
-        """
-        parameters = self.parameters()
-        parameters["connect_timeout"] = max(2, min(parameters["connect_timeout"], int(seconds)))
-        return psycopg.connect(**parameters, autocommit=True)
+    def _remembering_failures(self) -> type[psycopg.Connection[Any]]:
+        connector = self
 
-    def failure(self, error: psycopg.Error) -> SourceUnavailable:
-        """The error of whoever got no connection."""
-        return no_connection(self.target, error)
+        class Remembering(psycopg.Connection[Any]):
+            @classmethod
+            def connect(cls, *args: Any, **kwargs: Any) -> "Remembering":
+                try:
+                    connection = super().connect(*args, **kwargs)
+                except psycopg.Error as error:
+                    connector._last_failure = error
+                    raise
+                connector._last_failure = None
+                return connection
+
+        return Remembering

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Semaphore
+from threading import Semaphore, Thread
 from typing import Any, Self
 
 import psycopg
 from psycopg import pq, sql
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from connections.postgres.connector import Connector
 from connections.postgres.server_errors import Trouble, translated
@@ -14,8 +15,8 @@ from connections.postgres.session_name import PREFIX
 from contracts.errors import SourceBusy
 from settings import Settings
 from telemetry.waits import waiting_for
-from worker.source.kept import Kept
 from worker.source.large_rows import release
+from worker.source.liveness import check, note_use
 from worker.source.snapshot import Snapshot, begin_statement, open_snapshot
 
 # A further connection is worth a short wait only: meanwhile the snapshot of its export stays open.
@@ -46,24 +47,39 @@ class Source:
         # Counts of free places: acquired before a connection is taken from the pool, released after it is back.
         self._first = Semaphore(first)
         self._spare = Semaphore(settings.pool_size - first)
-        self._kept = Kept(self._connector.connect)
+        self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
+            kwargs=lambda: {**self._connector.parameters(), "autocommit": True},
+            connection_class=self._connector.connection_class,
+            min_size=0,
+            max_size=settings.pool_size,
+            timeout=settings.connect_timeout_seconds,
+            # Or the pool would wait ever longer between its attempts, up to minutes after the server is back.
+            reconnect_timeout=settings.connect_timeout_seconds,
+            max_idle=120,
+            # One that was just made is not asked whether it lives.
+            configure=note_use,
+            check=check,
+            open=False,
+            name="source",
+        )
 
     def __enter__(self) -> Self:
-        self._kept.__enter__()
+        self._pool.open()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._kept.__exit__()
+        self._pool.close(timeout=5)
 
     def ahead(self) -> None:
-        """Begins to connect for an export that is about to ask for its connection, if none is free."""
-        self._kept.ahead(self._settings.connect_timeout_seconds)
+        """Begins to connect for an export that is about to ask for its connection, if the pool has none."""
+        if self._pool.get_stats()["pool_size"] == 0:
+            Thread(target=self._fill, name="connect", daemon=True).start()
 
     def check(self) -> None:
         """Connects once, without waiting as an export would. Raises SourceUnavailable or IdentityUnavailable."""
         try:
             with waiting_for(f"a connection to {self._connector.target}"):
-                self._connector.connect(self._settings.connect_timeout_seconds).close()
+                self._connector.connection_class.connect(**self._connector.parameters()).close()
         except psycopg.Error as error:
             raise self._connector.failure(error) from None
 
@@ -124,8 +140,8 @@ class Source:
     def _connection(self, subject: str, timeout: float) -> Iterator[psycopg.Connection[Any]]:
         try:
             with waiting_for(f"a connection to {self._connector.target}"):
-                connection = self._kept.take(timeout)
-        except psycopg.Error as error:
+                connection = self._pool.getconn(timeout)
+        except PoolTimeout as error:
             raise self._connector.failure(error) from None
         try:
             yield connection
@@ -133,7 +149,15 @@ class Source:
             raise translated(Trouble.of(error), subject) from error
         finally:
             if connection.info.transaction_status in {pq.TransactionStatus.INTRANS, pq.TransactionStatus.INERROR}:
+                # If the connection is lost here, the pool makes a new one in its place.
                 with suppress(psycopg.Error):
                     connection.rollback()
             release(connection)
-            self._kept.put(connection)
+            note_use(connection)
+            # The pool closes one that is in the middle of a statement.
+            self._pool.putconn(connection)
+
+    def _fill(self) -> None:
+        # Whoever needs the connection then finds out why there is none.
+        with suppress(PoolTimeout, PoolClosed):
+            self._pool.putconn(self._pool.getconn(self._settings.connect_timeout_seconds))

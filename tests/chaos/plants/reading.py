@@ -130,7 +130,7 @@ def _session_left() -> None:
 
     @contextmanager
     def left(self: Any, subject: str, timeout: float) -> Iterator[Any]:
-        held.append(self._kept.take(timeout))
+        held.append(self._pool.getconn(timeout))
         yield held[-1]
         held[-1].execute("begin")
         held[-1].execute("select 1 from public.small")

@@ -2,10 +2,8 @@
 
 import tomllib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -14,16 +12,13 @@ from psycopg import sql
 from support.asking import ask
 from support.exports import NO_JOBS, OpenExports
 
-from connections.postgres.connector import Connector
-from connections.postgres.tokens import password_source
-from contracts.errors import IdentityUnavailable
+from contracts.errors import IdentityUnavailable, SourceUnavailable
 from contracts.jobs_file import parse_jobs
 from settings import Settings
 from worker.blob.sink import Sink
 from worker.cancellation import Cancellation
 from worker.export import Exporter, run_export
 from worker.message.settlement import Complete
-from worker.source.kept import Kept
 from worker.source.pool import Source
 from worker.source.readers import readers_of
 from worker.source.snapshot import Snapshot
@@ -61,12 +56,6 @@ def test_a_stream_that_is_done_gives_its_connection_to_other_exports(open_export
         with opened(source) as other, ExitStack() as readers:
             others = readers_of(source, other, other.export()(), 3, "t")
             assert all(readers.enter_context(one) for one in others)
-
-
-@pytest.fixture
-def connector(environ: dict[str, str]) -> Connector:
-    settings = Settings.from_env(environ)
-    return Connector(settings, password_source(settings))
 
 
 @pytest.fixture
@@ -113,69 +102,20 @@ def test_a_connection_that_received_a_large_row_is_not_used_again(
     assert (backend() == before) is is_pooled
 
 
-class Counted:
-    """Makes connections, and counts how many are being made at once."""
-
-    def __init__(self, connect: Any, together: int) -> None:
-        self._connect = connect
-        self._together = Barrier(together)
-
-    def __call__(self, seconds: float) -> psycopg.Connection[Any]:
-        self._together.wait(30)
-        return self._connect(seconds)
-
-
-def test_further_streams_connect_side_by_side(connector: Connector) -> None:
-    """Each waits until all of them are on their way: one after the other would never get there."""
-    with Kept(Counted(connector.connect, 3)) as kept, ThreadPoolExecutor(3) as threads:
-        taken = list(threads.map(kept.take, [15.0] * 3))
-        assert len({one.info.backend_pid for one in taken}) == 3
-        for one in taken:
-            kept.put(one)
-
-
-def test_the_next_export_waits_for_the_connection_that_was_begun_for_it(connector: Connector) -> None:
-    made: list[float] = []
-
-    def connect(seconds: float) -> psycopg.Connection[Any]:
-        made.append(seconds)
-        return connector.connect(seconds)
-
-    with Kept(connect) as kept:
+def test_an_export_gets_the_connection_begun_for_it(environ: dict[str, str], admin: psycopg.Connection) -> None:
+    with Source(Settings.from_env(environ), lambda: environ["PGPASSWORD"]) as source:
         for _ in range(3):
-            kept.ahead(15)
-        connection = kept.take(15)
-        assert len(made) == 1
-        kept.put(connection)
-        kept.ahead(15)
-        assert kept.take(15) is connection
-        kept.put(connection)
-    assert len(made) == 1
+            source.ahead()
+        with source.connection("t") as connection:
+            sessions = admin.execute(
+                "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            ).fetchall()
+            assert sessions == [(connection.info.backend_pid,)]
 
 
-def test_a_connection_that_cannot_be_made_ahead_is_asked_for_again(connector: Connector) -> None:
-    failures = [psycopg.OperationalError("the server starts")] * 2
-
-    def connect(seconds: float) -> psycopg.Connection[Any]:
-        if failures:
-            raise failures.pop()
-        return connector.connect(seconds)
-
-    with Kept(connect) as kept:
-        kept.ahead(15)
-        with kept.take(15) as connection:
-            assert connection.execute("select 1").fetchone() == (1,)
-    assert not failures
-
-
-def test_what_is_in_the_middle_of_something_is_closed_and_so_is_what_is_free_at_the_end(connector: Connector) -> None:
-    with Kept(connector.connect) as kept:
-        one, other, late = (kept.take(15) for _ in range(3))
-        one.execute("begin")
-        kept.put(one)
-        assert one.closed
-        kept.put(other)
-        assert not other.closed
-    kept.put(late)
-    assert other.closed
-    assert late.closed
+def test_a_connection_that_cannot_be_begun_fails_whoever_asks_for_it(environ: dict[str, str]) -> None:
+    settings = Settings.from_env({**environ, "PGPORT": "1", "TAILRACE_CONNECT_TIMEOUT_SECONDS": "1"})
+    with Source(settings, lambda: environ["PGPASSWORD"]) as source:
+        source.ahead()
+        with pytest.raises(SourceUnavailable), source.connection("t"):
+            pass
