@@ -10,7 +10,7 @@ from telemetry.fields import fields as bound_fields
 from telemetry.secrets import without_secrets
 
 _FIELDS = "tailrace"
-_BEGINNINGS = {"export started"}
+_BEGINNINGS = {"export started", "streams chosen"}
 
 
 def event(log: logging.Logger, level: int, name: str, **fields: object) -> None:

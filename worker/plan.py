@@ -60,6 +60,6 @@ def _streams(request: ExportRequest, snapshot: Snapshot, limits: Limits) -> Stre
     round_trip, size = round_trip_s(snapshot.connection.pgconn.socket), snapshot.estimated_bytes
     chosen = streams_wanted(request, size, limits, round_trip)
     if chosen.count > 1:
-        delay = round(round_trip * 1000, 1)
-        event(_log, logging.INFO, "streams chosen", streams=chosen.count, by=chosen.by, round_trip_ms=delay, bytes=size)
+        far = {"round_trip_ms": round(round_trip * 1000, 1), "carrying": chosen.carrying}
+        event(_log, logging.INFO, "streams chosen", streams=chosen.count, by=chosen.by, bytes=size, **far)
     return chosen

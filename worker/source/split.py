@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any, Literal
@@ -43,20 +43,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """How many streams an export is read by, and what decided it."""
+    """How many streams an export is read by, what decided it, and how many would carry BYTES_PER_S so far away."""
 
     count: int
     by: Literal["job", "size", "distance"]
+    carrying: int = field(default=1, compare=False)
 
 
 def streams_wanted(request: ExportRequest, estimated_bytes: int, limits: Limits, round_trip_s: float) -> Streams:
     """What the job says, else one for each PART_BYTES, or, if PostgreSQL is far, as many as carry BYTES_PER_S."""
     carrying = math.ceil(round_trip_s * BYTES_PER_S / WINDOW_BYTES)
     if request.streams:
-        return Streams(min(max(limits.near, min(carrying, limits.far)), request.streams), "job")
+        return Streams(min(max(limits.near, min(carrying, limits.far)), request.streams), "job", carrying)
     near = min(limits.near, max(1, estimated_bytes // PART_BYTES))
     far = min(limits.far, carrying, estimated_bytes // FAR_PART_BYTES)
-    return Streams(far, "distance") if far > near else Streams(near, "size")
+    return Streams(far, "distance", carrying) if far > near else Streams(near, "size", carrying)
 
 
 def parts_wanted(streams: Streams, estimated_bytes: int) -> int:
