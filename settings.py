@@ -1,6 +1,5 @@
 """Settings.from_env(environ): the only reader of the environment. docs/reference/settings.md lists every name."""
 
-import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -59,10 +58,6 @@ _HERE = Path(__file__).parent
 _OFF = BeforeValidator(lambda value: None if value == "off" else value)
 
 
-def _processors() -> int:
-    return min(os.process_cpu_count() or 1, 32)
-
-
 class Settings(Model):
     """What a process of Tailrace reads from its environment; secrets print as stars."""
 
@@ -95,7 +90,8 @@ class Settings(Model):
     retry_base_seconds: Annotated[float, Field(gt=0, le=3600)] = 15.0
     concurrency: Annotated[int, Field(ge=1, le=64)] = 2
     pool_size: Annotated[int, Field(ge=1, le=256)] = 4
-    max_streams: Annotated[int, Field(ge=1, le=32, default_factory=_processors)]
+    # None: by the processors of this machine, and by the distance of PostgreSQL.
+    max_streams: Annotated[int, Field(ge=1, le=32)] | None = None
 
     # Empty for a process that makes no connection to PostgreSQL.
     pg_host: str = ""

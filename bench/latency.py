@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,7 +26,7 @@ from bench.network import WORKER, Network, network, why_not
 from bench.rounds import environ
 from bench.servers import BlobStore, Database
 from bench.tables import as_text
-from emulators.certificate import create_certificate
+from emulators.certificate import Certificate, create_certificate
 
 # The header and the lines of a table.
 type Text = tuple[list[str], list[list[str]]]
@@ -37,26 +37,30 @@ _TIMEOUT_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One line of the table: what is run, which ways are delayed, and whether PostgreSQL is read by TLS."""
+    """One line of the table: what is run, which ways are delayed, whether both servers take TLS only, and settings."""
 
     name: str
     link: str
     argv: tuple[str, ...]
     is_encrypted: bool = False
+    env: dict[str, str] = field(default_factory=dict)
 
 
-def _ours(form: str, link: str, *, is_encrypted: bool = False) -> Case:
+def _ours(form: str, link: str, *, is_encrypted: bool = False, **env: str) -> Case:
     argv = (sys.executable, "-m", "bench.child", f"Tailrace, {form}, as it decides")
-    return Case(f"{form}, TLS" if is_encrypted else form, link, argv, is_encrypted)
+    settings = [f"{name}={value}" for name, value in env.items()]
+    return Case(", ".join([form, *(["TLS"] if is_encrypted else []), *settings]), link, argv, is_encrypted, env)
 
 
 CASES = (
     Case("psql COPY, discarded", "PostgreSQL", ()),
     Case("upload, 200 MB/s", "storage", (sys.executable, "-m", "bench.upload")),
     *(_ours(form, link) for form in ("csv.gz", "csv") for link in ("PostgreSQL", "storage", "both")),
+    _ours("csv.gz", "both", TAILRACE_POOL_SIZE="8"),
     _ours("csv.zst", "both"),
-    # From here on the server takes encrypted connections only.
+    # From here on both servers take encrypted connections only.
     *(_ours(form, "both", is_encrypted=True) for form in ("csv.gz", "csv")),
+    _ours("csv.gz", "both", is_encrypted=True, TAILRACE_POOL_SIZE="8"),
 )
 
 
@@ -76,6 +80,7 @@ class Bench:
     line: Network
     database: Database
     table: Table
+    certificate: Certificate
 
     @classmethod
     @contextmanager
@@ -85,12 +90,12 @@ class Bench:
             for one in (table, events(SMALL_ROWS)):
                 load(database.admin, one)
             _admit_worker(database)
-            yield cls(line, database, table)
+            yield cls(line, database, table, create_certificate(database.directory))
 
     def encrypt(self) -> None:
         """PostgreSQL takes encrypted connections only from now on, if it did not before."""
         if self.database.postgres.authority is None:
-            self.database.postgres.encrypt(create_certificate(self.database.directory))
+            self.database.postgres.encrypt(self.certificate)
 
     def delay(self, link: str, ms: float, store: BlobStore) -> dict[int, dict[str, Any]]:
         """Delays a way from now on; returns what was asked before, as Network.delay does."""
@@ -98,8 +103,8 @@ class Bench:
         return self.line.delay({port: ms for name, port in ports.items() if link in {name, "both"}})
 
     def run(self, case: Case, ms: float) -> Seen:
-        with BlobStore.started(self.database.directory) as store:
-            env = environ(self.database, self.table, uuid4().hex) | store.environ()
+        with BlobStore.started(self.database.directory, self.certificate if case.is_encrypted else None) as store:
+            env = environ(self.database, self.table, uuid4().hex) | store.environ() | case.env
             argv = case.argv or (env["BENCH_PSQL"], "--no-psqlrc", "--quiet", "--command", self._copy)
             self.delay(case.link, ms, store)
             with self.line.at_the_worker():

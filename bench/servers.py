@@ -13,6 +13,7 @@ from azure.storage.blob import BlobServiceClient, ContainerClient
 from bench.programs import find_psql
 from devstack.azurite import Azurite
 from devstack.postgres import Postgres
+from emulators.certificate import Certificate
 
 CONTAINER = "exports"
 _WARM_UP = bytes(8 << 20)
@@ -50,19 +51,23 @@ class BlobStore:
 
     azurite: Azurite
     container: ContainerClient
+    # Of the certificate by which it takes encrypted connections only; None if it takes plain ones.
+    authority: Path | None
 
     @classmethod
     @contextmanager
-    def started(cls, directory: Path) -> Iterator["BlobStore"]:
+    def started(cls, directory: Path, certificate: Certificate | None = None) -> Iterator["BlobStore"]:
         """An empty store, stopped after the block: deleted blobs would occupy its memory for minutes."""
-        with Azurite.start(directory) as azurite:
-            with BlobServiceClient.from_connection_string(azurite.connection_string) as service:
+        authority = certificate.authority if certificate else None
+        with Azurite.start(directory, certificate=certificate) as azurite:
+            trust: dict[str, Any] = {"connection_verify": str(authority)} if authority else {}
+            with BlobServiceClient.from_connection_string(azurite.connection_string, **trust) as service:
                 container = service.create_container(CONTAINER)
                 # Warms up Node's compiler, so that the first run does not pay for it.
                 blob = container.get_blob_client("warm-up")
                 for number in range(8):
                     blob.stage_block(f"{number:04d}", _WARM_UP)
-                yield cls(azurite, container)
+                yield cls(azurite, container, authority)
 
     def environ(self) -> dict[str, str]:
         """Tailrace's settings."""
@@ -70,4 +75,5 @@ class BlobStore:
             "ExportStorage": self.azurite.connection_string,
             "TAILRACE_CONTAINER": CONTAINER,
             "ServiceBusConnection": _NO_QUEUE,
+            **({"REQUESTS_CA_BUNDLE": str(self.authority)} if self.authority else {}),
         }

@@ -12,6 +12,7 @@ FACE = (
     "postgres.session_name",
     "postgres.tokens",
     "records",
+    "round_trip",
     "service_bus",
     "steering",
     "storage",

@@ -6,7 +6,7 @@ They are named `_tailrace/<kind>/<name>.json`; no job's blobs may begin so.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -16,6 +16,9 @@ from contracts.errors import SinkRejected, TailraceError
 from contracts.model import Model, describe
 from settings import Settings
 from telemetry.waits import waiting_for
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 
 class RecordChanged(TailraceError):  # noqa: N818  # as SinkRejected
@@ -40,8 +43,11 @@ def bytes_of(value: Model) -> bytes:
 class Records[M: Model]:
     """The records of one kind, such as `pauses`; safe for threads."""
 
-    def __init__(self, settings: Settings, kind: str, model: type[M]) -> None:
-        self._container = container_client(settings, connections=2)
+    def __init__(
+        self, settings: Settings, kind: str, model: type[M], container: "ContainerClient | None" = None
+    ) -> None:
+        """`container` is a client that others use, too; without it, the records have their own."""
+        self._container = container or container_client(settings, connections=2)
         self._prefix = f"{RECORDS}{kind}/"
         self._model = model
 

@@ -2,13 +2,19 @@
 
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from connections.records import Records
 from contracts.errors import SinkUnavailable, TailraceError
 from contracts.steering import Cancel, Pause, Steering
 from settings import Settings
 from telemetry.events import event
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
 
 _log = logging.getLogger(__name__)
 _FRESH_SECONDS = 30.0
@@ -19,12 +25,13 @@ PAUSES, CANCELS = "pauses", "cancels"
 class SteeringRecords:
     """The records of one container; safe for threads.
 
-    Each look costs two listings, and one request for each cancel that the process has not read yet.
+    Each look costs two listings, side by side, and one request for each cancel that the process has not read yet.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._pauses = Records(settings, PAUSES, Pause)
-        self._cancels = Records(settings, CANCELS, Cancel)
+    def __init__(self, settings: Settings, container: "ContainerClient | None" = None) -> None:
+        """`container` is a client whose connections others use, too; without it, each kind has its own."""
+        self._pauses = Records(settings, PAUSES, Pause, container)
+        self._cancels = Records(settings, CANCELS, Cancel, container)
         # All below are read and written under the lock. A cancel never changes.
         self._lock = Lock()
         self._read: dict[str, Cancel] = {}
@@ -55,11 +62,13 @@ class SteeringRecords:
                 return self._known
 
     def _look(self) -> Steering:
-        names = self._cancels.names()
+        with ThreadPoolExecutor(1, thread_name_prefix="pauses") as threads:
+            paused = threads.submit(copy_context().run, self._pauses.names)
+            names = self._cancels.names()
         for name in names:
             if name not in self._read and (record := self._cancels.get(name)):
                 self._read[name] = record.value
         cancels = tuple(self._read[name] for name in names if name in self._read)
-        self._known = Steering(frozenset(self._pauses.names()), cancels)
+        self._known = Steering(frozenset(paused.result()), cancels)
         self._read_at = time.monotonic()
         return self._known

@@ -13,21 +13,28 @@ from pathlib import Path
 from typing import Literal, Self
 
 from devstack.process import Launch, start
+from emulators.certificate import Certificate
 
 ACCOUNT = "devstoreaccount1"
 PROGRAM = Path(__file__).parent / "node" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
-READY = re.compile(r"successfully listens on http://127\.0\.0\.1:(\d+)")
+READY = re.compile(r"successfully listens on https?://127\.0\.0\.1:(\d+)")
 
 
 class Azurite:
     """A running blob service with one account, whose key is its own."""
 
     def __init__(
-        self, directory: Path, persistence: Literal["memory", "disk"], port: int = 0, key: str | None = None
+        self,
+        directory: Path,
+        persistence: Literal["memory", "disk"],
+        port: int = 0,
+        key: str | None = None,
+        certificate: Certificate | None = None,
     ) -> None:
+        self._scheme = "https" if certificate else "http"
         self.key = key or base64.b64encode(secrets.token_bytes(64)).decode()
         self.process = start(
-            [node(), str(PROGRAM), *_options(directory, persistence, port)],
+            [node(), str(PROGRAM), *_options(directory, persistence, port), *_tls(certificate)],
             ready=READY,
             env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{self.key}", "NODE_OPTIONS": ""},
             timeout_s=60,
@@ -45,28 +52,29 @@ class Azurite:
         persistence: Literal["memory", "disk"] = "memory",
         port: int = 0,
         key: str | None = None,
+        certificate: Certificate | None = None,
     ) -> Self:
         """Start a blob service and wait for its first answer. Its log is `directory/azurite.log`.
 
         persistence: where blobs are; "disk" is `directory/blobs`, for more data than half of the memory, and they stay.
-        port: 0 for a free one. key: the account's, a new one if None.
+        port: 0 for a free one. key: the account's, a new one if None. certificate: encrypted connections only, by it.
         Raises RuntimeError if Node or Azurite is not installed, ProcessError if it does not start.
         """
         if not PROGRAM.is_file():
             raise RuntimeError(f"Azurite is not installed in {PROGRAM.parents[5]}; run `make setup`")
         directory.mkdir(parents=True, exist_ok=True)
-        return cls(directory, persistence, port, key)
+        return cls(directory, persistence, port, key, certificate)
 
     @property
     def service_uri(self) -> str:
         """The account's address."""
-        return f"http://127.0.0.1:{self.port}/{ACCOUNT}"
+        return f"{self._scheme}://127.0.0.1:{self.port}/{ACCOUNT}"
 
     @property
     def connection_string(self) -> str:
         """The connection string for the storage SDKs; it holds the account's key."""
         account = f"AccountName={ACCOUNT};AccountKey={self.key}"
-        return f"DefaultEndpointsProtocol=http;{account};BlobEndpoint={self.service_uri};"
+        return f"DefaultEndpointsProtocol={self._scheme};{account};BlobEndpoint={self.service_uri};"
 
     def close(self) -> None:
         """End it. Blobs in memory are lost, those on disk stay."""
@@ -90,6 +98,10 @@ def node() -> str:
     if found := shutil.which("node"):
         return found
     raise RuntimeError("Azurite needs Node, and there is none; run `make setup`")
+
+
+def _tls(certificate: Certificate | None) -> list[str]:
+    return ["--cert", str(certificate.certificate), "--key", str(certificate.key)] if certificate else []
 
 
 def _options(directory: Path, persistence: Literal["memory", "disk"], port: int) -> list[str]:

@@ -10,7 +10,7 @@ from telemetry.fields import fields as bound_fields
 from telemetry.secrets import without_secrets
 
 _FIELDS = "tailrace"
-_BEGINNINGS = {"export started"}
+_BEGINNINGS = {"export started", "streams chosen"}
 
 
 def event(log: logging.Logger, level: int, name: str, **fields: object) -> None:
@@ -109,9 +109,8 @@ def log_to_stderr(*, as_json: bool, level: int = logging.INFO) -> None:
 
 def quiet_sdks() -> None:
     """Silences the SDKs' own records, such as one for every HTTP request."""
-    for noisy in ("azure", "uamqp", "psycopg.pool", "urllib3"):
+    for noisy in ("azure", "uamqp", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # These log errors that we translate and report ourselves, some with a stack.
     logging.getLogger("azure.servicebus").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg").setLevel(logging.ERROR)
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

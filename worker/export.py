@@ -1,6 +1,10 @@
 """The heart: one request → one blob with its receipt, or nothing."""
 
 import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -11,27 +15,23 @@ from connections.postgres.session_name import session_name
 from contracts import row_hash
 from contracts.errors import CompressionWrong, JobDisabled, SourceRejected, TailraceError
 from contracts.jobs_file import Jobs
-from contracts.output import Output
 from contracts.receipt import Closed, Part, Read, Receipt
 from contracts.request import ExportRequest, QuerySource, TableSource
 from telemetry.events import event
 from telemetry.traces import span
-from worker.blob.buffers import MAX_PARTS, PARQUET_STREAMS
+from worker.blob.buffers import MAX_PARTS
 from worker.blob.sink import BlobChangedError, Found, Sink, Upload
 from worker.cancellation import Cancellation
 from worker.existing import Exported, after_change, after_failure, look, looks_first, looks_later
 from worker.formats.codecs import Trust
 from worker.formats.csv import Form, write_csv
-from worker.formats.parquet import require_parquet
-from worker.native.library import native
+from worker.plan import Plan, planned
 from worker.progress import exporting
-from worker.source.catalogue import column_types, output_functions
 from worker.source.closing import prove_closed
 from worker.source.pool import Source
-from worker.source.printing import Printing, is_worth_printing, printing_of, types_to_convert
-from worker.source.readers import Selects, open_readers
+from worker.source.readers import readers_of
 from worker.source.snapshot import Snapshot
-from worker.source.split import parts_wanted, streams_wanted
+from worker.source.split import Limits, parts_wanted
 from worker.source.statement import relation_of, select_statement
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Exporter:
     source: Source
     sink: Sink
     jobs: Jobs
-    max_streams: int
+    limits: Limits
 
 
 def run_export(
@@ -114,59 +114,58 @@ def _upload(task: _Task, trust: Trust) -> tuple[Receipt, Copied]:
             closed = prove_closed(connection, request, subject_of(request), task.waits_since)
             name = session_name(request.request_id, request.job)
             with source.snapshot(connection, task.selected, relation_of(request), name) as snapshot:
-                _look_if_large(task, snapshot)
-                columns = column_types(connection, snapshot.columns)
+                with _looking_if_large(task, snapshot):
+                    plan = planned(request, snapshot, task.selected, task.exporter.limits)
                 with exporting(snapshot.estimated_bytes):
-                    parts, copied = _write(task, snapshot, upload, trust)
-        read = Read(parts, snapshot.id, row_hash.combined(part.row_hash for part in parts), columns, closed)
+                    parts, copied = _write(task, snapshot, plan, upload, trust)
+        hashed = row_hash.combined(part.row_hash for part in parts)
+        read = Read(parts, snapshot.id, hashed, plan.columns, closed)
         receipt = Receipt.of(request, read, (started_at, datetime.now(UTC)), task.attempt)
         with span("commit"):
             upload.commit(receipt, request.output.content_type)
     return receipt, copied
 
 
-def _look_if_large(task: _Task, snapshot: Snapshot) -> None:
-    """Raises BlobChangedError if the blob of a large export is there already."""
-    looked = looks_first(task.request, task.attempt)
-    if not looked and looks_later(snapshot.planned) and task.exporter.sink.find(task.request.blob):
+@contextmanager
+def _looking_if_large(task: _Task, snapshot: Snapshot) -> Iterator[None]:
+    """Looks for the blob of a large export while the block runs; raises BlobChangedError if it is there already."""
+    if looks_first(task.request, task.attempt) or not looks_later(snapshot.planned):
+        yield
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="look") as threads:
+        looking = threads.submit(copy_context().run, task.exporter.sink.find, task.request.blob)
+        yield
+    if looking.result():
         raise BlobChangedError("found before reading")
 
 
-def _write(task: _Task, snapshot: Snapshot, upload: Upload, trust: Trust) -> tuple[tuple[Part, ...], Copied]:
+def _write(
+    task: _Task, snapshot: Snapshot, plan: Plan, upload: Upload, trust: Trust
+) -> tuple[tuple[Part, ...], Copied]:
     """Reads all rows and writes them to the upload; returns what each part holds, in the order of the blob."""
-    request, exporter, cancelled = task.request, task.exporter, task.cancelled
-    is_parquet, subject = request.output.format == "parquet", subject_of(request)
-    if is_parquet:
-        require_parquet()
-    most = min(exporter.max_streams, PARQUET_STREAMS) if is_parquet else exporter.max_streams
-    wanted = streams_wanted(request, snapshot.estimated_bytes, most)
-    plan = Selects(request, snapshot, task.selected)
-    selects = (
-        plan.parts(wanted, wanted)
-        if is_parquet
-        else plan.parts(parts_wanted(wanted, snapshot.estimated_bytes), MAX_PARTS)
-    )
-    with open_readers(exporter.source, snapshot, min(wanted, len(selects)), subject) as readers:
-        if not is_parquet:
-            form = Form(request.output, trust, _printing(snapshot, request.output))
-            return write_csv(readers, selects, form, upload, cancelled), "binary" if form.printing else "csv"
-        # Imports pyarrow, which exports to CSV do without.
-        from worker.formats.parquet.export import ParquetFile, write_parquet
+    request, exporter, cancelled, subject = task.request, task.exporter, task.cancelled, subject_of(task.request)
+    if request.output.format == "parquet":
+        return (_write_parquet(task, snapshot, plan, upload),), "binary"
+    selects = plan.selects.parts(parts_wanted(plan.streams, snapshot.estimated_bytes), MAX_PARTS)
+    readers = readers_of(exporter.source, snapshot, plan.shared, min(plan.streams.count, len(selects)), subject)
+    form = Form(request.output, trust, plan.printing)
+    return write_csv(readers, selects, form, upload, cancelled), "binary" if form.printing else "csv"
 
+
+def _write_parquet(task: _Task, snapshot: Snapshot, plan: Plan, upload: Upload) -> Part:
+    """Writes one part by as many streams as there are connections: their row groups take turns."""
+    # Imports pyarrow, which exports to CSV do without.
+    from worker.formats.parquet.export import ParquetFile, write_parquet
+
+    subject = subject_of(task.request)
+    selects = plan.selects.parts(plan.streams.count, plan.streams.count)
+    with ExitStack() as opened:
+        found = readers_of(task.exporter.source, snapshot, plan.shared, len(selects), subject)
+        readers = [nullcontext(one) for reader in found if (one := opened.enter_context(reader)) is not None]
         if len(readers) < len(selects):
-            selects = plan.parts(len(readers), len(readers))
-        used = readers[: len(selects)]
-        file = ParquetFile(upload.part(0), request.output, subject)
-        return (write_parquet(used, selects, snapshot.columns, file, cancelled),), "binary"
-
-
-def _printing(snapshot: Snapshot, output: Output) -> Printing | None:
-    """How the rows are printed here, if that saves CPU time."""
-    columns = snapshot.columns
-    if native() is None or not is_worth_printing(columns, snapshot.planned.row_bytes):
-        return None
-    functions = output_functions(snapshot.connection, types_to_convert(columns))
-    return printing_of(columns, output, functions)
+            selects = plan.selects.parts(len(readers), len(readers))
+        file = ParquetFile(upload.part(0), task.request.output, subject)
+        return write_parquet(readers[: len(selects)], selects, snapshot.columns, file, task.cancelled)
 
 
 def subject_of(request: ExportRequest) -> str:

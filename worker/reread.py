@@ -49,7 +49,7 @@ def reread(
     """
     selected = select_of(request, jobs)
     with source.snapshot(connection, selected, relation_of(request)) as snapshot:
-        today = column_types(connection, snapshot.columns)
+        today = column_types(connection, snapshot.columns)()
         gone, others = _differences(receipt.columns or today, today)
         if gone:
             return Reread(0, None, tuple(gone))

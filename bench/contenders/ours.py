@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from unittest.mock import Mock
 from uuid import uuid4
 
 from bench.contender import Contender, Steps
@@ -32,8 +33,9 @@ def ours(*, streams: int | None = None, is_warm: bool = False, without: Part | N
         if output.get("format") == "parquet":  # imports are not timed, of any contender
             importlib.import_module("worker.formats.parquet.export")
         _switch_off(without)
-        connections = {"TAILRACE_POOL_SIZE": str(streams)} if streams and streams > 4 else {}
-        with open_worker(Settings.from_env(os.environ | connections)) as worker:
+        # A connection is kept for the other export of a worker.
+        limits = {"TAILRACE_POOL_SIZE": str(streams + 1), "TAILRACE_MAX_STREAMS": str(streams)} if streams else {}
+        with open_worker(Settings.from_env(os.environ | limits)) as worker:
 
             def export(blob: str) -> None:
                 body = _request(next(iter(worker.exporter.jobs)), job, blob, streams, output).to_body()
@@ -50,13 +52,14 @@ def ours(*, streams: int | None = None, is_warm: bool = False, without: Part | N
 
 
 def _switch_off(part: Part | None) -> None:
-    from worker import export
+    from worker import plan
     from worker.native import library
 
     if part == "the compiled library":
         library.PATH = Path("switched-off")
     if part == "printing":
-        export._printing = lambda *_: None  # noqa: SLF001  # a switch that nobody but a benchmark needs
+        # A switch that nobody but a benchmark needs.
+        plan._prints = Mock(return_value=False)  # noqa: SLF001
     assert (library.why_not() is None) is (part != "the compiled library"), library.why_not()
 
 

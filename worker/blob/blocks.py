@@ -1,8 +1,8 @@
 """Edge: the blocks of an upload, staged by threads out of a fixed number of buffers."""
 
-from collections.abc import Buffer
+from collections.abc import Buffer, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from mmap import mmap
 from queue import Empty, SimpleQueue
@@ -36,9 +36,10 @@ class Staging:
         self._blocks = 0
         self._threads = threads
         self._pace = pace
-        # Guards _in_flight. Staging threads notify it, writing ones wait for it.
+        # Guards the two below. Staging threads change and notify it, writing ones wait for it, and so do rests.
         self._landing = Condition()
         self._in_flight = 0
+        self._sending = 0
         # Staging threads put buffers back, writing ones take them.
         self._buffers: SimpleQueue[mmap] = SimpleQueue()
 
@@ -71,6 +72,7 @@ class Staging:
 
     def _put_block(self, block_id: str, buffer: mmap, size: int) -> None:
         with (
+            self._departed(is_rest=size < len(buffer)),
             memoryview(buffer)[:size] as block,
             storage_errors("upload", self.subject),
             waiting_for("storage: upload of a block"),
@@ -80,6 +82,23 @@ class Staging:
             self.blob.stage_block(block_id, block, length=size)  # type: ignore[arg-type]
         self._pace.staged(perf_counter() - began)
         self._buffers.put(buffer)
+
+    @contextmanager
+    def _departed(self, *, is_rest: bool) -> Iterator[None]:
+        """For the time that a block is sent. A rest waits for a connection: the window of a new one has yet to grow.
+
+        A block of 4 MiB takes some ten round trips on a new connection to a far storage, and two on one that has sent
+        others. A rest decides when the export ends, and those before it have left already.
+        """
+        with self._landing:
+            self._landing.wait_for(lambda: not is_rest or self._sending < max(1, self._pace.connections))
+            self._sending += 1
+        try:
+            yield
+        finally:
+            with self._landing:
+                self._sending -= 1
+                self._landing.notify_all()
 
     def _landed(self) -> None:
         with self._landing:

@@ -31,6 +31,14 @@ MAX_STAGERS = IN_FLIGHT_BYTES // BLOCK_BYTES
 # An export has one more part for each of these: some 0.5 s of work, beside which a part's connection is little.
 PART_BYTES = 96 << 20
 
+# A connection to PostgreSQL moves at most its server's window in a round trip: Linux sends by one of 4 MB, nearly half
+# of which is bookkeeping. If the server is far, an export has as many streams as carry BYTES_PER_S together. Another
+# one takes some 8 MB of memory: unless TAILRACE_MAX_STREAMS says more there are FAR_STREAMS at most, and no more than
+# the pool has places. Each reads so much at least that its connection is worth its round trips.
+WINDOW_BYTES = 2_600_000
+FAR_STREAMS = 8
+FAR_PART_BYTES = 24 << 20
+
 # What each part's line in the receipt leaves room for in the 8 KB of a blob's metadata.
 MAX_PARTS = 32
 

@@ -31,12 +31,16 @@ class Pace:
     def __init__(self) -> None:
         # Appended to by the threads that open connections; deques are safe for that.
         self._round_trips: deque[float] = deque(maxlen=_CONNECTIONS)
-        # Written by all staging threads without a lock: it decides sizes only, and may be off by a few.
-        self._proven = 0
+        # Counted by the same threads without a lock: it decides what waits, and may be off by one.
+        self.connections = 0
+        # Written by all staging threads without a lock: it decides sizes only, and may be off by a few. It begins with
+        # as many as a line of 2 MB/s carries in good time: the streams of an export fill their first blocks together.
+        self._proven = STAGERS
 
     def opened(self, round_trip_s: float) -> None:
         """A connection was opened, with this round trip; 0 if it is not known."""
         self._round_trips.append(round_trip_s)
+        self.connections += 1
 
     def staged(self, seconds: float) -> None:
         """A block was staged in this time."""

@@ -36,7 +36,7 @@ class Sink:
     def __init__(self, settings: Settings) -> None:
         self._pace = Pace()
         connections = settings.concurrency * (MAX_STAGERS + 1)
-        self._container = container_client(settings, connections, self._pace.opened)
+        self.container = container_client(settings, connections, self._pace.opened)
         self._stagers = ThreadPoolExecutor(settings.concurrency * MAX_STAGERS, thread_name_prefix="stage")
 
     def close(self) -> None:
@@ -49,7 +49,7 @@ class Sink:
 
         with storage_errors("look-up", self._subject(name)), waiting_for("storage: look-up"):
             try:
-                properties = self._container.get_blob_client(name).get_blob_properties()
+                properties = self.container.get_blob_client(name).get_blob_properties()
             except ResourceNotFoundError as error:
                 # HEAD has no body: only a header says that it is the container that is missing.
                 if error_code(error) == "ContainerNotFound":
@@ -60,7 +60,7 @@ class Sink:
     @contextmanager
     def upload(self, name: str, replacing: Found | None) -> Iterator["Upload"]:
         """An upload that only `commit` makes visible; leaving waits until no thread works for it."""
-        blob, subject = self._container.get_blob_client(name), self._subject(name)
+        blob, subject = self.container.get_blob_client(name), self._subject(name)
         upload = Upload(Staging(blob, subject, self._stagers, self._pace), replacing)
         try:
             yield upload
@@ -68,7 +68,7 @@ class Sink:
             upload.drain()
 
     def _subject(self, name: str) -> str:
-        return f"{self._container.container_name}/{name}"
+        return f"{self.container.container_name}/{name}"
 
 
 class Upload:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -18,7 +19,7 @@ from worker.cancellation import Cancellation
 from worker.formats.codecs import Trust, compressed
 from worker.source.copy_out import copy_out
 from worker.source.printing import Printing, binary_copy
-from worker.source.readers import Reader
+from worker.source.readers import PossibleReader
 from worker.source.statement import copy_statement
 
 
@@ -41,7 +42,11 @@ class Form:
 
 
 def write_csv(
-    readers: Sequence[Reader], selects: Sequence[sql.Composed], form: Form, upload: Upload, cancelled: Cancellation
+    readers: Sequence[PossibleReader],
+    selects: Sequence[sql.Composed],
+    form: Form,
+    upload: Upload,
+    cancelled: Cancellation,
 ) -> tuple[Part, ...]:
     """Writes what `selects` select and returns what each part holds, in their order.
 
@@ -51,7 +56,7 @@ def write_csv(
     team = _Team(selects, form, upload, cancelled.child())
     first, *others = readers
     with ThreadPoolExecutor(max(1, len(others)), thread_name_prefix="part") as threads:
-        helping = [threads.submit(team.work, reader) for reader in others]
+        helping = [threads.submit(copy_context().run, team.work, reader) for reader in others]
         errors: list[BaseException] = []
         try:
             team.work(first)
@@ -79,11 +84,11 @@ class _Team:
         # Each thread adds the parts that it wrote, under other keys than the others; read once all have ended.
         self._done: dict[int, Part] = {}
 
-    def work(self, reader: Reader) -> None:
+    def work(self, reader: PossibleReader) -> None:
         """Writes parts by one reader, and gives its connection back when there are no more."""
         try:
             with reader as connection:
-                while (taken := self._take()) is not None:
+                while connection is not None and (taken := self._take()) is not None:
                     index, selected = taken
                     self._done[index] = self._write(connection, index, selected)
         except BaseException:

@@ -122,6 +122,8 @@ def handle_message(delivery: Delivery, worker: Worker, cancelled: Cancellation) 
 def _ordered(delivery: Delivery, request: ExportRequest, worker: Worker) -> Complete | RetryLater | None:
     """What people's orders mean for a delivery."""
     spread = random.random()  # noqa: S311
+    # Each takes some round trips if it is the first one of the process, and to another server.
+    worker.exporter.source.ahead()
     ordered = steered(worker.steering.recent(), delivery, request, worker.retry, spread)
     if not isinstance(ordered, RetryLater):
         return ordered

@@ -5,7 +5,6 @@ closed once every transaction that began before its end has ended; docs/explanat
 Ask before the snapshot of the export is taken: what has ended by then, the snapshot sees.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -121,9 +120,11 @@ def open_transactions(connection: psycopg.Connection[Any], end: datetime) -> lis
     All prepared ones count: when they began cannot be seen.
     """
     serves = list(_SERVES_THE_SERVER)
-    found = connection.execute(_OPEN, {"end": end, "serves": serves}).fetchall()
-    sessions = [Blocker(state or "", pid, user, since, query) for pid, user, since, state, query in found]
-    return [*sessions, *_prepared(connection)]
+    # One round trip, in this order: a transaction that is prepared in between is seen at least once.
+    with connection.pipeline():
+        began, prepared = connection.execute(_OPEN, {"end": end, "serves": serves}), connection.execute(_PREPARED)
+    sessions = [Blocker(state or "", pid, user, since, query) for pid, user, since, state, query in began]
+    return [*sessions, *(Blocker(gid, None, owner, since, None) for gid, owner, since in prepared)]
 
 
 def open_writers(connection: psycopg.Connection[Any], relation: str | None) -> dict[str, Blocker]:
@@ -136,8 +137,3 @@ def open_writers(connection: psycopg.Connection[Any], relation: str | None) -> d
         transaction: Blocker(state or "", pid, user, since, query)
         for transaction, pid, user, since, state, query in found
     }
-
-
-def _prepared(connection: psycopg.Connection[Any]) -> Iterator[Blocker]:
-    for gid, owner, prepared in connection.execute(_PREPARED).fetchall():
-        yield Blocker(gid, None, owner, prepared, None)

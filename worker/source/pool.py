@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Semaphore
+from threading import Semaphore, Thread
 from typing import Any, Self
 
 import psycopg
 from psycopg import pq, sql
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from connections.postgres.connector import Connector
 from connections.postgres.server_errors import Trouble, translated
@@ -23,6 +23,15 @@ from worker.source.snapshot import Snapshot, begin_statement, open_snapshot
 _SPARE_SECONDS = 5.0
 
 
+def _reserved(settings: Settings) -> int:
+    return min(settings.pool_size, settings.concurrency)
+
+
+def places_of_one(settings: Settings) -> int:
+    """How many connections one export may have, if no other one has further streams."""
+    return 1 + settings.pool_size - _reserved(settings)
+
+
 class Source:
     """A pool of at most `pool_size` connections to one server; safe for threads.
 
@@ -34,7 +43,7 @@ class Source:
         """`password` is called for every new connection, so that a token is always fresh."""
         self._settings = settings
         self._connector = Connector(settings, password)
-        first = min(settings.pool_size, settings.concurrency)
+        first = _reserved(settings)
         # Counts of free places: acquired before a connection is taken from the pool, released after it is back.
         self._first = Semaphore(first)
         self._spare = Semaphore(settings.pool_size - first)
@@ -47,6 +56,8 @@ class Source:
             # Or the pool would wait ever longer between its attempts, up to minutes after the server is back.
             reconnect_timeout=settings.connect_timeout_seconds,
             max_idle=120,
+            # One that was just made is not asked whether it lives.
+            configure=note_use,
             check=check,
             open=False,
             name="source",
@@ -58,6 +69,11 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self._pool.close(timeout=5)
+
+    def ahead(self) -> None:
+        """Begins to connect for an export that is about to ask for its connection, if the pool has none."""
+        if self._pool.get_stats()["pool_size"] == 0:
+            Thread(target=self._fill, name="connect", daemon=True).start()
 
     def check(self) -> None:
         """Connects once, without waiting as an export would. Raises SourceUnavailable or IdentityUnavailable."""
@@ -140,3 +156,8 @@ class Source:
             note_use(connection)
             # The pool closes one that is in the middle of a statement.
             self._pool.putconn(connection)
+
+    def _fill(self) -> None:
+        # Whoever needs the connection then finds out why there is none.
+        with suppress(PoolTimeout, PoolClosed):
+            self._pool.putconn(self._pool.getconn(self._settings.connect_timeout_seconds))

@@ -1,7 +1,7 @@
 """Edge: one read-only transaction, whose snapshot all connections of an export share."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -9,6 +9,9 @@ import psycopg
 from psycopg import pq, sql
 
 from connections.postgres.session_name import PREFIX
+
+# What a question is answered once it is called: in a pipeline, the round trip is that of all questions together.
+type Answer[Value] = Callable[[], Value]
 
 # Sets what the bytes of an export depend on, in the round trip that begins the transaction: row_security=off makes
 # a policy an error instead of leaving rows out in silence; synchronize_seqscans=off makes the same data give the
@@ -75,10 +78,10 @@ class Snapshot:
         """Of all rows."""
         return int(self.planned.rows * self.planned.row_bytes)
 
-    def export(self) -> str:
+    def export(self) -> Answer[str]:
         """The name by which other connections share the snapshot, for as long as this transaction is open."""
-        (name,) = self.connection.execute("SELECT pg_export_snapshot()").fetchone() or ("",)
-        return str(name)
+        asked = self.connection.execute("SELECT pg_export_snapshot()")
+        return lambda: str((asked.fetchone() or ("",))[0])
 
 
 def begin_statement(statement_ms: int, lock_ms: int, shared: str | None = None, name: str = PREFIX) -> sql.Composed:

@@ -1,30 +1,77 @@
 """Pure: how many streams and parts an export has, and what each part selects. Parts never overlap and miss no row."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import sql
 
 from contracts.request import ExportRequest, TableSource
 from contracts.window import DateWindow, IntegerWindow, TimestamptzWindow, TimestampWindow, Window
-from worker.blob.buffers import MAX_PARTS, PART_BYTES
+from worker.blob.buffers import BYTES_PER_S, FAR_PART_BYTES, FAR_STREAMS, MAX_PARTS, PART_BYTES, WINDOW_BYTES
 from worker.source.layout import Layout, Leaf
 from worker.source.statement import select_from, within
 
-
-def streams_wanted(request: ExportRequest, estimated_bytes: int, most: int) -> int:
-    """How many streams to read by: what the job says, else one for each PART_BYTES; `most` at most."""
-    return min(most, request.streams or max(1, estimated_bytes // PART_BYTES))
+_FAR_PARTS = 4
 
 
-def parts_wanted(streams: int, estimated_bytes: int) -> int:
-    """More parts than streams: parts differ in size, and all streams should end together."""
-    if streams == 1:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many streams an export may have: if PostgreSQL is near, and if it is far."""
+
+    near: int
+    far: int
+
+    @classmethod
+    def of(cls, max_streams: int | None, processors: int, places: int) -> "Limits":
+        """Those of a process; `places` is how many connections one export may have.
+
+        >>> Limits.of(None, 2, 3), Limits.of(None, 16, 64), Limits.of(2, 16, 64)
+        (Limits(near=2, far=3), Limits(near=16, far=16), Limits(near=2, far=2))
+        """
+        near = max_streams or min(processors, MAX_PARTS)
+        return cls(near, near if max_streams else max(near, min(FAR_STREAMS, places)))
+
+    def at_most(self, most: int) -> "Limits":
+        """The same, and `most` at most."""
+        return Limits(min(self.near, most), min(self.far, most))
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """How many streams an export is read by, what decided it, and how many would carry BYTES_PER_S so far away."""
+
+    count: int
+    by: Literal["job", "size", "distance"]
+    carrying: int = field(default=1, compare=False)
+
+
+def streams_wanted(request: ExportRequest, estimated_bytes: int, limits: Limits, round_trip_s: float) -> Streams:
+    """What the job says, else one for each PART_BYTES, or, if PostgreSQL is far, as many as carry BYTES_PER_S."""
+    carrying = math.ceil(round_trip_s * BYTES_PER_S / WINDOW_BYTES)
+    if request.streams:
+        return Streams(min(max(limits.near, min(carrying, limits.far)), request.streams), "job", carrying)
+    near = min(limits.near, max(1, estimated_bytes // PART_BYTES))
+    far = min(limits.far, carrying, estimated_bytes // FAR_PART_BYTES)
+    return Streams(far, "distance", carrying) if far > near else Streams(near, "size", carrying)
+
+
+def parts_wanted(streams: Streams, estimated_bytes: int) -> int:
+    """More parts than streams: parts differ in size, and all streams should end together.
+
+    A stream that reads on alone is slow if PostgreSQL is far: then each has as many parts as the others, of
+    FAR_PART_BYTES or more, since the next one takes a round trip to begin.
+    """
+    count = streams.count
+    if count == 1:
         return 1
-    return max(streams, min(MAX_PARTS, max(2 * streams, estimated_bytes // PART_BYTES)))
+    if streams.by == "distance":
+        return count * max(2, min(_FAR_PARTS, MAX_PARTS // count, estimated_bytes // (count * FAR_PART_BYTES)))
+    return max(count, min(MAX_PARTS, max(2 * count, estimated_bytes // PART_BYTES)))
 
 
 def split(

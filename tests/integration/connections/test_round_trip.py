@@ -1,15 +1,17 @@
-"""What the kernel says of a new connection's round trip."""
+"""What the kernel says of a connection's round trip."""
 
+import socket
 import ssl
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import psycopg
 import pytest
 import requests
 
-from connections.round_trip import watch
+from connections.round_trip import round_trip_s, watch
 from emulators.certificate import create_certificate
 
 
@@ -50,3 +52,17 @@ def test_each_new_connection_is_reported_once_with_its_round_trip(session: tuple
         assert client.get(address, timeout=10, verify=authority).status_code == 200
     assert len(found) == 1
     assert 0 < found[0] < 1
+
+
+def test_the_round_trip_of_a_session_of_postgresql_is_known_and_its_socket_stays_open(
+    admin: psycopg.Connection,
+) -> None:
+    assert 0 < round_trip_s(admin.pgconn.socket) < 1
+    assert admin.execute("select 1").fetchone() == (1,)
+
+
+def test_a_socket_that_is_none_of_tcp_has_no_round_trip() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        assert round_trip_s(one.fileno()) == 0.0
+    assert round_trip_s(-1) == 0.0

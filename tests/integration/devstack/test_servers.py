@@ -8,10 +8,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from azure.core.exceptions import ServiceRequestError
 from azure.storage.blob import BlobServiceClient
 
 from devstack.azurite import Azurite
 from devstack.postgres import Postgres
+from emulators.certificate import create_certificate
 
 
 def test_the_exporter_reads_what_the_administrator_makes_and_writes_nothing(admin, stack, database):
@@ -83,6 +85,18 @@ def test_azurite_stores_a_blob_where_it_is_configured_to(tmp_path: Path, persist
                 assert container.download_blob("greeting").readall() == b"hello"
     on_disk = [path.read_bytes() for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
     assert any(b"hello" in content for content in on_disk) == (persistence == "disk")
+
+
+def test_azurite_takes_encrypted_connections_by_a_certificate(tmp_path: Path):
+    made = create_certificate(tmp_path)
+    with Azurite.start(tmp_path, certificate=made) as azurite:
+        assert azurite.service_uri.startswith("https://")
+        told = {"connection_verify": str(made.authority), "retry_total": 0}
+        with BlobServiceClient.from_connection_string(azurite.connection_string, **told) as service:
+            assert service.create_container("exports").exists()
+        with BlobServiceClient.from_connection_string(azurite.connection_string, retry_total=0) as stranger:
+            with pytest.raises(ServiceRequestError, match="certificate verify failed"):
+                stranger.get_container_client("exports").exists()
 
 
 def test_every_test_gets_a_queue_a_database_and_a_container_of_its_own(stack, environ):

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from psycopg import sql
 from support.asking import ask
 from support.exports import NO_JOBS, OpenExports
 
-from contracts.errors import IdentityUnavailable
+from contracts.errors import IdentityUnavailable, SourceUnavailable
 from contracts.jobs_file import parse_jobs
 from settings import Settings
 from worker.blob.sink import Sink
@@ -20,8 +20,9 @@ from worker.cancellation import Cancellation
 from worker.export import Exporter, run_export
 from worker.message.settlement import Complete
 from worker.source.pool import Source
-from worker.source.readers import open_readers
+from worker.source.readers import readers_of
 from worker.source.snapshot import Snapshot
+from worker.source.split import Limits
 
 
 @contextmanager
@@ -38,20 +39,23 @@ def test_a_large_export_leaves_every_other_export_a_connection(
         TAILRACE_POOL_SIZE="4", TAILRACE_CONCURRENCY="2", TAILRACE_MAX_STREAMS="8", TAILRACE_CONNECT_TIMEOUT_SECONDS="2"
     )
     source = exports.worker.exporter.source
-    with opened(source) as snapshot, open_readers(source, snapshot, 8, "t") as readers:
-        assert len(readers) == 3
+    with opened(source) as snapshot, ExitStack() as readers:
+        found = [readers.enter_context(one) for one in readers_of(source, snapshot, snapshot.export()(), 8, "t")]
+        assert sum(connection is not None for connection in found) == 3
         assert exports.handle(ask()) == Complete("exported")
 
 
 def test_a_stream_that_is_done_gives_its_connection_to_other_exports(open_exports: OpenExports) -> None:
     exports = open_exports(TAILRACE_POOL_SIZE="4", TAILRACE_CONCURRENCY="2")
     source = exports.worker.exporter.source
-    with opened(source) as snapshot, open_readers(source, snapshot, 3, "t") as readers:
-        for reader in readers[1:]:
+    with opened(source) as snapshot:
+        for reader in readers_of(source, snapshot, snapshot.export()(), 3, "t")[1:]:
             with reader as connection:
+                assert connection is not None
                 connection.execute("SELECT 1")
-        with opened(source) as other, open_readers(source, other, 3, "t") as others:
-            assert len(others) == 3
+        with opened(source) as other, ExitStack() as readers:
+            others = readers_of(source, other, other.export()(), 3, "t")
+            assert all(readers.enter_context(one) for one in others)
 
 
 @pytest.fixture
@@ -75,7 +79,7 @@ def test_an_export_whose_further_streams_get_no_token_is_read_by_one(
     request = ask("many", streams=2)
     with Source(settings, first_token_only) as source:
         receipt = run_export(
-            request, Exporter(source, Sink(settings), parse_jobs(tomllib.loads(NO_JOBS)), 2), Cancellation()
+            request, Exporter(source, Sink(settings), parse_jobs(tomllib.loads(NO_JOBS)), Limits(2, 2)), Cancellation()
         ).receipt
     assert receipt.rows == 20000
 
@@ -96,3 +100,22 @@ def test_a_connection_that_received_a_large_row_is_not_used_again(
     before = backend()
     assert exports.handle(ask()) == Complete("exported")
     assert (backend() == before) is is_pooled
+
+
+def test_an_export_gets_the_connection_begun_for_it(environ: dict[str, str], admin: psycopg.Connection) -> None:
+    with Source(Settings.from_env(environ), lambda: environ["PGPASSWORD"]) as source:
+        for _ in range(3):
+            source.ahead()
+        with source.connection("t") as connection:
+            sessions = admin.execute(
+                "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+            ).fetchall()
+            assert sessions == [(connection.info.backend_pid,)]
+
+
+def test_a_connection_that_cannot_be_begun_fails_whoever_asks_for_it(environ: dict[str, str]) -> None:
+    settings = Settings.from_env({**environ, "PGPORT": "1", "TAILRACE_CONNECT_TIMEOUT_SECONDS": "1"})
+    with Source(settings, lambda: environ["PGPASSWORD"]) as source:
+        source.ahead()
+        with pytest.raises(SourceUnavailable), source.connection("t"):
+            pass

@@ -29,14 +29,17 @@ def line(tmp_path: Path) -> Iterator[tuple[Network, Azurite]]:
         yield opened, azurite
 
 
+def opened_sink(azurite: Azurite) -> closing[Sink]:
+    environ = {"ExportStorage": azurite.connection_string, "ServiceBusConnection": BUS}
+    return closing(Sink(Settings.from_env(environ, postgres=False)))
+
+
 def connections(line: tuple[Network, Azurite], delay_ms: float) -> int:
     """How many connections the upload of some blocks opens, which is how many of its requests are made at once."""
     far, azurite = line
-    environ = {"ExportStorage": azurite.connection_string, "ServiceBusConnection": BUS}
-    settings = Settings.from_env(environ, postgres=False)
     block = os.urandom(BLOCK_BYTES)
     far.delay({azurite.port: delay_ms})
-    with far.at_the_worker(), closing(Sink(settings)) as sink:
+    with far.at_the_worker(), opened_sink(azurite) as sink:
         assert sink.find("far.csv") is None
         with sink.upload("far.csv", None) as upload:
             part = upload.part(0)
@@ -52,3 +55,19 @@ def test_near_storage_has_as_few_blocks_on_their_way_as_ever(line: tuple[Network
 
 def test_far_storage_has_more_blocks_on_their_way(line: tuple[Network, Azurite]) -> None:
     assert STAGERS + 2 < connections(line, 50) <= 13
+
+
+def test_rests_wait_for_a_connection_that_has_sent_blocks(line: tuple[Network, Azurite]) -> None:
+    """A new one would take longer: its window has yet to grow."""
+    far, azurite = line
+    far.delay({azurite.port: 50})
+    with far.at_the_worker(), opened_sink(azurite) as sink, sink.upload("rests.csv", None) as upload:
+        parts = [upload.part(number) for number in range(4)]
+        parts[0].write(os.urandom(BLOCK_BYTES))
+        parts[0].wait()
+        for part in parts:
+            part.write(os.urandom(BLOCK_BYTES // 2))
+            part.stage_rest()
+        for part in parts:
+            part.wait()
+    assert far.delay({})[azurite.port]["connections"] == 1

@@ -142,7 +142,7 @@ def assert_same(connection: psycopg.Connection[Any], selected: str) -> int:
     """That both ways give the same for every form; the number of columns that are printed here."""
     composed = sql.Composed([sql.SQL(selected)])  # type: ignore[arg-type]
     with open_snapshot(connection, begin_statement(60_000, 60_000), composed, None, "t") as snapshot:
-        functions = output_functions(connection, types_to_convert(snapshot.columns))
+        functions = output_functions(connection, types_to_convert(snapshot.columns))()
         for output in OUTPUTS:
             printing = printing_of(snapshot.columns, output, functions)
             theirs, ours = (streamed(connection, composed, output, one) for one in (None, printing))

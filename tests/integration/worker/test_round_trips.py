@@ -67,6 +67,13 @@ def test_a_small_export_is_one_request_to_storage_and_few_round_trips_to_postgre
     assert asked_of_storage == ["PUT"] * 5
 
 
+def test_the_first_export_asks_for_its_types_too_and_not_whether_its_new_connection_lives(
+    exports: Exports, waits: list[None]
+) -> None:
+    exported(exports, 1)
+    assert len(waits) <= 3
+
+
 def test_a_redelivery_of_what_is_done_is_one_request_to_storage_and_none_to_postgresql(
     exports: Exports, asked_of_storage: list[str], waits: list[None]
 ) -> None:

@@ -51,7 +51,11 @@ def test_the_shortest_of_the_latest_round_trips_counts() -> None:
 
 def test_each_block_that_arrives_lets_one_more_leave() -> None:
     counts = [far_pace(0.05, staged=staged).blocks_at_once(BLOCK_BYTES) for staged in range(4)]
-    assert counts == [STAGERS, STAGERS + 1, STAGERS + 2, STAGERS + 3]
+    assert counts == [2 * STAGERS, 2 * STAGERS + 1, 2 * STAGERS + 2, 2 * STAGERS + 3]
+
+
+def test_the_first_blocks_to_a_far_storage_arrive_in_good_time_on_a_narrow_line() -> None:
+    assert far_pace(0.05, staged=0).blocks_at_once(BLOCK_BYTES) * BLOCK_BYTES / 2e6 < 20 / 2
 
 
 def test_a_slow_block_makes_the_next_ones_as_few_as_at_first() -> None:

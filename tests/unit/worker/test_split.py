@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from contracts.receipt import Closed, Part, Read, Receipt, SourceColumn
 from contracts.request import ExportRequest, TableSource
 from contracts.window import DateWindow, IntegerWindow, TimestamptzWindow, TimestampWindow, Window
-from worker.blob.buffers import MAX_PARTS
+from worker.blob.buffers import BYTES_PER_S, FAR_PART_BYTES, FAR_STREAMS, MAX_PARTS, PART_BYTES, WINDOW_BYTES
 from worker.source.layout import Layout, Leaf
-from worker.source.split import cut, parts_wanted, split
+from worker.source.split import Limits, Streams, cut, parts_wanted, split, streams_wanted
 
 DAY = date(2026, 1, 1)
 AT = datetime(2026, 1, 1)  # noqa: DTZ001
@@ -86,9 +86,60 @@ def test_what_cannot_be_read_by_parts_is_not_split(kind: str) -> None:
     assert split(request(), found, 4) == split(request(window), found, 4) == []
 
 
+SIZES = st.integers(0, 10**13)
+LIMITS = st.builds(Limits.of, st.none() | st.integers(1, 32), st.integers(1, 64), st.integers(1, 64))
+
+
+@given(SIZES, LIMITS, st.floats(0, 0.012))
+def test_within_a_region_the_number_of_streams_follows_the_size_alone(
+    size: int, limits: Limits, round_trip_s: float
+) -> None:
+    assert streams_wanted(request(), size, limits, round_trip_s).count == min(limits.near, max(1, size // PART_BYTES))
+
+
+@given(SIZES, LIMITS, st.floats(0, 10), st.floats(0, 10))
+def test_a_farther_server_never_has_fewer_streams(size: int, limits: Limits, one: float, other: float) -> None:
+    near, far = (streams_wanted(request(), size, limits, seconds).count for seconds in sorted((one, other)))
+    assert 1 <= near <= far <= max(limits.near, limits.far)
+
+
+@given(st.floats(0, 10), st.integers(1, 64), st.integers(1, 64))
+def test_the_streams_of_a_large_table_carry_the_rate_or_are_as_many_as_there_may_be(
+    round_trip_s: float, processors: int, places: int
+) -> None:
+    limits = Limits.of(None, processors, places)
+    count = streams_wanted(request(), 10**12, limits, round_trip_s).count
+    assert count * WINDOW_BYTES >= round_trip_s * BYTES_PER_S or count == limits.far
+    assert limits.far <= max(FAR_STREAMS, limits.near)
+
+
+def test_how_many_streams_are_chosen_and_why() -> None:
+    limits, large = Limits.of(None, 2, 8), 10**9
+    chosen = [streams_wanted(request(), large, limits, ms / 1000) for ms in (0, 5, 20, 50, 100, 500)]
+    assert [one.count for one in chosen] == [2, 2, 2, 4, 8, 8]
+    assert [one.by for one in chosen] == ["size", "size", "size", "distance", "distance", "distance"]
+    assert streams_wanted(request(), 3 * FAR_PART_BYTES, limits, 0.1) == Streams(3, "distance")
+    assert streams_wanted(request(), FAR_PART_BYTES, limits, 0.1) == Streams(1, "size")
+    assert streams_wanted(request(), large, Limits.of(2, 16, 16), 0.1) == Streams(2, "size")
+
+
+def test_a_job_decides_itself_within_the_limits() -> None:
+    limits = Limits.of(None, 2, 8)
+    assert streams_wanted(request(streams=3), 10**9, limits, 0.0) == Streams(2, "job")
+    assert streams_wanted(request(streams=3), 10**9, limits, 0.05) == Streams(3, "job")
+    assert streams_wanted(request(streams=1), 10**9, limits, 0.05) == Streams(1, "job")
+
+
 @given(st.integers(1, 32), st.integers(0, 10**15))
 def test_there_are_never_more_parts_than_the_receipt_has_room_for(streams: int, size: int) -> None:
-    assert streams <= parts_wanted(streams, size) <= MAX_PARTS or streams == 1
+    assert streams <= parts_wanted(Streams(streams, "size"), size) <= MAX_PARTS or streams == 1
+
+
+@given(st.integers(2, FAR_STREAMS), st.integers(0, 10**15))
+def test_the_streams_of_a_far_table_have_as_many_parts_each(streams: int, size: int) -> None:
+    parts = parts_wanted(Streams(streams, "distance"), size)
+    assert parts % streams == 0
+    assert 2 * streams <= parts <= MAX_PARTS
 
 
 def test_the_largest_receipt_fits_into_the_metadata_of_a_blob() -> None:
