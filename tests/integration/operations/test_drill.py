@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from azure.storage.blob import ContainerClient
 from psycopg import sql
+from support.events_job import EVENTS
 
 from contracts.jobs_file import load_jobs
 from producer.ask import requests_between
@@ -21,20 +22,9 @@ from worker.cancellation import Cancellation
 from worker.export import run_export
 
 ROOT = Path(__file__).parents[3]
-JOBS = """
-[[job]]
-name = "events"
-schema = "public"
-table = "events"
-blob = "events/{window_start:%Y/%m/%d}SUFFIX"
-[job.window]
-column = "at"
-type = "timestamptz"
-every = "1 day"
-closed = "delay"
-[job.output]
-OUTPUT
-
+JOBS = (
+    EVENTS
+    + """
 [[job]]
 name = "queried"
 query = "select id, word from restored where at >= {window_start} and at < {window_end}"
@@ -55,6 +45,7 @@ column = "at"
 type = "timestamptz"
 every = "1 day"
 """
+)
 # Types whose equality is another one, or that have none.
 TABLE = """
     create domain positive as int check (value > 0);

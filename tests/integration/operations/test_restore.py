@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from azure.storage.blob import ContainerClient
+from support.events_job import EVENTS
 from support.waiting import until
 
 from contracts.jobs_file import load_jobs
@@ -22,20 +23,6 @@ from worker.cancellation import Cancellation
 from worker.export import run_export
 
 ROOT = Path(__file__).parents[3]
-JOBS = """
-[[job]]
-name = "events"
-schema = "public"
-table = "events"
-blob = "events/{window_start:%Y/%m/%d}SUFFIX"
-[job.window]
-column = "at"
-type = "timestamptz"
-every = "1 day"
-closed = "delay"
-[job.output]
-OUTPUT
-"""
 # 23 and 25 hour days, NULL against empty, quotes and line ends, years that Python has not, every kind of value.
 TABLE = """
     create type mood as enum ('sad', 'happy');
@@ -70,7 +57,7 @@ def exported(environ: dict[str, str], admin: psycopg.Connection, tmp_path: Path,
     """The settings of a job whose three days have been exported."""
     suffix, output = OUTPUTS[form]
     file = tmp_path / "jobs.toml"
-    file.write_text(JOBS.replace("SUFFIX", suffix).replace("OUTPUT", output))
+    file.write_text(EVENTS.replace("SUFFIX", suffix).replace("OUTPUT", output))
     admin.execute(TABLE)
     configured = {**environ, "TAILRACE_JOBS": str(file)}
     settings = Settings.from_env(configured)
@@ -252,7 +239,7 @@ def test_a_table_that_computes_and_checks_columns_takes_its_rows_back(
         insert into "Odd.events" (at, small, "a ""b"" c")
             select '2026-03-28Z'::timestamptz + i * interval '7 minutes', i, null from generate_series(0, 615) as i""")
     file = tmp_path / "jobs.toml"
-    jobs = JOBS.replace('table = "events"', 'table = "Odd.events"').replace("SUFFIX", ".csv.gz").replace("OUTPUT", "")
+    jobs = EVENTS.replace('table = "events"', 'table = "Odd.events"').replace("SUFFIX", ".csv.gz").replace("OUTPUT", "")
     file.write_text(jobs)
     configured = {**environ, "TAILRACE_JOBS": str(file)}
     with open_exporter(Settings.from_env(configured)) as exporter:
