@@ -87,18 +87,18 @@ def restore(  # noqa: PLR0913  # options of a command
     how = How(_mode(append=append, replace=replace), wanted.output)
     restoring = Restoring(settings, server, blobs, _target(into), how)
     done = _restored(restoring, own, None if one_transaction else parallel, create=create)
-    rows, there_already = sum(one.rows for one in done if not one.was_there), sum(one.was_there for one in done)
-    show_counts(
-        {
-            "rows restored": rows,
-            "windows": len(done),
-            "windows restored before": there_already,
-            "windows without a blob": lacking,
-        },
-        as_json=as_json,
-    )
+    show_counts(_counts(done, lacking), as_json=as_json)
     if lacking and (since or until):  # of all windows, the newest may not be exported yet
         raise typer.Exit(1)
+
+
+def _counts(done: list[Restored], lacking: int) -> dict[str, int]:
+    return {
+        "rows restored": sum(one.rows for one in done if not one.was_there),
+        "windows": len(done),
+        "windows restored before": sum(one.was_there for one in done),
+        "windows without a blob": lacking,
+    }
 
 
 def _refuse_without_use(options: Mapping[str, object]) -> None:

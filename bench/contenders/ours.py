@@ -33,9 +33,7 @@ def ours(*, streams: int | None = None, is_warm: bool = False, without: Part | N
         if output.get("format") == "parquet":  # imports are not timed, of any contender
             importlib.import_module("worker.formats.parquet.export")
         _switch_off(without)
-        # A connection is kept for the other export of a worker.
-        limits = {"TAILRACE_POOL_SIZE": str(streams + 1), "TAILRACE_MAX_STREAMS": str(streams)} if streams else {}
-        with open_worker(Settings.from_env(os.environ | limits)) as worker:
+        with open_worker(Settings.from_env(os.environ | _limits(streams))) as worker:
 
             def export(blob: str) -> None:
                 body = _request(next(iter(worker.exporter.jobs)), job, blob, streams, output).to_body()
@@ -49,6 +47,11 @@ def ours(*, streams: int | None = None, is_warm: bool = False, without: Part | N
             yield
 
     return steps
+
+
+def _limits(streams: int | None) -> dict[str, str]:
+    """The settings that let so many streams read; a connection is kept for the worker's other export."""
+    return {"TAILRACE_POOL_SIZE": str(streams + 1), "TAILRACE_MAX_STREAMS": str(streams)} if streams else {}
 
 
 def _switch_off(part: Part | None) -> None:

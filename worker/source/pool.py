@@ -1,8 +1,9 @@
 """Edge: the pool of connections that exports read by."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Semaphore, Thread
+from threading import Lock, Semaphore, Thread
 from typing import Any, Self
 
 import psycopg
@@ -21,6 +22,8 @@ from worker.source.snapshot import Snapshot, begin_statement, open_snapshot
 
 # A further connection is worth a short wait only: meanwhile the snapshot of its export stays open.
 _SPARE_SECONDS = 5.0
+# For a pool that has failed to connect for all the time there was.
+_LEAST_SECONDS = 0.1
 
 
 def _reserved(settings: Settings) -> int:
@@ -47,6 +50,9 @@ class Source:
         # Counts of free places: acquired before a connection is taken from the pool, released after it is back.
         self._first = Semaphore(first)
         self._spare = Semaphore(settings.pool_size - first)
+        # The thread that makes a connection ahead, replaced under the lock by the threads of deliveries.
+        self._beginning = Lock()
+        self._coming = Thread()
         self._pool: ConnectionPool[psycopg.Connection[Any]] = ConnectionPool(
             kwargs=lambda: {**self._connector.parameters(), "autocommit": True},
             connection_class=self._connector.connection_class,
@@ -72,8 +78,10 @@ class Source:
 
     def ahead(self) -> None:
         """Begins to connect for an export that is about to ask for its connection, if the pool has none."""
-        if self._pool.get_stats()["pool_size"] == 0:
-            Thread(target=self._fill, name="connect", daemon=True).start()
+        with self._beginning:
+            if self._pool.get_stats()["pool_size"] == 0 and not self._coming.is_alive():
+                self._coming = Thread(target=self._fill, name="connect", daemon=True)
+                self._coming.start()
 
     def check(self) -> None:
         """Connects once, without waiting as an export would. Raises SourceUnavailable or IdentityUnavailable."""
@@ -140,7 +148,7 @@ class Source:
     def _connection(self, subject: str, timeout: float) -> Iterator[psycopg.Connection[Any]]:
         try:
             with waiting_for(f"a connection to {self._connector.target}"):
-                connection = self._pool.getconn(timeout)
+                connection = self._taken(timeout)
         except PoolTimeout as error:
             raise self._connector.failure(error) from None
         try:
@@ -156,6 +164,15 @@ class Source:
             note_use(connection)
             # The pool closes one that is in the middle of a statement.
             self._pool.putconn(connection)
+
+    def _taken(self, timeout: float) -> psycopg.Connection[Any]:
+        """A connection of the pool, which would make a second one while the first is on its way."""
+        deadline = time.monotonic() + timeout
+        with self._beginning:
+            coming = self._coming
+        if coming.is_alive():
+            coming.join(timeout)
+        return self._pool.getconn(max(_LEAST_SECONDS, deadline - time.monotonic()))
 
     def _fill(self) -> None:
         # Whoever needs the connection then finds out why there is none.
