@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from support.leaks import Written, add_secrets, leaks_of_files, text_of
 from support.pauses import look_often
 
 NUMBER = itertools.count(1)
+BEGAN = time.monotonic()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -57,7 +59,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="where the servers come from: packages of the venv, or the vendors' container images",
     )
+    parser.addoption(
+        "--seconds", type=float, metavar="N", help="skip the tests that have not begun after so long: a slow machine"
+    )
     parser.addoption("--pictures", metavar="FOLDER", help="where tests/browser/test_pictures.py puts its pictures")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    seconds = item.config.getoption("--seconds")
+    if seconds is not None and time.monotonic() - BEGAN > seconds:
+        pytest.skip(f"not begun within {seconds:g} seconds")
 
 
 @pytest.fixture(scope="session")
