@@ -10,8 +10,8 @@ import typer
 
 from cli.completion import job_names
 from cli.progress import later_bar
-from cli.ranges import AsJson, Said, Until, as_ranges, counts_of, keys_of, length_of
-from cli.terminal import complain, remark, say
+from cli.ranges import AsJson, Said, Until, as_ranges, counts_of, length_of
+from cli.terminal import complain, keys_of, remark, say
 from contracts.job import ExportJob
 from operations.audit import Wanted
 from operations.auditing import Audited, Auditing, export_again

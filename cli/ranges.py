@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.completion import job_names
-from cli.terminal import say
+from cli.terminal import keys_of, say
 from contracts.grid import duration
 from producer.ask import AskRefused
 
@@ -41,15 +41,6 @@ def show_counts(counts: Mapping[str, int], *, as_json: bool) -> None:
         print(json.dumps(keys_of(counts)))
     else:
         say(counts_of(counts))
-
-
-def keys_of(counts: Mapping[str, int]) -> dict[str, int]:
-    """Counts as fields of a JSON object, whose keys have no blanks.
-
-    >>> keys_of({"read again": 1})
-    {'read_again': 1}
-    """
-    return {name.replace(" ", "_"): count for name, count in counts.items()}
 
 
 def counts_of(counts: Mapping[str, int]) -> str:

@@ -11,7 +11,7 @@ from cli.completion import job_names
 from cli.history import closed_by
 from cli.looks import configured, end, size
 from cli.ranges import AsJson
-from cli.terminal import record
+from cli.terminal import keys_of, record
 from operations.coverage import Cell
 from operations.finding import find
 from operations.looking import looking
@@ -42,8 +42,8 @@ def show(
         cell = find(seen, jobs, what, window)
     fields = fields_of(cell, seen.queue)
     if as_json:
-        named = {key.replace(" ", "_"): value for key, value in fields.items()}
-        print(json.dumps({"job": cell.job.name, "window": cell.start, "state": cell.state, **named}, default=str))
+        of_cell = {"job": cell.job.name, "window": cell.start, "state": cell.state}
+        print(json.dumps({**of_cell, **keys_of(fields)}, default=str))
     else:
         show_cell(cell, fields)
     end(seen, jobs, is_well=True)

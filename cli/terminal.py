@@ -44,10 +44,19 @@ def record(title: str, fields: Mapping[str, object]) -> None:
             label = " " * margin
 
 
+def keys_of[Value](fields: Mapping[str, Value]) -> dict[str, Value]:
+    """Fields of a JSON object, whose keys have no blanks.
+
+    >>> keys_of({"read again": 1})
+    {'read_again': 1}
+    """
+    return {name.replace(" ", "_"): value for name, value in fields.items()}
+
+
 def fields_or_json(fields: Mapping[str, object], *, as_json: bool) -> None:
     """Prints fields that are not None: as one JSON object, or a line each, whole numbers with separators."""
     if as_json:
-        print(json.dumps({key.replace(" ", "_"): value for key, value in fields.items() if value is not None}))
+        print(json.dumps({key: value for key, value in keys_of(fields).items() if value is not None}))
     else:
         record("", {key: f"{value:,}" if isinstance(value, int) else value for key, value in fields.items()})
 

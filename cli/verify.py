@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from cli.progress import bytes_bar
-from cli.ranges import AsJson, JobName, Said, Since, Until, as_ranges, keys_of, show_counts
-from cli.terminal import remark, say
+from cli.ranges import AsJson, JobName, Said, Since, Until, as_ranges, show_counts
+from cli.terminal import keys_of, remark, say
 from contracts.job import ExportJob
 from contracts.jobs_file import load_jobs
 from operations.chain import Broken

@@ -38,10 +38,10 @@ def _smaller_level(chunk: memoryview) -> int | None:
     sample = chunk[(len(chunk) - _SAMPLE) // 2 :][:_SAMPLE]
     own = native_gzip.begin(2)
     size = len(memoryview(own.compress(sample))) + len(memoryview(own.flush()))
-    cheaper, smallest = (len(gzip_compress(sample, level)) for level in (_CHEAPER, _SMALLEST))
+    smallest = len(gzip_compress(sample, _SMALLEST))
     if smallest >= _MUCH_SMALLER * size:
         return None
-    return _CHEAPER if cheaper <= _LITTLE_LARGER * smallest else _SMALLEST
+    return _CHEAPER if len(gzip_compress(sample, _CHEAPER)) <= _LITTLE_LARGER * smallest else _SMALLEST
 
 
 def begin(level: int) -> Stream:  # noqa: ARG001  # it is chosen
