@@ -5,7 +5,8 @@ Counts find rows that came, went, or never arrived; only rows that are read agai
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import batched
@@ -135,9 +136,11 @@ class Audit:
         verified = self.ledger.verified
         chosen = iter(windows) if deadline is None else self._picked(windows, wanted, now)
         with ThreadPoolExecutor(wanted.parallel, thread_name_prefix="audit") as threads:
-            try:
-                for batch in batched(chosen, wanted.parallel * 4, strict=False):
-                    for finding in threads.map(lambda window: self._read(window, now, deadline), batch):
+            for batch in batched(chosen, wanted.parallel * 4, strict=False):
+                reading = [threads.submit(self._read, window, now, deadline) for window in batch]
+                with self._broken_off(reading):
+                    for future in reading:
+                        finding = future.result()
                         if finding is None:
                             return
                         self._note(finding)
@@ -146,9 +149,19 @@ class Audit:
                             self.ledger.next = end
                         receipt = finding.window.blob and finding.window.blob.receipt
                         done(receipt.csv_bytes if receipt else 0)
-            except BaseException:
-                self._cancelled.set()
-                raise
+
+    @contextmanager
+    def _broken_off(self, reading: Sequence[Future[Finding | None]]) -> Iterator[None]:
+        """Whatever ends the block ends what is being read, and keeps what was read to its end."""
+        try:
+            yield
+        except BaseException:
+            self._cancelled.set()
+            begun = [future for future in reading if not future.cancel()]
+            for future in wait(begun).done:
+                if future.exception() is None and (finding := future.result()):
+                    self._note(finding)
+            raise
 
     def _picked(self, windows: Sequence[WindowBlob], wanted: Wanted, now: datetime) -> Iterator[WindowBlob]:
         """What a budget reads, in order."""

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -17,11 +18,14 @@ from producer.queue import ExportQueue
 from producer.store import BlobIndex
 from settings import Settings
 
+# Where the day is less than twelve hours old: ticks of the next hours find the same windows.
+ZONE = ZoneInfo(f"Etc/GMT+{min(datetime.now(UTC).hour, 12)}")
+
 
 @pytest.fixture
 def clicks(admin: psycopg.Connection) -> list[str]:
     """Rows of the last three days, and the names of their blobs."""
-    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    today = datetime.now(ZONE).replace(hour=0, minute=0, second=0, microsecond=0)
     admin.execute("create table clicks (id bigint, at timestamptz, word text)")
     admin.execute(
         "insert into clicks select n, %s::timestamptz - interval '3 days' + n * interval '1 hour', 'w'"
@@ -52,7 +56,8 @@ type = "timestamptz"
 every = "1 day"
 catch_up = "3 days"
 closed = "delay"
-"""
+timezone = "ZONE"
+""".replace("ZONE", ZONE.key)
 
 
 @pytest.fixture

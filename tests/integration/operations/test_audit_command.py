@@ -139,7 +139,7 @@ def test_a_deep_audit_that_is_interrupted_ends_at_once_and_remembers_what_it_rea
     admin.execute("grant select on events to exporter")
     argv = [sys.executable, "-m", "cli", "audit", "ids", "--from", "0", "--to", "400", "--deep"]
     with subprocess.Popen(argv, cwd=ROOT, env=configured, stderr=subprocess.PIPE, text=True) as process:
-        running = "select wait_event from pg_stat_activity where query like 'COPY%' and state = 'active'"
+        running = "select wait_event from pg_stat_activity where usename = 'exporter' and state <> 'idle'"
         until(lambda: admin.execute(running).fetchall() == [("PgSleep",)], "only the last window is read")
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(timeout=30) == 130
