@@ -25,14 +25,16 @@ column = "id"
 type = "integer"
 size = 10
 """
-# Each frame scrolls by a screen; the result is the time that drawing one takes at most, and the longest task.
+# Each frame scrolls by a screen; the result is how many windows were drawn in one at most. How long that takes is
+# measured by bench.page: here it would depend on what else the machine does.
 _SCROLL = """async (box) => {
-    const tasks = [0];
-    new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.duration)))
-        .observe({ type: "longtask" });
+    const drawing = CanvasRenderingContext2D.prototype, { roundRect } = drawing;
+    let drawn = 0, most = 0;
+    drawing.roundRect = function (...spot) { drawn += 1; return roundRect.apply(this, spot); };
     const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    for (let i = 0; i < 60; i += 1) { box.scrollTop = i * 300; await frame(); }
-    return { longest: Math.max(...tasks), height: box.scrollHeight };
+    for (let i = 0; i < 60; i += 1) { drawn = 0; box.scrollTop = i * 300; await frame(); most = Math.max(most, drawn); }
+    drawing.roundRect = roundRect;
+    return { most, height: box.scrollHeight };
 }"""
 
 
@@ -49,7 +51,7 @@ def server(environ: dict[str, str], tmp_path: Path, container: ContainerClient) 
         yield running
 
 
-def test_a_hundred_thousand_windows_are_seen_whole_and_scroll_without_a_stutter(
+def test_a_hundred_thousand_windows_are_seen_whole_and_only_those_in_view_are_drawn(
     browser: Browser, server: Server
 ) -> None:
     with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
@@ -63,7 +65,7 @@ def test_a_hundred_thousand_windows_are_seen_whole_and_scroll_without_a_stutter(
             near.click()
         found = heat.evaluate(_SCROLL)
         assert found["height"] > 10_000
-        assert found["longest"] < 200
+        assert 100 < found["most"] < 5_000
         heat.focus()
         page.keyboard.press("Home")
         expect(page.get_by_role("status").first).to_contain_text("0 to 9: there")

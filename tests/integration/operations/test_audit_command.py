@@ -122,7 +122,8 @@ def test_servers_that_are_away_are_errors_of_one_line(tailrace: Command) -> None
     for environ in ({"PGPORT": "1"}, {"TAILRACE_CONTAINER": "nowhere"}):
         found = tailrace("audit", "ids", TAILRACE_CONNECT_TIMEOUT_SECONDS="1", **environ)
         assert (found.returncode, found.stdout) == (1, "")
-        assert found.stderr.startswith("error: ")
+        # On a busy machine it may also say before that what it waits for.
+        assert found.stderr.splitlines()[-1].startswith("error: ")
         assert "Traceback" not in found.stderr
 
 
