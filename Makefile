@@ -5,6 +5,8 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 # Somebody else's Python settings must not reach this project's. All paths are relative: the folder's may hold spaces.
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIP_TARGET PIP_PREFIX
+# Without bytecode, each of the many processes would compile the whole project again.
+unexport PYTHONDONTWRITEBYTECODE
 export PYTHONNOUSERSITE := 1
 PYTHON := .venv/bin/python
 # Most tests wait for servers and locks rather than for a processor; each job has servers of its own.

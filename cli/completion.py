@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from typer.completion import completion_init, get_completion_script  # type: ignore[attr-defined]
+from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
 from contracts.errors import TailraceError
 from contracts.jobs_file import Jobs, load_jobs
@@ -26,11 +26,6 @@ def completion(shell: Literal["bash", "zsh", "fish"]) -> None:
     Example: tailrace completion fish > ~/.config/fish/completions/tailrace.fish
     """
     print(get_completion_script(prog_name=_PROGRAM, complete_var=_VARIABLE, shell=shell))
-
-
-def prepare() -> None:
-    """Makes the program answer the scripts, which call it with a variable set."""
-    completion_init()
 
 
 def job_names(incomplete: str) -> Iterator[tuple[str, str]]:

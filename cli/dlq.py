@@ -18,7 +18,7 @@ from operations.dead_letters import DeadLetters, Replay, blobs_of
 from producer.ask import job_named
 from settings import Settings
 
-dlq = typer.Typer(no_args_is_help=True)
+dlq = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @dlq.callback()

@@ -3,40 +3,90 @@
 Exit status: 0 done, 1 failed, 2 wrong settings, jobs.toml or arguments, 130 interrupted.
 """
 
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
 from typing import Annotated, Any, override
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
-from cli import VERSION, completion
-from cli.audit import audit
-from cli.backfill import backfill
-from cli.backfills import backfills, cancel
-from cli.dlq import dlq
-from cli.doctor import doctor
-from cli.export import export
-from cli.grants import grants
-from cli.history import history
-from cli.init import init
-from cli.jobs import jobs
-from cli.pause import pause, resume
-from cli.restore import restore
-from cli.running import running, watch
-from cli.show import show
-from cli.status import missing, status
-from cli.submit import submit
+from cli import VERSION
 from cli.terminal import complain, say
-from cli.tick import tick
-from cli.ui import ui
-from cli.verify import verify
-from cli.work import work
 from contracts.errors import ConfigurationError, TailraceError
-from producer.ask import AskRefused
 from telemetry.events import quiet_sdks
+
+# Each command, in the order of the help, and its module in this folder.
+_MODULES = {
+    "init": "init",
+    "status": "status",
+    "missing": "status",
+    "running": "running",
+    "watch": "running",
+    "history": "history",
+    "show": "show",
+    "ui": "ui",
+    "jobs": "jobs",
+    "submit": "submit",
+    "export": "export",
+    "backfill": "backfill",
+    "backfills": "backfills",
+    "cancel": "backfills",
+    "pause": "pause",
+    "resume": "pause",
+    "dlq": "dlq",
+    "audit": "audit",
+    "verify": "verify",
+    "restore": "restore",
+    "tick": "tick",
+    "work": "work",
+    "grants": "grants",
+    "doctor": "doctor",
+    "completion": "completion",
+}
+# Ordinary tracebacks: prettier ones could show local variables, which may hold secrets.
+_STYLE: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "add_completion": False,  # `tailrace completion` prints the scripts
+}
+
+
+class _Loaded(Mapping[str, Any]):
+    """The commands; each is loaded when it is looked up, since all together take twice as long as most of them."""
+
+    @override
+    def __getitem__(self, name: str) -> Any:
+        return _load(name)
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    @override
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+@cache
+def _load(name: str) -> Any:
+    found = getattr(import_module(f"cli.{_MODULES[name]}"), name)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(**_STYLE)
+        alone.command(name)(found)
+        found = alone
+    command = typer.main.get_command(found)
+    command.name = name
+    return command
 
 
 class Commands(TyperGroup):
     """A group that turns the project's errors into lines on stderr and an exit status."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands: Any = _Loaded()
 
     @override
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -49,19 +99,14 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except TailraceError as error:
+            from producer.ask import AskRefused  # what could raise it has loaded it
+
             complain(error.explained.splitlines())
             raise typer.Exit(2 if isinstance(error, (ConfigurationError, AskRefused)) else 1) from None
 
 
-# Ordinary tracebacks: prettier ones could show local variables, which may hold secrets.
-app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,  # `tailrace completion` prints the scripts
-)
-completion.prepare()
+app = typer.Typer(cls=Commands, no_args_is_help=True, **_STYLE)
+completion_init()  # the program answers the scripts, which call it with a variable set
 
 
 def _version(wanted: bool) -> None:
@@ -90,30 +135,3 @@ def tailrace(
 ) -> None:
     """Export PostgreSQL tables and queries to Azure Blob Storage."""
     quiet_sdks()
-
-
-app.command()(init)
-app.command()(status)
-app.command()(missing)
-app.command()(running)
-app.command()(watch)
-app.command()(history)
-app.command()(show)
-app.command()(ui)
-app.command()(jobs)
-app.command()(submit)
-app.command()(export)
-app.command()(backfill)
-app.command()(backfills)
-app.command()(cancel)
-app.command()(pause)
-app.command()(resume)
-app.add_typer(dlq, name="dlq")
-app.command()(audit)
-app.command()(verify)
-app.command()(restore)
-app.command()(tick)
-app.command()(work)
-app.command()(grants)
-app.command()(doctor)
-app.command()(completion.completion)

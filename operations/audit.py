@@ -25,11 +25,11 @@ from operations.spans import Bound, covers
 from operations.windows import WindowBlob, oldest_start, windows_of
 from producer.ask import AskRefused, bound
 from worker.cancellation import Cancellation
-from worker.export import subject_of
 from worker.reread import reread
 from worker.source.closing import prove_closed
 from worker.source.counts import count_windows, count_without_window
 from worker.source.pool import Source
+from worker.source.statement import subject_of
 
 # Windows of one listing, and the most that are read after a budget has ended is one for each thread.
 _BATCH = 64

@@ -14,10 +14,10 @@ from contracts.jobs_file import Jobs
 from contracts.receipt import Receipt
 from contracts.request import ExportRequest
 from worker.cancellation import Cancellation
-from worker.export import select_of, subject_of
 from worker.reread import reread
 from worker.source.pool import Source
 from worker.source.snapshot import begin_statement
+from worker.source.statement import select_of, subject_of
 
 type Verdict = Literal["same", "changed", "gone", "not compared"]
 

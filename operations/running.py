@@ -15,7 +15,7 @@ from connections.postgres.tokens import password_source
 from contracts.jobs_file import Jobs
 from contracts.request import ExportRequest
 from settings import Settings
-from worker.export import select_of
+from worker.source.statement import select_of
 
 # Sessions of the role itself are visible to it without further rights; `bytes` are those that COPY has sent.
 _SESSIONS = """

@@ -16,7 +16,7 @@ from contracts import row_hash
 from contracts.errors import CompressionWrong, JobDisabled, SourceRejected, TailraceError
 from contracts.jobs_file import Jobs
 from contracts.receipt import Closed, Part, Read, Receipt
-from contracts.request import ExportRequest, QuerySource, TableSource
+from contracts.request import ExportRequest
 from telemetry.events import event
 from telemetry.traces import span
 from worker.blob.buffers import MAX_PARTS
@@ -32,7 +32,7 @@ from worker.source.pool import Source
 from worker.source.readers import readers_of
 from worker.source.snapshot import Snapshot
 from worker.source.split import Limits, parts_wanted
-from worker.source.statement import relation_of, select_statement
+from worker.source.statement import relation_of, select_of, subject_of
 
 _log = logging.getLogger(__name__)
 
@@ -168,15 +168,6 @@ def _write_parquet(task: _Task, snapshot: Snapshot, plan: Plan, upload: Upload) 
         return write_parquet(readers[: len(selects)], selects, snapshot.columns, file, task.cancelled)
 
 
-def subject_of(request: ExportRequest) -> str:
-    """The name of a request's source in messages."""
-    match request.source:
-        case TableSource() as table:
-            return f"{table.schema_name}.{table.table}"
-        case QuerySource() as query:
-            return f"query {query.name}"
-
-
 def _require_job(request: ExportRequest, jobs: Jobs) -> None:
     """A job that was taken out of jobs.toml is exported no more, whatever is still on the queue.
 
@@ -193,24 +184,6 @@ def _require_job(request: ExportRequest, jobs: Jobs) -> None:
             advice="drop it by `tailrace dlq drop`, or deploy the jobs.toml that the producer has and replay",
             reason="JobMissing",
         )
-
-
-def select_of(request: ExportRequest, jobs: Jobs) -> sql.Composed:
-    """The SELECT of all rows of a request. Raises SourceRejected if its query is in no job."""
-    return select_statement(request, _query_text(request, jobs))
-
-
-def _query_text(request: ExportRequest, jobs: Jobs) -> str | None:
-    if not isinstance(request.source, QuerySource):
-        return None
-    job = jobs.get(request.source.name)
-    if job is None or job.query is None:
-        raise SourceRejected(
-            f"jobs.toml of this worker has no query of the name {request.source.name!r}",
-            advice="deploy the jobs.toml that the producer has, then replay",
-            reason="QueryMissing",
-        )
-    return job.query
 
 
 def _report(request: ExportRequest, receipt: Receipt, copied: Copied) -> None:

@@ -13,13 +13,12 @@ from contracts.receipt import Receipt, SourceColumn
 from contracts.request import ExportRequest
 from contracts.row_hash import written
 from worker.cancellation import Cancellation
-from worker.export import select_of, subject_of
 from worker.formats.parquet import require_parquet
 from worker.source.catalogue import column_types
 from worker.source.copy_out import copy_out
 from worker.source.pool import Source
 from worker.source.snapshot import Described, Snapshot
-from worker.source.statement import copy_statement, relation_of, select_from
+from worker.source.statement import copy_statement, relation_of, select_from, select_of, subject_of
 
 
 @dataclass(frozen=True, slots=True)

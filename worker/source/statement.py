@@ -6,6 +6,7 @@ from psycopg import sql
 
 from contracts.errors import SourceRejected
 from contracts.job import BOUND
+from contracts.jobs_file import Jobs
 from contracts.output import Output
 from contracts.request import ExportRequest, QuerySource, TableSource
 from contracts.window import Window
@@ -87,3 +88,30 @@ def _select_from_query(query: str, window: Window | None) -> sql.Composed:
 def _verbatim(text: str) -> sql.SQL:
     # The text is the operator's own, out of jobs.toml; no message can carry any.
     return sql.SQL(text)
+
+
+def subject_of(request: ExportRequest) -> str:
+    """The name of a request's source in messages."""
+    match request.source:
+        case TableSource() as table:
+            return f"{table.schema_name}.{table.table}"
+        case QuerySource() as query:
+            return f"query {query.name}"
+
+
+def select_of(request: ExportRequest, jobs: Jobs) -> sql.Composed:
+    """The SELECT of all rows of a request. Raises SourceRejected if its query is in no job."""
+    return select_statement(request, _query_text(request, jobs))
+
+
+def _query_text(request: ExportRequest, jobs: Jobs) -> str | None:
+    if not isinstance(request.source, QuerySource):
+        return None
+    job = jobs.get(request.source.name)
+    if job is None or job.query is None:
+        raise SourceRejected(
+            f"jobs.toml of this worker has no query of the name {request.source.name!r}",
+            advice="deploy the jobs.toml that the producer has, then replay",
+            reason="QueryMissing",
+        )
+    return job.query
