@@ -17,13 +17,13 @@ from cli.signals import at_first_signal
 from cli.terminal import fields_or_json, remark, say
 from contracts.grid import TimeGrid
 from contracts.jobs_file import load_jobs
-from contracts.request import ExportRequest
 from operations.backfill import Counts, Only, Wanted
 from operations.backfilling import Backfilling
 from operations.backfills import forget
 from operations.pauses import refuse_paused
 from producer.ask import AskRefused, bound, job_named, one_request
 from producer.queue import ExportQueue
+from producer.schedule import Planned
 from settings import Settings
 
 _ENDS = 3  # windows that a dry run shows of each end of the range
@@ -76,7 +76,7 @@ def backfill(  # noqa: PLR0913  # options of a command
     with ExportQueue(settings) as queue:
         if dry_run:
             ends = _Ends()
-            ends.add(one.request for one in running.chosen(queue.look_briefly(job)))
+            ends.add(one.request for one, _ in running.looked_up(queue.look_briefly(job)))
             fields_or_json({**_shown(running.counts), "to send": running.counts.chosen}, as_json=as_json)
             if not as_json:
                 say(*ends.lines())
@@ -120,7 +120,7 @@ def _shown(counts: Counts) -> Mapping[str, object]:
 
 def _refuse_nothing(wanted: Wanted, now: datetime) -> None:
     """Raises AskRefused that says why the range has no closed window, if it has none."""
-    if next(wanted.requests(now), None) is None:
+    if next(wanted.planned(now), None) is None:
         one_request(wanted.job, wanted.since, now)  # says that the window there is open, or when the next one begins
         raise AskRefused(f"no window of job {wanted.job.name!r} begins from {wanted.since} to {wanted.until}")
 
@@ -130,7 +130,7 @@ def left_out(wanted: Wanted, now: datetime) -> str | None:
     until = bound(wanted.job, wanted.until)
     if not isinstance(until, datetime):
         return None
-    latest = next(replace(wanted, newest_first=True).requests(now)).run
+    latest = next(replace(wanted, newest_first=True).planned(now)).run
     if latest >= until:
         return None
     grid = wanted.job.window
@@ -146,7 +146,7 @@ class _Ends:
     >>> table = {"name": "a", "schema": "s", "table": "t", "blob": "{window_start}"}
     >>> table["window"] = {"column": "id", "type": "integer", "size": 10}
     >>> job, ends = parse_jobs({"job": [table]})["a"], _Ends()
-    >>> ends.add(Wanted(job, "0", "90").requests(datetime.now(UTC)))
+    >>> ends.add(Wanted(job, "0", "90").planned(datetime.now(UTC)))
     >>> print("\n".join(ends.lines()))
         0 → 0
         10 → 10
@@ -158,21 +158,24 @@ class _Ends:
     """
 
     def __init__(self) -> None:
-        self._first: list[str] = []
-        self._last: deque[str] = deque(maxlen=_ENDS)
+        self._first: list[Planned] = []
+        self._last: deque[Planned] = deque(maxlen=_ENDS)
         self._between = 0
 
-    def add(self, requests: Iterable[ExportRequest]) -> None:
+    def add(self, requests: Iterable[Planned]) -> None:
         """Takes note of each."""
         for request in requests:
-            assert request.window is not None
-            line = f"    {request.window.model_dump(mode='json')['start']} → {request.blob}"
             if len(self._first) < _ENDS:
-                self._first.append(line)
+                self._first.append(request)
             else:
                 self._between += len(self._last) == _ENDS
-                self._last.append(line)
+                self._last.append(request)
 
     def lines(self) -> list[str]:
         """What is shown of them."""
-        return [*self._first, *([f"    … {self._between:,} more"] if self._between else []), *self._last]
+        between = [f"    … {self._between:,} more"] if self._between else []
+        return [*map(_line, self._first), *between, *map(_line, self._last)]
+
+
+def _line(request: Planned) -> str:
+    return f"    {request.window.interval.model_dump(mode='json')['start']} → {request.blob}"

@@ -13,6 +13,7 @@ from typer.testing import Result
 from contracts.jobs_file import load_jobs
 from contracts.request import parse_request
 from operations.backfill import Wanted
+from producer.ask import requests_between
 
 type Tailrace = Callable[..., Result]
 SUBMIT = ("submit", "clicks", "--window-start", "2026-01-03")
@@ -137,11 +138,24 @@ def test_ten_thousand_windows_are_asked_for_in_moments_and_sent_without_a_line_f
     minutes = load_jobs(Path(configured["TAILRACE_JOBS"]))["minutes"]
     wanted = Wanted(minutes, "2025-01-01", "2025-04-15T04:00")
     started = process_time()
-    assert sum(1 for _ in wanted.requests(datetime.now(UTC))) == 10_000
+    assert sum(1 for _ in wanted.planned(datetime.now(UTC))) == 10_000
     assert process_time() - started < 4.5
     shown = said(tailrace("backfill", "minutes", "--from", wanted.since, "--to", wanted.until))
     assert shown == ["windows 10,000", "there 0", "sent 10,000"]
     assert len(bus.queued()) == 10_000
+
+
+@pytest.mark.usefixtures("bus")
+def test_a_dry_run_makes_no_requests_but_those_that_it_shows(tailrace: Tailrace, configured: dict[str, str]) -> None:
+    """Making all of them takes two and a half times as long as the whole dry run does."""
+    year = ("backfill", "minutes", "--from", "2025-01-01", "--to", "2026-01-01", "--dry-run")
+    minutes = load_jobs(Path(configured["TAILRACE_JOBS"]))["minutes"]
+    said(tailrace(*JANUARY, "--dry-run"))  # imports what it needs
+    started = process_time()
+    assert sum(1 for _ in requests_between(minutes, "2025-01-01", "2026-01-01", datetime.now(UTC))) == 35_040
+    making = process_time() - started
+    assert said(tailrace(*year))[2] == "to send 35,040"
+    assert process_time() - started < 2 * making
 
 
 @pytest.mark.parametrize("command", [JANUARY, SUBMIT], ids=["backfill", "submit"])
