@@ -1,6 +1,7 @@
 """`tailrace backfill`: the requests of a range of windows."""
 
 import os
+import shlex
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -85,6 +86,8 @@ def backfill(  # noqa: PLR0913  # options of a command
             forget(settings, now)
     if (others := left_out(wanted, now)) and not as_json:
         say(others)
+    if left := dead_left(wanted, running.counts):
+        remark(left)
 
 
 def _send(running: Backfilling, queue: ExportQueue, *, wait: bool, as_json: bool) -> None:
@@ -137,6 +140,17 @@ def left_out(wanted: Wanted, now: datetime) -> str | None:
     if isinstance(grid, TimeGrid) and grid.end and grid.end <= latest.astimezone(ZoneInfo(grid.timezone)).date():
         return f"windows from {grid.end} on were left out: the job has this end"
     return f"windows from {latest.isoformat(timespec='minutes')} on were left out: they are still open"
+
+
+def dead_left(wanted: Wanted, counts: Counts) -> str | None:
+    """What to do about the dead letters of the range, if this backfill passes over them; None if it does not."""
+    dead = counts.states["dead"] + counts.states["postponed"]
+    if not dead or wanted.only != "missing" or wanted.force:
+        return None
+    are = "window is a dead letter" if dead == 1 else "windows are dead letters"
+    span = ("--from", wanted.since, "--to", wanted.until)
+    again = shlex.join(["tailrace", "backfill", wanted.job.name, *span, "--only", "failed"])
+    return f"{dead:,} {are}: see why by `tailrace dlq list`, correct the cause, then `{again}`"
 
 
 class _Ends:

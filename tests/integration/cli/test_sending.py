@@ -122,7 +122,15 @@ def test_dead_windows_are_counted_and_sent_only_if_forced(tailrace: Tailrace, bu
     assert said(tailrace(*SUBMIT))[-1] == (
         "it is a dead letter; nothing was sent: correct its cause, then `tailrace dlq replay` (reason TableMissing)"
     )
-    assert said(tailrace(*JANUARY)) == ["windows 31", "there 0", "dead 1", "sent 30"]
+    passed = tailrace(*JANUARY)
+    assert said(passed) == ["windows 31", "there 0", "dead 1", "sent 30"]
+    again = "backfill clicks --from 2026-01-01 --to 2026-02-01 --only failed"
+    assert passed.stderr == (
+        f"1 window is a dead letter: see why by `tailrace dlq list`, correct the cause, then `tailrace {again}`\n"
+    )
+    chosen = tailrace(*again.split(), "--dry-run")
+    assert "to send 1" in said(chosen)
+    assert chosen.stderr == ""
     assert said(tailrace(*JANUARY, "--force", "--dry-run"))[:4] == [
         "windows 31",
         "there 0",

@@ -166,6 +166,18 @@ def test_a_table_of_other_columns_is_refused_with_what_differs(csv_export: Tailr
     assert "does not have the columns of events/2026/03/28.csv.gz: price numeric(9,2), who uuid" in refused.stderr
 
 
+@pytest.mark.parametrize("create", [(), ("--create",)], ids=["", "create"])
+def test_a_table_without_columns_is_said_to_have_none(
+    csv_export: Tailrace, admin: psycopg.Connection, create: tuple[str, ...]
+) -> None:
+    admin.execute("create table again ()")
+    refused = csv_export("restore", "events", "--into", "again", *create)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        'error: table "public"."again" has no columns; drop it, and let --create make it from the receipt\n',
+    )
+
+
 def test_the_role_that_exports_may_not_restore_and_is_reported(csv_export: Tailrace) -> None:
     refused = csv_export("restore", "events", "--into", "again", "--create", writes=False)
     assert refused.returncode == 1
