@@ -1,6 +1,7 @@
 """`tailrace backfill`: the requests of a range of windows."""
 
 import os
+import shlex
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -17,13 +18,13 @@ from cli.signals import at_first_signal
 from cli.terminal import fields_or_json, remark, say
 from contracts.grid import TimeGrid
 from contracts.jobs_file import load_jobs
-from contracts.request import ExportRequest
 from operations.backfill import Counts, Only, Wanted
 from operations.backfilling import Backfilling
 from operations.backfills import forget
 from operations.pauses import refuse_paused
 from producer.ask import AskRefused, bound, job_named, one_request
 from producer.queue import ExportQueue
+from producer.schedule import Planned
 from settings import Settings
 
 _ENDS = 3  # windows that a dry run shows of each end of the range
@@ -76,7 +77,7 @@ def backfill(  # noqa: PLR0913  # options of a command
     with ExportQueue(settings) as queue:
         if dry_run:
             ends = _Ends()
-            ends.add(one.request for one in running.chosen(queue.look_briefly(job)))
+            ends.add(one.request for one, _ in running.looked_up(queue.look_briefly(job)))
             fields_or_json({**_shown(running.counts), "to send": running.counts.chosen}, as_json=as_json)
             if not as_json:
                 say(*ends.lines())
@@ -85,6 +86,8 @@ def backfill(  # noqa: PLR0913  # options of a command
             forget(settings, now)
     if (others := left_out(wanted, now)) and not as_json:
         say(others)
+    if left := dead_left(wanted, running.counts):
+        remark(left)
 
 
 def _send(running: Backfilling, queue: ExportQueue, *, wait: bool, as_json: bool) -> None:
@@ -120,7 +123,7 @@ def _shown(counts: Counts) -> Mapping[str, object]:
 
 def _refuse_nothing(wanted: Wanted, now: datetime) -> None:
     """Raises AskRefused that says why the range has no closed window, if it has none."""
-    if next(wanted.requests(now), None) is None:
+    if next(wanted.planned(now), None) is None:
         one_request(wanted.job, wanted.since, now)  # says that the window there is open, or when the next one begins
         raise AskRefused(f"no window of job {wanted.job.name!r} begins from {wanted.since} to {wanted.until}")
 
@@ -130,13 +133,24 @@ def left_out(wanted: Wanted, now: datetime) -> str | None:
     until = bound(wanted.job, wanted.until)
     if not isinstance(until, datetime):
         return None
-    latest = next(replace(wanted, newest_first=True).requests(now)).run
+    latest = next(replace(wanted, newest_first=True).planned(now)).run
     if latest >= until:
         return None
     grid = wanted.job.window
     if isinstance(grid, TimeGrid) and grid.end and grid.end <= latest.astimezone(ZoneInfo(grid.timezone)).date():
         return f"windows from {grid.end} on were left out: the job has this end"
     return f"windows from {latest.isoformat(timespec='minutes')} on were left out: they are still open"
+
+
+def dead_left(wanted: Wanted, counts: Counts) -> str | None:
+    """What to do about the dead letters of the range, if this backfill passes over them; None if it does not."""
+    dead = counts.states["dead"] + counts.states["postponed"]
+    if not dead or wanted.only != "missing" or wanted.force:
+        return None
+    are = "window is a dead letter" if dead == 1 else "windows are dead letters"
+    span = ("--from", wanted.since, "--to", wanted.until)
+    again = shlex.join(["tailrace", "backfill", wanted.job.name, *span, "--only", "failed"])
+    return f"{dead:,} {are}: see why by `tailrace dlq list`, correct the cause, then `{again}`"
 
 
 class _Ends:
@@ -146,7 +160,7 @@ class _Ends:
     >>> table = {"name": "a", "schema": "s", "table": "t", "blob": "{window_start}"}
     >>> table["window"] = {"column": "id", "type": "integer", "size": 10}
     >>> job, ends = parse_jobs({"job": [table]})["a"], _Ends()
-    >>> ends.add(Wanted(job, "0", "90").requests(datetime.now(UTC)))
+    >>> ends.add(Wanted(job, "0", "90").planned(datetime.now(UTC)))
     >>> print("\n".join(ends.lines()))
         0 → 0
         10 → 10
@@ -158,21 +172,24 @@ class _Ends:
     """
 
     def __init__(self) -> None:
-        self._first: list[str] = []
-        self._last: deque[str] = deque(maxlen=_ENDS)
+        self._first: list[Planned] = []
+        self._last: deque[Planned] = deque(maxlen=_ENDS)
         self._between = 0
 
-    def add(self, requests: Iterable[ExportRequest]) -> None:
+    def add(self, requests: Iterable[Planned]) -> None:
         """Takes note of each."""
         for request in requests:
-            assert request.window is not None
-            line = f"    {request.window.model_dump(mode='json')['start']} → {request.blob}"
             if len(self._first) < _ENDS:
-                self._first.append(line)
+                self._first.append(request)
             else:
                 self._between += len(self._last) == _ENDS
-                self._last.append(line)
+                self._last.append(request)
 
     def lines(self) -> list[str]:
         """What is shown of them."""
-        return [*self._first, *([f"    … {self._between:,} more"] if self._between else []), *self._last]
+        between = [f"    … {self._between:,} more"] if self._between else []
+        return [*map(_line, self._first), *between, *map(_line, self._last)]
+
+
+def _line(request: Planned) -> str:
+    return f"    {request.window.interval.model_dump(mode='json')['start']} → {request.blob}"

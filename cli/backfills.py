@@ -28,7 +28,8 @@ def backfills(
     """List backfills with their ids, and how far each has come.
 
     waiting: some of its messages are on the queue. sending: a command feeds the queue. interrupted: that command ended
-    before all was sent; run it again. done: nothing of it is on the queue any more.
+    before all was sent; run it again. done: nothing of it is on the queue any more. cancelled: what has ended was
+    exported or left out, and nothing records which; `tailrace missing` shows what has no blob.
 
     Example: tailrace backfills --limit 5
     """

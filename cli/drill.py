@@ -68,6 +68,8 @@ def _end(job: ExportJob, found: DrilledJob, *, as_json: bool) -> bool:
     """Prints the last line of a job; whether all its windows are restorable."""
     if not as_json:
         say(f"{job.name}: {len(found.found) - found.failed:,} of {len(found.found):,} windows proven restorable")
+    if found.is_empty:
+        remark(f"{job.name}: no window here has rows, so the drill proves that its table can be made, and no more")
     if found.unwritten:
         remark(f"the drill is not remembered: {found.unwritten}")
     return not found.failed

@@ -62,9 +62,10 @@ def restore(  # noqa: PLR0913  # options of a command
     Each window is restored in its own transaction: after an interruption, run it again, and windows whose rows are
     all there are skipped. Each blob is compared with its receipt before its transaction commits.
 
-    --check restores the newest window and a random choice of others into a schema of its own, compares them with their
-    receipts and with the source, and drops it. Into the source's database, rows are compared one by one (EXCEPT ALL);
-    into another, by their hash, and if the settings name no source, not at all. exit 1 if a window is not restorable.
+    --check restores the newest window with rows and a random choice of others into a schema of its own, compares them
+    with their receipts and with the source, and drops it. It takes windows without rows only if too few have any. Into
+    the source's database, rows are compared one by one (EXCEPT ALL); into another, by their hash, and if the settings
+    name no source, not at all. exit 1 if a window is not restorable.
 
     Example: tailrace restore clicks --from 2026-01-01 --to 2026-02-01 --into public.clicks_again --create
 

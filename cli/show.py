@@ -17,6 +17,8 @@ from operations.finding import find
 from operations.looking import looking
 from producer.facts import QueueView
 
+_WORDS = {"size", "so_far", "sessions"}  # fields that say several numbers
+
 
 def show(
     what: Annotated[
@@ -33,6 +35,9 @@ def show(
 ) -> None:
     """Show all that is known of one window: state, message, sessions, blob and receipt.
 
+    In JSON rows, csv_bytes, blob_bytes, seconds, attempts, parts and revision are numbers; so are rows_so_far,
+    bytes_so_far and seconds_so_far of an export that runs, and pids lists its sessions.
+
     Example: tailrace show clicks 2026-01-03
 
     Example: tailrace show clicks/2026/01/03.csv.gz
@@ -40,12 +45,10 @@ def show(
     now, (settings, jobs) = datetime.now(UTC), configured()
     with looking(settings, now) as seen:
         cell = find(seen, jobs, what, window)
-    fields = fields_of(cell, seen.queue)
     if as_json:
-        of_cell = {"job": cell.job.name, "window": cell.start, "state": cell.state}
-        print(json.dumps({**of_cell, **keys_of(fields)}, default=str))
+        print(json.dumps(as_json_of(cell, seen.queue)))
     else:
-        show_cell(cell, fields)
+        show_cell(cell, fields_of(cell, seen.queue))
     end(seen, jobs, is_well=True)
 
 
@@ -65,6 +68,19 @@ def fields_of(cell: Cell, queue: QueueView) -> dict[str, object]:
         "blob": cell.name if cell.blob else None,
         **_receipt(cell),
     }
+
+
+def as_json_of(cell: Cell, queue: QueueView) -> dict[str, object]:
+    """The same for programs: numbers are numbers, and not words with their units."""
+    known: dict[str, object] = {"job": cell.job.name, "window": cell.start, "state": cell.state}
+    known |= {key: value for key, value in keys_of(fields_of(cell, queue)).items() if key not in _WORDS}
+    if receipt := cell.blob.receipt if cell.blob else None:
+        known |= {"seconds": receipt.seconds, "rows": receipt.rows}
+        known |= {"csv_bytes": receipt.csv_bytes, "blob_bytes": receipt.blob_bytes}
+    if one := cell.running:
+        known |= {"rows_so_far": one.rows, "bytes_so_far": one.bytes, "seconds_so_far": round(one.seconds, 1)}
+        known["pids"] = one.pids
+    return known
 
 
 def _message(cell: Cell, queue: QueueView) -> dict[str, object]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from contracts.model import Identifier, Model
+from contracts.model import Identifier, Model, Whole
 
 _SPAN = re.compile(r"(\d{1,6}) (second|minute|hour|day|week|month)s?")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
@@ -133,7 +133,7 @@ class IntegerGrid(_Grid):
 
     column: Identifier
     type: Literal["integer"]
-    size: Annotated[int, Field(ge=1, le=2**62)]
+    size: Annotated[int, Field(ge=1, le=2**62), Whole]
 
 
 type Grid = Annotated[TimeGrid | IntegerGrid, Field(discriminator="type")]

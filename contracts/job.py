@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from contracts.blob_name import RECORDS, TemplateError, prefix_of, render
 from contracts.grid import Grid, IntegerGrid, TimeGrid
-from contracts.model import Identifier, JobName, Model
+from contracts.model import Flag, Identifier, JobName, Model, Whole
 from contracts.namer import Namer, namer
 from contracts.naming import SAMPLES, check_template, sample_name, unit_between_runs
 from contracts.ncrontab import Ncrontab
@@ -30,11 +30,11 @@ class ExportJob(Model):
     blob: str
     window: Grid | None = None
     schedule: Ncrontab | None = None
-    revision: Annotated[int, Field(ge=1)] = 1
+    revision: Annotated[int, Field(ge=1), Whole] = 1
     if_exists: Literal["refuse", "replace"] = "refuse"
     output: Output = Output()
     streams: Streams = None
-    enabled: bool = True
+    enabled: Flag = True
 
     @property
     def source(self) -> Source:

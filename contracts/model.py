@@ -5,7 +5,15 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeAliasType, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+)
 from pydantic_core import ErrorDetails
 
 # Replaces pydantic's messages that repeat the rejected value or use terms of Python.
@@ -53,6 +61,25 @@ def identifier(value: str) -> str:
 Identifier = Annotated[str, AfterValidator(identifier)]
 _JOB_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 JobName = Annotated[str, StringConstraints(pattern=_JOB_NAME)]
+
+
+def _flag(value: object, info: ValidationInfo) -> object:
+    """Pydantic reads "no" as false and "on" as true; whoever writes a text into a file may mean anything."""
+    if info.mode == "python" and not isinstance(value, bool):
+        raise ValueError("write true or false, without quotes")
+    return value
+
+
+def _whole(value: object, info: ValidationInfo) -> object:
+    """Pydantic reads "3" as 3, and true as 1."""
+    if info.mode == "python" and isinstance(value, str | bool):
+        raise ValueError("write a whole number, without quotes")
+    return value
+
+
+# Of files. Requests come as JSON, which is read as it always was.
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Whole = BeforeValidator(_whole)
 
 
 def describe(error: ValidationError, *, limit: int = 5) -> str:

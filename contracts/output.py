@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from contracts.model import Identifier, Model, identifier
+from contracts.model import Flag, Identifier, Model, Whole, identifier
 
 _SUFFIXES = {"gzip": ".gz", "zstd": ".zst", "none": ""}
 _CONTENT_TYPES = {"gzip": "application/gzip", "zstd": "application/zstd", "none": "text/csv; charset=utf-8"}
@@ -89,12 +89,12 @@ class Output(Model):
     """
 
     format: Literal["csv", "parquet"] = "csv"
-    header: bool = True
+    header: Flag = True
     delimiter: Annotated[str, AfterValidator(_delimiter)] = ","
     null: Annotated[str, AfterValidator(_null)] = ""
     compression: Literal["gzip", "zstd", "none"] = "gzip"
-    level: Annotated[int, Field(ge=0, le=19)] | None = None
-    verify: bool | None = None
+    level: Annotated[int, Field(ge=0, le=19), Whole] | None = None
+    verify: Flag | None = None
     dictionary: _Columns = None
     statistics: _Columns = None
     bloom_filters: _Filters = None

@@ -7,7 +7,7 @@ from pydantic import AliasChoices, Field, ValidationError
 
 from contracts.blob_name import BlobName
 from contracts.errors import RequestInvalid
-from contracts.model import Identifier, JobName, Model, describe
+from contracts.model import Identifier, JobName, Model, Whole, describe
 from contracts.output import Output
 from contracts.window import Instant, Window
 
@@ -18,7 +18,9 @@ MAX_BODY_BYTES = 192 * 1024
 
 # Streams that a worker reads at once; by default the worker decides by the size of the table. `parts` is the former
 # name.
-Streams = Annotated[int | None, Field(ge=1, le=32, validation_alias=AliasChoices("streams", "parts"))]
+Streams = Annotated[
+    Annotated[int, Field(ge=1, le=32), Whole] | None, Field(validation_alias=AliasChoices("streams", "parts"))
+]
 
 
 class Closing(Model):

@@ -11,10 +11,10 @@ from pydantic import Field
 from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.model import JobName, Model
-from contracts.request import ExportRequest
 from contracts.window import Instant
-from producer.ask import bound, requests_between
+from producer.ask import bound, planned_between
 from producer.asking import Asked
+from producer.schedule import Planned
 
 type Only = Literal["missing", "failed", "all"]
 
@@ -59,11 +59,11 @@ class Wanted:
     force: bool = False
     parts: tuple[tuple[str, str], ...] = ()
 
-    def requests(self, now: datetime) -> Iterator[ExportRequest]:
-        """One for each window closed at `now`."""
+    def planned(self, now: datetime) -> Iterator[Planned]:
+        """The request of each window closed at `now`."""
         parts = self.parts or ((self.since, self.until),)
         for since, until in reversed(parts) if self.newest_first else parts:
-            yield from requests_between(self.job, since, until, now, newest_first=self.newest_first)
+            yield from planned_between(self.job, since, until, now, newest_first=self.newest_first)
 
     def expected(self, now: datetime) -> int:
         """About how many windows these are, without walking through them."""
@@ -79,7 +79,7 @@ class Wanted:
         length = grid.every.shortest * (_MONTH_DAYS / 28 if grid.every.unit == "month" else 1)
         return max(1, round((min(end, now) - max(start, first)) / length))
 
-    def means(self, one: Asked) -> bool:
+    def means(self, one: Asked[Planned]) -> bool:
         """Whether a window in this state is wanted."""
         match self.only:
             case "failed":

@@ -20,12 +20,14 @@ from operations.backfill import BACKFILLS, Backfill, Counts, Wanted
 from operations.claims import Claims
 from operations.pauses import operator
 from producer.asking import Asked, decide
-from producer.facts import QueueView
+from producer.facts import Present, QueueView
 from producer.queue import ExportQueue
+from producer.schedule import Planned
 from producer.store import BlobIndex
 from settings import Settings
 
-_CHUNK = 2_000  # windows in memory at once
+_CHUNK = 2_000  # requests in memory at once
+_LISTED = 5_000  # windows whose blobs are listed together: as many as one answer of the storage holds
 _SAVE_SECONDS = 10.0
 _LOOK_SECONDS = 0.5
 # Of the time between two looks at the queue, at most so much is spent on looking.
@@ -62,24 +64,31 @@ class Backfilling:
         self._saved_at = 0.0
         self._pause = _LOOK_SECONDS
 
-    def chosen(self, view: QueueView) -> Iterator[Asked]:
-        """What is to be sent. Looks blobs up for some windows at a time; `view` is a look at the queue before."""
-        size = _CHUNK if self._in_flight is None else min(_CHUNK, max(self._in_flight, 100))
+    def looked_up(self, view: QueueView) -> Iterator[tuple[Asked[Planned], Present | None]]:
+        """What is wanted, each with the blob that is there. `view` is a look at the queue before.
+
+        Looks blobs up for some windows at a time.
+        """
+        size = _LISTED if self._in_flight is None else min(_CHUNK, max(self._in_flight, 100))
         versions = {self._wanted.job.name: self._version}
-        for requests in batched(self._wanted.requests(self._now), size, strict=False):
-            present = self._index.present([[request.blob for request in requests]])
-            asked = decide(requests, present, view, versions, self._now)
+        for planned in batched(self._wanted.planned(self._now), size, strict=False):
+            present = self._index.present([[one.blob for one in planned]])
+            asked = decide(planned, present, view, versions, self._now)
             self.counts.states.update(one.state for one in asked)
             for one in asked:
                 self.counts.passed += 1
-                if not self._wanted.means(one):
-                    continue
-                blob = present.get(one.request.blob)
-                # Over the blob that is there now, and no other.
-                tag = blob.etag if blob and one.state == "there" else None
-                request = one.request.model_copy(update={"replaces": tag}) if tag else one.request
-                self.counts.chosen += 1
-                yield replace(one, request=request)
+                if self._wanted.means(one):
+                    self.counts.chosen += 1
+                    yield one, present.get(one.request.blob)
+
+    def chosen(self, view: QueueView) -> Iterator[Asked]:
+        """What is to be sent; as `looked_up`."""
+        for one, blob in self.looked_up(view):
+            # Over the blob that is there now, and no other.
+            tag = blob.etag if blob and one.state == "there" else None
+            request = one.request.request
+            made = request.model_copy(update={"replaces": tag}) if tag else request
+            yield Asked(made, one.state, one.reason, one.lineage)
 
     def send(self, queue: ExportQueue, progress: Callable[[Counts], object], stopping: Event) -> None:
         """Sends all that is wanted, unless `stopping` is set. Calls `progress` after each piece.

@@ -35,7 +35,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Which windows a drill takes: the newest of a range and a random choice of the others, `count` in all."""
+    """Which windows a drill takes: the newest of a range and a random choice of others, `count` in all.
+
+    Those with rows come first.
+    """
 
     count: int
     since: str | None = None
@@ -53,6 +56,11 @@ class DrilledJob:
     def failed(self) -> int:
         """How many windows are not restorable."""
         return sum(bool(one.problems) for one in self.found)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there were no rows to restore."""
+        return not self.failed and not any(one.rows for one in self.found)
 
 
 class Drilling:
@@ -141,5 +149,23 @@ class Drilling:
 
 
 def _chosen(there: list[WindowBlob], count: int) -> list[WindowBlob]:
-    """The newest window and a random choice of the others."""
-    return [there[-1], *random.sample(there[:-1], min(count, len(there)) - 1)]
+    """The newest window with rows and a random choice of others; those without rows only if too few have any.
+
+    Newest first.
+    """
+    places = range(len(there))
+    chosen = _some([place for place in places if _rows(there[place])], count)
+    chosen += _some([place for place in places if not _rows(there[place])], count - len(chosen))
+    return [there[place] for place in sorted(chosen, reverse=True)]
+
+
+def _some(places: list[int], count: int) -> list[int]:
+    """The last one and a random choice of the others."""
+    if not places or count < 1:
+        return []
+    return [places[-1], *random.sample(places[:-1], min(count, len(places)) - 1)]
+
+
+def _rows(window: WindowBlob) -> int:
+    receipt = window.blob.receipt if window.blob else None
+    return receipt.rows if receipt else 0

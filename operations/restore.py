@@ -13,6 +13,7 @@ from contracts.window import Window
 from operations.blobs import Blob, Blobs
 from operations.parquet_rows import parquet_rows
 from operations.receipt_check import ReceiptCheck
+from operations.rows_there import RowsThere
 from operations.target import RestoreRefused, Target
 from operations.verify import NO_RECEIPT, damage
 from worker.cancellation import Cancellation
@@ -111,7 +112,8 @@ def _rows_are_there(
     if count and count != receipt.rows:
         of = f"of the window of {blob}, which has" if receipt.window else f"and {blob} has"
         deletes = "--replace-window deletes them first, " if receipt.window else ""
-        raise RestoreRefused(
+        refusal = RowsThere if receipt.window else RestoreRefused
+        raise refusal(
             f"table {target.table.as_string()} holds {count:,} rows {of} {receipt.rows:,}",
             advice=f"{deletes}--append adds to them",
         )

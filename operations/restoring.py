@@ -16,6 +16,7 @@ from connections.postgres.tokens import password_source
 from contracts.errors import SourceUnavailable
 from operations.blobs import Blob, Blobs
 from operations.restore import How, Restored, restore_blob
+from operations.rows_there import RowsThere, said_of_range
 from operations.target import RestoreRefused, create_table, exists
 from producer.ask import AskRefused
 from settings import Settings
@@ -82,7 +83,11 @@ class Restoring:
 
     def all_or_none(self, blobs: Sequence[Blob], *, create: bool) -> list[Restored]:
         """All in one transaction; with `create` the table, too."""
-        with writing_session(self.settings, self.server) as connection, connection.transaction():
+        with (
+            self._saying_what_is_there(blobs),
+            writing_session(self.settings, self.server) as connection,
+            connection.transaction(),
+        ):
             if create:
                 self.create(connection, blobs)
             return [restore_blob(connection, self.blobs, blob, self.target, self.how) for blob in blobs]
@@ -102,7 +107,7 @@ class Restoring:
             with writing_session(self.settings, self.server) as connection, sessions.holding(connection):
                 return restore_blob(connection, self.blobs, blob, self.target, self.how)
 
-        with ThreadPoolExecutor(parallel, thread_name_prefix="restore") as threads:
+        with self._saying_what_is_there(blobs), ThreadPoolExecutor(parallel, thread_name_prefix="restore") as threads:
             running = [threads.submit(one, blob) for blob in blobs]
             try:
                 for future in running:
@@ -112,6 +117,19 @@ class Restoring:
                 threads.shutdown(wait=False, cancel_futures=True)
                 sessions.cancel()
                 raise
+
+    @contextmanager
+    def _saying_what_is_there(self, blobs: Sequence[Blob]) -> Iterator[None]:
+        """Adds to the refusal of a window what the table holds of the whole range."""
+        try:
+            yield
+        except RowsThere as error:
+            says = str(error)
+            # What cannot be counted takes nothing from what was refused, and why.
+            with suppress(SourceUnavailable), writing_session(self.settings, self.server) as connection:
+                receipts = [blob.receipt for blob in blobs if blob.receipt]
+                says += f"; {said_of_range(connection, self.target, receipts)}"
+            raise RestoreRefused(says, advice=error.advice) from error
 
 
 class _Sessions:

@@ -87,8 +87,11 @@ class Target:
 
     @classmethod
     def of(cls, connection: psycopg.Connection[Any], table: sql.Identifier) -> "Target":
-        """Looks the table up. Raises RestoreRefused if there is none."""
+        """Looks the table up. Raises RestoreRefused if there is none, or if it has no columns."""
         rows = connection.execute(_COLUMNS, (table.as_string(),)).fetchall()
+        if not rows and exists(connection, table):
+            says = f"table {table.as_string()} has no columns"
+            raise RestoreRefused(says, advice="drop it, and let --create make it from the receipt")
         if not rows:
             says = f"there is no table {table.as_string()}"
             raise RestoreRefused(says, advice="make it, or let --create make it from the receipt")

@@ -65,7 +65,7 @@ def windows_of(  # a range, and what it is of
         bounds = _bounds_of(job, found.values(), of_lists)
         since = since or str(min(start for start, _ in bounds))
         until = until or (str(max(end for _, end in bounds)) if has_numbers else None)
-    requests = list(requests_between(job, since, until or now.isoformat(), now))
+    requests = list(requests_between(job, since, until or now.isoformat(timespec="seconds"), now))
     if not requests:
         raise AskRefused(f"no closed window of job {job.name!r} begins from {since} to {until or 'now'}")
     if found is None:

@@ -12,7 +12,7 @@ from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from contracts.jobs_file import Jobs
 from contracts.request import ExportRequest
-from producer.schedule import request_for_run, request_for_window, requests_of
+from producer.schedule import Planned, planned_of, request_for_run, request_for_window
 from producer.windows import GridWindow, integer_windows_between, windows_between
 
 _NAMED = 20  # jobs that are listed to whom names another one
@@ -58,9 +58,16 @@ def requests_between(
     job: ExportJob, since: str, until: str, now: datetime, *, newest_first: bool = False
 ) -> Iterator[ExportRequest]:
     """The requests of all closed windows that begin in [since, until), oldest first if not `newest_first`."""
+    return (one.request for one in planned_between(job, since, until, now, newest_first=newest_first))
+
+
+def planned_between(
+    job: ExportJob, since: str, until: str, now: datetime, *, newest_first: bool = False
+) -> Iterator[Planned]:
+    """As `requests_between`, of requests that are not made yet."""
     start, end = refuse_empty(job, since, until)
     forwards = takewhile(lambda window: window.closed_at is None or window.closed_at <= now, _windows(job, start, end))
-    yield from requests_of(job, _backwards(job, start, end, now) if newest_first else forwards, now)
+    yield from planned_of(job, _backwards(job, start, end, now) if newest_first else forwards, now)
 
 
 def refuse_empty(job: ExportJob, since: str, until: str) -> tuple[datetime | int, datetime | int]:

@@ -1,8 +1,8 @@
 """Pure: which exports of a job are due."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from contracts.grid import TimeGrid
@@ -12,6 +12,45 @@ from contracts.ncrontab import last_fire_time
 from contracts.request import ExportRequest
 from producer.identity import identified, request_id
 from producer.windows import GridWindow, integer_windows_between, longest, windows_between
+
+
+class Planned(NamedTuple):
+    """The request of a window before it is made: what decides about it, at a fifth of the cost.
+
+    `shared` is what all requests of its job say.
+    """
+
+    window: GridWindow
+    blob: str
+    id: int
+    run: datetime
+    shared: Mapping[str, Any]
+
+    @property
+    def request_id(self) -> UUID:
+        """The request's id."""
+        return UUID(int=self.id)
+
+    @property
+    def job(self) -> str:
+        """The name of its job."""
+        return str(self.shared["job"])
+
+    @property
+    def revision(self) -> int:
+        """The revision of its job."""
+        return int(self.shared["revision"])
+
+    @property
+    def if_exists(self) -> Literal["refuse", "replace"]:
+        """What it does to another request's blob of its name."""
+        return "refuse" if self.shared["if_exists"] == "refuse" else "replace"
+
+    @property
+    def request(self) -> ExportRequest:
+        """The request, whole and validated."""
+        window = self.window.interval
+        return ExportRequest(request_id=self.request_id, blob=self.blob, run=self.run, window=window, **self.shared)
 
 
 def due_requests(job: ExportJob, now: datetime) -> Iterator[ExportRequest]:
@@ -56,11 +95,15 @@ def due_between(catch_up: timedelta, schedule: str | None, now: datetime) -> tup
 
 
 def requests_of(job: ExportJob, windows: Iterable[GridWindow], now: datetime) -> Iterator[ExportRequest]:
-    """The request of each window. Its run is the window's end, so that every tick builds the same body."""
+    """The request of each window."""
+    return (planned.request for planned in planned_of(job, windows, now))
+
+
+def planned_of(job: ExportJob, windows: Iterable[GridWindow], now: datetime) -> Iterator[Planned]:
+    """What is to be asked of each window. Its run is the window's end, so that every tick builds the same body."""
     shared, asked = _shared(job), _whole_seconds(now)
     for window, name, id_ in identified(job, windows):
-        run = window.closed_at or asked
-        yield ExportRequest(request_id=UUID(int=id_), blob=name, run=run, window=window.interval, **shared)
+        yield Planned(window, name, id_, window.closed_at or asked, shared)
 
 
 def request_for_window(job: ExportJob, window: GridWindow, now: datetime) -> ExportRequest:

@@ -151,7 +151,7 @@ def _refuse_size(wanted: Wanted, now: datetime) -> None:
     parts = [replace(wanted, since=since, until=until) for since, until in wanted.parts]
     about = sum(part.expected(now) for part in parts)
     # Walking through windows takes seconds for so many.
-    count = about if about > 2 * _MOST else sum(1 for _ in islice(wanted.requests(now), _MOST + 1))
+    count = about if about > 2 * _MOST else sum(1 for _ in islice(wanted.planned(now), _MOST + 1))
     if count > _MOST:
         raise AskRefused(f"there are more than {_MOST:,} windows in these ranges", advice="ask for them in parts")
     if not count:

@@ -117,7 +117,15 @@ def test_dead_windows_are_counted_and_sent_only_if_forced(tailrace: Tailrace, bu
     assert said(tailrace(*SUBMIT))[-1] == (
         "it is a dead letter; nothing was sent: correct its cause, then `tailrace dlq replay` (reason TableMissing)"
     )
-    assert said(tailrace(*JANUARY)) == ["windows 31", "there 0", "dead 1", "sent 30"]
+    passed = tailrace(*JANUARY)
+    assert said(passed) == ["windows 31", "there 0", "dead 1", "sent 30"]
+    again = "backfill clicks --from 2026-01-01 --to 2026-02-01 --only failed"
+    assert passed.stderr == (
+        f"1 window is a dead letter: see why by `tailrace dlq list`, correct the cause, then `tailrace {again}`\n"
+    )
+    chosen = tailrace(*again.split(), "--dry-run")
+    assert "to send 1" in said(chosen)
+    assert chosen.stderr == ""
     assert said(tailrace(*JANUARY, "--force", "--dry-run"))[:4] == [
         "windows 31",
         "there 0",
@@ -130,6 +138,19 @@ def test_ten_thousand_windows_are_sent_without_a_line_for_each(tailrace: Tailrac
     shown = said(tailrace("backfill", "minutes", "--from", "2025-01-01", "--to", "2025-04-15T04:00"))
     assert shown == ["windows 10,000", "there 0", "sent 10,000"]
     assert len(bus.queued()) == 10_000
+
+
+@pytest.mark.usefixtures("bus")
+def test_a_dry_run_makes_no_requests(tailrace: Tailrace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making all of them takes two and a half times as long as the whole dry run does."""
+    made: list[object] = []
+    real = schedule.ExportRequest
+    monkeypatch.setattr(schedule, "ExportRequest", lambda **fields: made.append(fields) or real(**fields))
+    year = ("backfill", "minutes", "--from", "2025-01-01", "--to", "2026-01-01")
+    assert said(tailrace(*year, "--dry-run"))[2] == "to send 35,040"
+    assert made == []
+    assert said(tailrace("backfill", "minutes", "--from", "2025-01-01", "--to", "2025-01-02"))[2] == "sent 96"
+    assert len(made) == 96
 
 
 @pytest.mark.parametrize("command", [JANUARY, SUBMIT], ids=["backfill", "submit"])

@@ -106,10 +106,13 @@ def test_a_window_is_found_by_its_blob_and_by_its_request(
     by_blob = rows(tailrace("show", f"clicks/{day(1).replace('-', '/')}.csv.gz", "--json"))
     by_request = rows(tailrace("show", str(request(day(1)).request_id), "--json"))
     assert by_blob == by_request
-    assert (by_blob[0]["window"], by_blob[0]["rows"], by_blob[0]["closed_by"]) == (day(1), "7", "writers")
+    assert (by_blob[0]["window"], by_blob[0]["rows"], by_blob[0]["closed_by"]) == (day(1), 7, "writers")
     assert by_blob[0]["state"] == "there"
     (export,) = rows(tailrace("history", "clicks", "--json"))
     assert (export["window"], export["rows"], export["attempts"]) == (day(1), 7, 1)
+    numbers = ("rows", "csv_bytes", "blob_bytes", "seconds", "attempts")
+    assert [by_blob[0][name] for name in numbers] == [export[name] for name in numbers]
+    assert "size" not in by_blob[0]
     assert "1 export, 7 rows, " in tailrace("history", "clicks").stdout
 
 
@@ -131,6 +134,8 @@ def test_a_running_export_shows_its_window_and_its_rows(
         )
         assert (one["job"], one["window"]) == ("clicks", day(1))
         assert one["rows"] > 1000
+        (known,) = rows(tailrace("show", "clicks", day(1), "--json"))
+        assert (known["rows_so_far"] >= one["rows"], known["pids"]) == (True, one["pids"])
         assert rows(tailrace("status", "clicks", "--json"))[0]["running"] == 1
         headings, shown = tailrace("running").stdout.splitlines()
         assert headings.split()[:3] == ["job", "window", "rows"]

@@ -133,6 +133,26 @@ def test_windows_are_compared_row_by_row_and_nothing_is_left_behind(
     assert admin.execute("select count(*) from pg_namespace where nspname like 'tailrace_drill%'").fetchone() == (0,)
 
 
+def test_windows_with_rows_are_drilled_before_those_without(
+    drill: Drill, configured: dict[str, str], server: str
+) -> None:
+    with open_exporter(Settings.from_env(configured)) as exporter:
+        for since, until in (("2026-03-20", "2026-03-28"), ("2026-03-31", "2026-04-05")):
+            for one in requests_between(exporter.jobs["events"], since, until, datetime.now(UTC)):
+                run_export(one, exporter, Cancellation())
+    with_rows = [f"events/2026/03/{day}.csv.gz" for day in (30, 29, 28)]
+    some = drill("events", "--server", server)
+    assert (some.returncode, some.stderr, list(windows(some))) == (0, "", with_rows)
+    more = windows(drill("events", "--server", server, "--sample", "5"))
+    assert sorted(one["rows"] for one in more.values())[:3] == [0, 0, 204]
+    assert [name for name in more if name in with_rows] == with_rows
+    none = drill("events", "--server", server, "--from", "2026-03-20", "--to", "2026-03-28")
+    assert (none.returncode, [one["rows"] for one in windows(none).values()]) == (0, [0, 0, 0])
+    assert (
+        none.stderr == "events: no window here has rows, so the drill proves that its table can be made, and no more\n"
+    )
+
+
 def test_what_a_killed_drill_left_behind_is_dropped_by_the_next_and_what_is_in_use_is_not(
     drill: Drill, server: str, admin: psycopg.Connection
 ) -> None:

@@ -134,11 +134,29 @@ def test_rows_of_a_window_are_neither_doubled_nor_lost_without_being_asked(
     admin.execute("delete from again where id = 300")
     refused = csv_export("restore", "events", "--into", "again")
     assert refused.returncode == 1
-    assert "rows of the window of events/2026/03/29.csv.gz" in refused.stderr
-    assert "--replace-window deletes them first" in refused.stderr
+    assert refused.stderr.endswith(
+        'error: table "public"."again" holds 205 rows of the window of events/2026/03/29.csv.gz, which has 206; of the '
+        "3 windows of the range 1 has other rows (2026-03-29T00:00:00Z: 205 of 206), 2 have all of their rows "
+        "(2026-03-28T00:00:00Z, 2026-03-30T00:00:00Z), and none is empty; --replace-window deletes them first, "
+        "--append adds to them\n"
+    )
     assert difference(admin, "again") == 1
     assert csv_export("restore", "events", "--into", "again", "--replace-window").returncode == 0
     assert difference(admin, "again") == 0
+
+
+def test_a_refused_restore_says_that_the_rest_of_the_range_is_empty(
+    csv_export: Tailrace, admin: psycopg.Connection
+) -> None:
+    admin.execute("create table again (like events)")
+    # A row before the range is none of it.
+    admin.execute("insert into again select * from events where id = 7")
+    admin.execute("insert into again (at) values ('2026-03-27 23:59:59Z')")
+    refused = csv_export("restore", "events", "--into", "again", "--one-transaction")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    says = "of the 3 windows of the range 1 has other rows (2026-03-28T00:00:00Z: 1 of 206), and 2 have none; "
+    assert says in refused.stderr
+    assert admin.execute("select count(*) from again").fetchone() == (2,)
 
 
 @pytest.mark.parametrize("place", [3, 40, 5_000, -9, -5], ids=str)
@@ -164,6 +182,18 @@ def test_a_table_of_other_columns_is_refused_with_what_differs(csv_export: Tailr
     refused = csv_export("restore", "events", "--into", "again")
     assert refused.returncode == 1
     assert "does not have the columns of events/2026/03/28.csv.gz: price numeric(9,2), who uuid" in refused.stderr
+
+
+@pytest.mark.parametrize("create", [(), ("--create",)], ids=["", "create"])
+def test_a_table_without_columns_is_said_to_have_none(
+    csv_export: Tailrace, admin: psycopg.Connection, create: tuple[str, ...]
+) -> None:
+    admin.execute("create table again ()")
+    refused = csv_export("restore", "events", "--into", "again", *create)
+    assert (refused.returncode, refused.stderr) == (
+        1,
+        'error: table "public"."again" has no columns; drop it, and let --create make it from the receipt\n',
+    )
 
 
 def test_the_role_that_exports_may_not_restore_and_is_reported(csv_export: Tailrace) -> None:

@@ -74,6 +74,12 @@ def test_windows_of_days_without_a_range_are_those_from_the_oldest_blob_until_no
     assert [is_own for _, is_own in starts(settings, made, None, None)] == [True, True, False, False]
 
 
+def test_an_empty_range_names_now_in_whole_seconds(settings: Settings) -> None:
+    says = "the range is empty: 2026-04-01 is not before 2026-03-10T00:00:00[+]00:00$"
+    with pytest.raises(AskRefused, match=says):
+        list(windows_of(job(**BY_DAY), Blobs(settings), "2026-04-01", None, NOW.replace(microsecond=123_456)))
+
+
 def test_a_job_without_a_blob_needs_a_range(settings: Settings, container: ContainerClient) -> None:
     assert container.exists()
     for made in (job(**BY_ID), job(**BY_DAY)):

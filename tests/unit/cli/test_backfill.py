@@ -65,7 +65,7 @@ def test_missing_settings_are_all_named(refused: Refused) -> None:
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_windows_that_are_still_open_are_left_out_and_said_to_be(*, newest_first: bool) -> None:
     wanted = Wanted(daily(), "2026-02-08", "8000-01-01", newest_first=newest_first)
-    asked = [request.blob for request in wanted.requests(NOW)]
+    asked = [request.blob for request in wanted.planned(NOW)]
     assert sorted(asked) == ["20260208T000000", "20260209T000000"]
     assert asked == sorted(asked, reverse=newest_first)
     assert left_out(wanted, NOW) == "windows from 2026-02-10T00:00+00:00 on were left out: they are still open"

@@ -132,6 +132,31 @@ def test_a_job_that_cannot_be_used_names_file_job_and_field(tmp_path: Path, line
     assert problem_of(tmp_path, job(lines)).startswith(f"FILE: job 'a': {expected}")
 
 
+@pytest.mark.parametrize("written", ['"no"', '"true"', "1", "0.0"])
+@pytest.mark.parametrize("line", ["enabled", "[job.output]\nheader", "[job.output]\nverify"])
+def test_a_text_or_a_number_is_no_boolean(tmp_path: Path, line: str, written: str) -> None:
+    problem = problem_of(tmp_path, job(f'{PLAIN}blob = "x/{{run}}"\n{line} = {written}'))
+    field = line.replace("[job.output]\n", "output.")
+    assert problem == f"FILE: job 'a': {field}: write true or false, without quotes"
+
+
+@pytest.mark.parametrize("written", ['"3"', "true"])
+@pytest.mark.parametrize(
+    "line",
+    ["revision", "streams", "parts", "[job.output]\nlevel", '[job.window]\ncolumn = "i"\ntype = "integer"\nsize'],
+)
+def test_a_text_or_a_boolean_is_no_whole_number(tmp_path: Path, line: str, written: str) -> None:
+    bound = "window_start" if "window" in line else "run"
+    problem = problem_of(tmp_path, job(f'{PLAIN}blob = "x/{{{bound}}}"\n{line} = {written}'))
+    key = line.splitlines()[-1]
+    assert re.fullmatch(rf"FILE: job 'a': (\w+\.)?{key}: write a whole number, without quotes", problem)
+
+
+def test_a_default_that_is_no_boolean_is_refused_in_each_job(tmp_path: Path) -> None:
+    text = f'[defaults.output]\nverify = "no"\n{job(PLAIN + 'blob = "x/{run}"')}'
+    assert problem_of(tmp_path, text) == "FILE: job 'a': output.verify: write true or false, without quotes"
+
+
 @pytest.mark.parametrize("name", ["", "../x", "a b", "é", "-a", "x" * 64, "a\\n"])
 def test_a_job_name_that_no_blob_or_message_could_carry_is_refused(tmp_path: Path, name: str) -> None:
     problem = problem_of(tmp_path, job(PLAIN + 'blob = "x/{run}"', name=name))

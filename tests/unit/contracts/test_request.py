@@ -37,6 +37,13 @@ def refusal_of(data: bytes) -> RequestInvalid:
     return caught.value
 
 
+def test_a_request_may_write_booleans_and_whole_numbers_as_text() -> None:
+    """As every version has read them; a jobs file may not."""
+    read = parse_request(body(output={"header": "no", "verify": "off", "level": "3"}, streams="2", revision="4"))
+    assert (read.output.header, read.output.verify, read.output.level) == (False, False, 3)
+    assert (read.streams, read.revision) == (2, 4)
+
+
 def test_a_request_comes_back_from_its_own_body() -> None:
     request = parse_request(body(window=WINDOW, revision=3, if_exists="replace", output={"delimiter": ";"}))
     assert parse_request(request.to_body()) == request
