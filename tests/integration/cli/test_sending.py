@@ -9,6 +9,7 @@ from support.dead_letters import Bus, message, request
 from typer.testing import Result
 
 from contracts.request import parse_request
+from producer import schedule
 
 type Tailrace = Callable[..., Result]
 SUBMIT = ("submit", "clicks", "--window-start", "2026-01-03")
