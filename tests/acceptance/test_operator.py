@@ -206,4 +206,4 @@ def test_a_day_is_exported_again(day: Day) -> None:
     asked = day.type(f"tailrace export clicks --window {BEFORE} --again")
     assert asked.out.startswith(f"exported {blob('clicks', BEFORE)}: 25 rows, ")
     shown = day.type(f"tailrace show clicks {BEFORE} --json").rows()[0]
-    assert (shown["rows"], shown["attempts"]) == ("25", 1)
+    assert (shown["rows"], shown["attempts"]) == (25, 1)

@@ -29,10 +29,11 @@ def test_a_function_timeout_replaces_the_worker_and_delivers_again(hosts: Any, q
     host = hosts.start("--only", "work", settings=queue.settings, app=app)
     queue.send({"do": "wait", "for": str(tmp_path / "never")})
     first, second = host.wait_for_records("work", 2)[:2]
-    assert [first["attempt"], second["attempt"]] == [1, 2]
+    # On a busy machine an attempt may be over before its function begins.
+    assert first["attempt"] < second["attempt"]
     assert first["pid"] != second["pid"]
     queue.wait_until_empty(host)
-    assert [seen["attempt"] for seen in host.records("finally")] == [2]  # the first attempt was killed
+    assert [seen["attempt"] for seen in host.records("finally")] == [second["attempt"]]  # the first one was killed
     assert "function=work" in host.wait_for_log("function.timeout")
     assert "Timeout value of 1 s was exceeded by function work." in host.wait_for_log("function.failed")
 
