@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -22,8 +22,6 @@ from contracts.message import job_of
 from devstack.stack import Stack
 
 BIN = Path(sys.executable).parent
-TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-YESTERDAY, BEFORE, FIRST = ((TODAY - timedelta(days=back)).date().isoformat() for back in (1, 2, 3))
 JOBS = """
 [defaults]
 schema = "public"
@@ -60,6 +58,12 @@ class Day:
     bus: Bus
     hosts: Hosts
     gate: Gate
+    # As the tick saw it: the tests may begin after a midnight that follows their collection.
+    today: date
+
+    def back(self, days: int) -> str:
+        """The day so many days before today, as people write it."""
+        return (self.today - timedelta(days=days)).isoformat()
 
     def type(self, line: str, **more: str) -> Said:
         """What a person sees who types the line."""
@@ -96,7 +100,15 @@ def day(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]
         }
         bus = Bus(environ["ServiceBusConnection"], queue)
         opened.callback(bus.close)
-        made = Day(environ, admin, container, bus, Hosts(environ, folder, opened), Gate(admin, 60_000))
+        made = Day(
+            environ,
+            admin,
+            container,
+            bus,
+            Hosts(environ, folder, opened),
+            Gate(admin, 60_000),
+            datetime.now(UTC).date(),
+        )
         _plant(made)
         yield made
 
@@ -104,10 +116,12 @@ def day(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]
 def _plant(day: Day) -> None:
     rows = "select timestamptz '{0}' + n * interval '1 hour' as at, n from generate_series(0, 71) as n"
     for table in ("clicks", "many", "held"):
-        day.admin.execute(f"create table {table} as {rows.format(FIRST)}".encode())
+        day.admin.execute(f"create table {table} as {rows.format(day.back(3))}".encode())
     for view in ("late", "slow"):
-        day.admin.execute(f"create view {view} as select timestamptz '{YESTERDAY} 12:00Z' as at, * from gated".encode())
-    failing = f"create view gaps as select at, 1 / (at::date - date '{BEFORE}') as n from clicks"
+        day.admin.execute(
+            f"create view {view} as select timestamptz '{day.back(1)} 12:00Z' as at, * from gated".encode()
+        )
+    failing = f"create view gaps as select at, 1 / (at::date - date '{day.back(2)}') as n from clicks"
     day.admin.execute(failing.encode())
     day.admin.execute("grant select on all tables in schema public to exporter")
     day.hosts.container()
@@ -116,7 +130,7 @@ def _plant(day: Day) -> None:
         (backend,) = day.gate.wait_for()
         day.admin.execute("select pg_terminate_backend(%s)", [backend])  # so that job late needs a second attempt
     day.bus.wait_until_empty()
-    day.container.delete_blob(blob("gaps", YESTERDAY))
+    day.container.delete_blob(blob("gaps", day.back(1)))
 
 
 def blob(job: str, start: str) -> str:
@@ -134,18 +148,18 @@ def test_what_is_missing_and_why(day: Day) -> None:
     asked = day.type("tailrace missing gaps")
     assert asked.code == 1
     assert [line.split()[:5] for line in asked.out.splitlines()[1:-1]] == [
-        ["gaps", BEFORE, YESTERDAY, "1", "dead"],
-        ["gaps", YESTERDAY, TODAY.date().isoformat(), "1", "missing"],
+        ["gaps", day.back(2), day.back(1), "1", "dead"],
+        ["gaps", day.back(1), day.back(0), "1", "missing"],
     ]
     assert "QueryFails: export of public.gaps was refused: division by zero" in asked.out
 
 
 def test_what_runs_and_how_far(day: Day) -> None:
     with day.gate.closed():
-        assert day.type(f"tailrace submit slow --window-start {YESTERDAY}").code == 0
+        assert day.type(f"tailrace submit slow --window-start {day.back(1)}").code == 0
         day.gate.wait_for()
         (one,) = until(lambda: [row for row in day.type("tailrace running --json").rows() if row["rows"]], "rows")
-    assert (one["job"], one["window"]) == ("slow", YESTERDAY)
+    assert (one["job"], one["window"]) == ("slow", day.back(1))
     assert isinstance(one["rows"], int)
     assert 1000 < one["rows"] <= day.gate.rows
     assert one["estimated_rows"]
@@ -154,19 +168,19 @@ def test_what_runs_and_how_far(day: Day) -> None:
 
 def test_how_long_did_yesterday_take(day: Day) -> None:
     """And how often it was tried: it lost its connection at first."""
-    asked = day.type(f"tailrace history late --from {YESTERDAY}")
+    asked = day.type(f"tailrace history late --from {day.back(1)}")
     headings, row, total = asked.out.splitlines()
     assert headings.split()[-4:] == ["seconds", "attempts", "closed", "by"]
-    assert row.split()[0] == YESTERDAY
+    assert row.split()[0] == day.back(1)
     assert int(row.split()[-2]) > 1
     assert total.startswith("1 export, 60,000 rows, ")
-    assert total.endswith(f"the slowest was {YESTERDAY} with {row.split()[-3]} s")
+    assert total.endswith(f"the slowest was {day.back(1)} with {row.split()[-3]} s")
 
 
 def test_why_did_this_fail_and_is_it_there_once_it_is_fixed_and_replayed(day: Day) -> None:
     listed = day.type("tailrace dlq list --job broken")
     assert listed.out.splitlines()[1].split()[:3] == ["TableMissing", "broken", "3"]
-    assert 'relation "public.broken" does not exist' in day.type(f"tailrace show broken {YESTERDAY}").out
+    assert 'relation "public.broken" does not exist' in day.type(f"tailrace show broken {day.back(1)}").out
     day.admin.execute("create table broken as select * from clicks")
     assert day.type("tailrace dlq replay --job broken").out == "replayed 3 of 3 dead letters\n"
     day.bus.wait_until_empty()
@@ -176,7 +190,7 @@ def test_why_did_this_fail_and_is_it_there_once_it_is_fixed_and_replayed(day: Da
 def test_what_is_useless_is_dropped(day: Day) -> None:
     """A dead letter whose blob was exported by hand meanwhile."""
     day.admin.execute("create table useless as select * from clicks")
-    assert day.type(f"tailrace export useless --window {FIRST}").code == 0
+    assert day.type(f"tailrace export useless --window {day.back(3)}").code == 0
     assert day.type("tailrace dlq drop --stale --job useless").out == "dropped 1 of 1 dead letters\n"
     assert sum(job_of(one.application_properties) == "useless" for one in day.bus.dead_letters()) == 2
 
@@ -195,15 +209,15 @@ def test_a_backfill_that_was_a_mistake_is_stopped(day: Day, stack: Stack) -> Non
 
 def test_a_job_is_paused_and_goes_on(day: Day) -> None:
     assert day.type("tailrace pause held --why 'index build'").code == 0
-    assert "its job is paused; nothing was sent" in day.type(f"tailrace submit held --window-start {FIRST}").out
+    assert "its job is paused; nothing was sent" in day.type(f"tailrace submit held --window-start {day.back(3)}").out
     assert day.type("tailrace resume held").code == 0
-    assert day.type(f"tailrace submit held --window-start {FIRST}").code == 0
-    until(lambda: day.container.get_blob_client(blob("held", FIRST)).exists(), "the export")
+    assert day.type(f"tailrace submit held --window-start {day.back(3)}").code == 0
+    until(lambda: day.container.get_blob_client(blob("held", day.back(3))).exists(), "the export")
 
 
 def test_a_day_is_exported_again(day: Day) -> None:
-    day.admin.execute("insert into clicks values (%s, 99)", [f"{BEFORE} 12:00Z"])
-    asked = day.type(f"tailrace export clicks --window {BEFORE} --again")
-    assert asked.out.startswith(f"exported {blob('clicks', BEFORE)}: 25 rows, ")
-    shown = day.type(f"tailrace show clicks {BEFORE} --json").rows()[0]
+    day.admin.execute("insert into clicks values (%s, 99)", [f"{day.back(2)} 12:00Z"])
+    asked = day.type(f"tailrace export clicks --window {day.back(2)} --again")
+    assert asked.out.startswith(f"exported {blob('clicks', day.back(2))}: 25 rows, ")
+    shown = day.type(f"tailrace show clicks {day.back(2)} --json").rows()[0]
     assert (shown["rows"], shown["attempts"]) == (25, 1)

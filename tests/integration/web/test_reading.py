@@ -1,13 +1,14 @@
 """What the API shows, on real servers."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 from azure.servicebus import ServiceBusClient
 from azure.storage.blob import ContainerClient
+from support.days import NOW, day
 from support.dead_letters import Bus, message
 from support.http import Http
 from support.scene import plant
@@ -15,12 +16,6 @@ from support.scene import plant
 from contracts.jobs_file import load_jobs
 from producer.ask import one_request
 from settings import Settings
-
-NOW = datetime.now(UTC)
-
-
-def day(number: int) -> str:
-    return (NOW.date() - timedelta(days=number)).isoformat()
 
 
 @pytest.fixture
