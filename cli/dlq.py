@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli import STYLE
 from cli.completion import job_names, reasons
 from cli.letters import as_fields, list_each, list_groups
 from cli.signals import at_first_signal
@@ -18,7 +19,7 @@ from operations.dead_letters import DeadLetters, Replay, blobs_of
 from producer.ask import job_named
 from settings import Settings
 
-dlq = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+dlq = typer.Typer(no_args_is_help=True, **STYLE)
 
 
 @dlq.callback()

@@ -67,13 +67,20 @@ def fields_of(cell: Cell, receipt: Receipt) -> dict[str, Any]:
     return {
         "window": cell.start,
         "blob": cell.name,
+        **numbers_of(receipt),
+        "exported_at": receipt.exported_at.isoformat(),
+        "closed": receipt.closed.model_dump(mode="json", exclude_none=True) if receipt.closed else None,
+    }
+
+
+def numbers_of(receipt: Receipt) -> dict[str, Any]:
+    """The numbers of one export as JSON."""
+    return {
         "rows": receipt.rows,
         "csv_bytes": receipt.csv_bytes,
         "blob_bytes": receipt.blob_bytes,
         "seconds": receipt.seconds,
         "attempts": receipt.attempts,
-        "exported_at": receipt.exported_at.isoformat(),
-        "closed": receipt.closed.model_dump(mode="json", exclude_none=True) if receipt.closed else None,
     }
 
 

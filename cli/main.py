@@ -12,7 +12,7 @@ import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
-from cli import VERSION
+from cli import STYLE, VERSION
 from cli.terminal import complain, say
 from contracts.errors import ConfigurationError, TailraceError
 from telemetry.events import quiet_sdks
@@ -45,12 +45,6 @@ _MODULES = {
     "doctor": "doctor",
     "completion": "completion",
 }
-# Ordinary tracebacks: prettier ones could show local variables, which may hold secrets.
-_STYLE: dict[str, Any] = {
-    "rich_markup_mode": None,
-    "pretty_exceptions_enable": False,
-    "add_completion": False,  # `tailrace completion` prints the scripts
-}
 
 
 class _Loaded(Mapping[str, Any]):
@@ -73,7 +67,7 @@ class _Loaded(Mapping[str, Any]):
 def _load(name: str) -> Any:
     found = getattr(import_module(f"cli.{_MODULES[name]}"), name)
     if not isinstance(found, typer.Typer):
-        alone = typer.Typer(**_STYLE)
+        alone = typer.Typer(**STYLE)
         alone.command(name)(found)
         found = alone
     command = typer.main.get_command(found)
@@ -105,7 +99,7 @@ class Commands(TyperGroup):
             raise typer.Exit(2 if isinstance(error, (ConfigurationError, AskRefused)) else 1) from None
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, **_STYLE)
+app = typer.Typer(cls=Commands, no_args_is_help=True, **STYLE)
 completion_init()  # the program answers the scripts, which call it with a variable set
 
 

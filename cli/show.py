@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.completion import job_names
-from cli.history import closed_by
+from cli.history import closed_by, numbers_of
 from cli.looks import configured, end, size
 from cli.ranges import AsJson
 from cli.terminal import keys_of, record
@@ -75,8 +75,7 @@ def as_json_of(cell: Cell, queue: QueueView) -> dict[str, object]:
     known: dict[str, object] = {"job": cell.job.name, "window": cell.start, "state": cell.state}
     known |= {key: value for key, value in keys_of(fields_of(cell, queue)).items() if key not in _WORDS}
     if receipt := cell.blob.receipt if cell.blob else None:
-        known |= {"seconds": receipt.seconds, "rows": receipt.rows}
-        known |= {"csv_bytes": receipt.csv_bytes, "blob_bytes": receipt.blob_bytes}
+        known |= numbers_of(receipt)
     if one := cell.running:
         known |= {"rows_so_far": one.rows, "bytes_so_far": one.bytes, "seconds_so_far": round(one.seconds, 1)}
         known["pids"] = one.pids

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from contracts.receipt import Receipt
 from operations.target import RestoreRefused
+from producer.ask import some_of
 
 _NAMED = 5  # windows of a kind
 # One pass over the rows of the range, however many windows it has.
@@ -48,10 +49,10 @@ def _in_words(windows: int, others: Sequence[str], whole: Sequence[str]) -> str:
     'of the 1 window of the range 1 has other rows (1: 2 of 3), and none is empty'
     """
     empty = windows - len(others) - len(whole)
-    parts = [f"{len(others):,} {_have(others)} other rows ({_some(others)})"] if others else []
+    parts = [f"{len(others):,} {_have(others)} other rows ({some_of(others, _NAMED)})"] if others else []
     if whole:
         whose = "its" if len(whole) == 1 else "their"
-        parts.append(f"{len(whole):,} {_have(whole)} all of {whose} rows ({_some(whole)})")
+        parts.append(f"{len(whole):,} {_have(whole)} all of {whose} rows ({some_of(whole, _NAMED)})")
     last = f"{empty:,} {'has' if empty == 1 else 'have'} none" if empty else "none is empty"
     of = f"of the {windows:,} {'window' if windows == 1 else 'windows'} of the range"
     return f"{of} {', '.join([*parts, f'and {last}'])}"
@@ -59,8 +60,3 @@ def _in_words(windows: int, others: Sequence[str], whole: Sequence[str]) -> str:
 
 def _have(found: Sequence[str]) -> str:
     return "has" if len(found) == 1 else "have"
-
-
-def _some(found: Sequence[str]) -> str:
-    more = [f"and {len(found) - _NAMED:,} more"] if len(found) > _NAMED else []
-    return ", ".join([*found[:_NAMED], *more])

@@ -1,6 +1,6 @@
 """Pure: the requests that a person asks for, by job and range. Raises AskRefused, which says what to write instead."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import takewhile
@@ -29,11 +29,19 @@ def job_named(jobs: Jobs, name: str) -> ExportJob:
         raise ConfigurationError.of(map(Problem, [f"job {name!r} is disabled until jobs.toml is corrected", *problems]))
     if name not in jobs:
         close = get_close_matches(name, [*jobs, *(one.name for one in jobs.disabled if one.name)], n=1)
-        more = [f"and {len(jobs) - _NAMED:,} more"] if len(jobs) > _NAMED else []
-        known = ", ".join([*sorted(jobs)[:_NAMED], *more])
-        advice = f"did you mean {close[0]}?" if close else f"it has {known}"
+        advice = f"did you mean {close[0]}?" if close else f"it has {some_of(sorted(jobs), _NAMED)}"
         raise AskRefused(f"there is no job {name!r} in jobs.toml", advice=advice)
     return jobs[name]
+
+
+def some_of(names: Sequence[str], most: int) -> str:
+    """The first `most` of some names, and how many more there are.
+
+    >>> some_of(["a", "b", "c"], 2)
+    'a, b, and 1 more'
+    """
+    more = [f"and {len(names) - most:,} more"] if len(names) > most else []
+    return ", ".join([*names[:most], *more])
 
 
 def one_request(job: ExportJob, window_start: str | None, now: datetime) -> ExportRequest:

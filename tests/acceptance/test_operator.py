@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class Day:
     hosts: Hosts
     gate: Gate
     # As the tick saw it: the tests may begin after a midnight that follows their collection.
-    today: date
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
     def back(self, days: int) -> str:
         """The day so many days before today, as people write it."""
@@ -100,15 +100,7 @@ def day(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]
         }
         bus = Bus(environ["ServiceBusConnection"], queue)
         opened.callback(bus.close)
-        made = Day(
-            environ,
-            admin,
-            container,
-            bus,
-            Hosts(environ, folder, opened),
-            Gate(admin, 60_000),
-            datetime.now(UTC).date(),
-        )
+        made = Day(environ, admin, container, bus, Hosts(environ, folder, opened), Gate(admin, 60_000))
         _plant(made)
         yield made
 
