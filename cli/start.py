@@ -14,6 +14,11 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(INTERRUPTED)
+    except SystemExit as ended:
+        # Typer ends an interrupted command without a word.
+        if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):
+            sys.stderr.write("interrupted\n")
+        raise
 
 
 if __name__ == "__main__":

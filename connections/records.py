@@ -4,6 +4,7 @@ They are named `_tailrace/<kind>/<name>.json`; no job's blobs may begin so.
 """
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from telemetry.waits import waiting_for
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
+
+_PARALLEL = 8
 
 
 class RecordChanged(TailraceError):  # noqa: N818  # as SinkRejected
@@ -47,7 +50,7 @@ class Records[M: Model]:
         self, settings: Settings, kind: str, model: type[M], container: "ContainerClient | None" = None
     ) -> None:
         """`container` is a client that others use, too; without it, the records have their own."""
-        self._container = container or container_client(settings, connections=2)
+        self._container = container or container_client(settings, connections=_PARALLEL)
         self._prefix = f"{RECORDS}{kind}/"
         self._model = model
 
@@ -73,9 +76,8 @@ class Records[M: Model]:
 
     def all(self) -> Iterator[Record[M]]:
         """All records of the kind, by name; one that is removed meanwhile is left out."""
-        for name in self.names():
-            if record := self.get(name):
-                yield record
+        with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="records") as threads:
+            yield from filter(None, threads.map(self.get, self.names()))
 
     def heads(self) -> dict[str, Mapping[str, str]]:
         """What `put` was given as the head of each record, by name; nothing is downloaded, 5,000 a round trip."""

@@ -1,13 +1,13 @@
 """What became of backfills, and how they and other messages are cancelled."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import uuid4
 
-from connections.records import RecordChanged, Records
+from connections.records import Record, RecordChanged, Records
 from connections.steering import CANCELS
 from contracts.job import ExportJob
 from contracts.model import Model
@@ -45,15 +45,26 @@ class Standing:
         return max(0, self.backfill.sent - self.waiting - self.dead)
 
 
+def remembered(settings: Settings) -> list[Record[Backfill]]:
+    """The records of all backfills. Raises SinkUnavailable or SinkRejected."""
+    return list(Records(settings, BACKFILLS, Backfill).all())
+
+
 def standings(settings: Settings, queue: ExportQueue, now: datetime) -> list[Standing]:
     """All remembered backfills, newest first. Raises QueueUnavailable, SinkUnavailable or SinkRejected."""
-    return standings_by(settings, queue.look(None), queue.waiting_by_backfill(), now)
+    found = remembered(settings)
+    waiting = queue.waiting_by_backfill()
+    return standings_of(found, waiting, queue.look(None), now)
 
 
-def standings_by(settings: Settings, view: QueueView, waiting: Mapping[str, int], now: datetime) -> list[Standing]:
-    """As `standings`, by a look at the queue and how many messages of each backfill were on it."""
+def standings_of(
+    found: Iterable[Record[Backfill]], waiting: Mapping[str, int], view: QueueView, now: datetime
+) -> list[Standing]:
+    """As `standings`, by the records, then how many messages of each were on the queue, then a look at it.
+
+    In this order: what is sent or dead-lettered in between then counts as not done, rather than as done.
+    """
     cancelled = {cancel.backfill for cancel in view.orders.cancels}
-    found = Records(settings, BACKFILLS, Backfill).all()
     dead = Counter(letter.lineage.backfill for letter in view.dead.values())
     all_ = [
         Standing(

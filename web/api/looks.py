@@ -11,8 +11,11 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
+from connections.records import Record
 from contracts.errors import TailraceError
 from contracts.jobs_file import Jobs, load_jobs
+from operations.backfill import Backfill
+from operations.backfills import remembered
 from operations.coverage import Cell
 from operations.looking import Coverage, Lookout, looking
 from operations.proofs import Proof, proofs_of
@@ -35,6 +38,7 @@ class Look:
     seen: Lookout
     covered: list[Coverage]
     proofs: dict[str, Proof]
+    backfills: list[Record[Backfill]]
 
     @cached_property
     def packed(self) -> dict[str, JobCoverage]:
@@ -109,9 +113,11 @@ class Looks:
 
     def _look(self) -> Look:
         jobs = load_jobs(self.settings.jobs)
+        # Before the queue: what is sent in between must not count as done.
+        backfills = remembered(self.settings)
         with looking(self.settings, datetime.now(UTC)) as seen:
             covered = list(seen.coverages(jobs.values(), None, None))
-            return Look(jobs, seen, covered, proofs_of(self.settings, jobs.values()))
+            return Look(jobs, seen, covered, proofs_of(self.settings, jobs.values()), backfills)
 
 
 def _looks_of(call: Request) -> Looks:

@@ -128,9 +128,10 @@ def resume(call: Request, looks: Looking, order: ResumeOrder) -> PausedJob:
 @router.get("/backfills")
 def backfills_(looks: Looking) -> Backfills:
     """Backfills, and how far each has come."""
-    view = looks.latest().seen.queue
+    look = looks.latest()
+    view = look.seen.queue
     waiting = Counter(live.backfill for live in view.live.values() if live.backfill)
-    found = backfills.standings_by(looks.settings, view, waiting, datetime.now(UTC))
+    found = backfills.standings_of(look.backfills, waiting, view, look.seen.now)
     return Backfills(backfills=[_standing(one) for one in found])
 
 

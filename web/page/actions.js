@@ -168,24 +168,24 @@ async function carryOut(action, found, body, foot, go) {
   }
 }
 
-// How far the windows of an action have come: how many there are, are done, and what to say of them.
+// How far the windows of an action have come: how many there are, are done, whether that is all, and what to say.
 const watchOf = (job, starts) => () => {
   const windows = seen.jobs.get(job);
   if (!windows) return null;
   const counts = windows.counts(0, windows.count, Uint8Array.from(windows.starts, (start) => (starts.has(start) ? 1 : 0)));
   const done = PRESENT.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
   const others = WORST.filter((state) => counts[state] && !PRESENT.includes(state)).map((state) => `${number.format(counts[state])} ${STATES[state].word}`);
-  return { all: starts.size, done, says: done === starts.size ? `All ${many(done, "window")} are there.` : `${number.format(done)} of ${many(starts.size, "window")} are there; ${others.join(", ")}.` };
+  return { all: starts.size, done, isOver: done === starts.size, says: done === starts.size ? `All ${many(done, "window")} are there.` : `${number.format(done)} of ${many(starts.size, "window")} are there; ${others.join(", ")}.` };
 };
 
 // The same of a backfill whose windows were there before.
 const watchOfBackfill = (id) => () => {
   const found = steered.backfills.find((one) => one.id === id);
   if (!found) return null;
-  return { all: found.sent, done: found.done, says: `${progressOf(found)}.` };
+  return { all: found.sent, done: found.done, isOver: !IN_PROGRESS.includes(found.state), says: `${progressOf(found)}.` };
 };
 
-// Shows it after each look, until all is done or the dialog closes.
+// Shows it after each look, until it is over or the dialog closes.
 function follow(watch, body, bar) {
   const says = make("p.muted", { role: "status" });
   body.append(says);
@@ -195,7 +195,7 @@ function follow(watch, body, bar) {
     bar.max = found.all;
     bar.value = found.done;
     if (says.textContent !== found.says) says.textContent = found.says;
-    if (found.done === found.all) listeners.delete(show);
+    if (found.isOver) listeners.delete(show);
   };
   listeners.add(show);
   find("dialog").addEventListener("close", () => listeners.delete(show), { once: true });

@@ -71,16 +71,18 @@ function planOrders(title, orders) {
   });
 }
 
+// The states of a backfill that is not over yet.
+const IN_PROGRESS = ["waiting", "sending"];
 const progressOf = (one) => `${number.format(one.done)} of ${number.format(one.sent)} done${one.waiting ? `, ${number.format(one.waiting)} wait` : ""}${one.dead ? `, ${number.format(one.dead)} dead` : ""}`;
 
 function showBackfills() {
   const panel = find("backfills-panel");
   const made = steered.backfills.slice(0, 8);
   panel.hidden = !made.length;
-  find("backfills-count").textContent = steered.backfills.filter((one) => ["waiting", "sending"].includes(one.state)).length || "";
+  find("backfills-count").textContent = steered.backfills.filter((one) => IN_PROGRESS.includes(one.state)).length || "";
   renew(find("backfills"), ...made.map((one) => make("div.run", {},
     make("div.line", {}, make("strong", {}, one.job), make("span", {}, one.state)),
     make("progress", { max: Math.max(1, one.sent), value: one.done, "aria-label": `Backfill ${one.id} of ${one.job}` }),
     make("div.line.muted", {}, make("span", {}, progressOf(one)), make("span", {}, `${one.since} to ${one.until}`)),
-    ["waiting", "sending"].includes(one.state) && one.waiting ? make("div.acts", {}, button("Cancel", () => planOrders(`Cancel backfill ${one.id}`, [{ backfill: one.id }]), "quiet.danger", {}, ` backfill ${one.id}`)) : null)));
+    IN_PROGRESS.includes(one.state) && one.waiting ? make("div.acts", {}, button("Cancel", () => planOrders(`Cancel backfill ${one.id}`, [{ backfill: one.id }]), "quiet.danger", {}, ` backfill ${one.id}`)) : null)));
 }

@@ -2,17 +2,23 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 from azure.servicebus import ServiceBusClient, ServiceBusMessage
 from support.days import day
 from support.dead_letters import Bus
 from support.http import Http
+from support.waiting import until
 
 from connections.records import Records
 from connections.steering import CANCELS
+from contracts.jobs_file import load_jobs
 from contracts.message import properties, retry_id
 from contracts.steering import Cancel
+from operations.backfill import Wanted
+from operations.backfilling import Backfilling
+from producer.queue import ExportQueue
 from settings import Settings
 
 
@@ -62,6 +68,16 @@ def test_a_backfill_of_one_range_has_an_id_and_is_cancelled_by_it(
     assert cancel.by == "tester"
     assert http.get("/api/status")[1]["queue"]["live"] == 0
     assert len(bus.queued()) == 4  # until a worker completes them
+
+
+def test_a_backfill_that_was_sent_after_the_last_look_is_not_done(http: Http, settings: Settings) -> None:
+    assert http.get("/api/backfills")[1] == {"backfills": []}
+    wanted = Wanted(load_jobs(settings.jobs)["clicks"], day(5), day(1))
+    with ExportQueue(settings) as queue:
+        Backfilling(settings, wanted, datetime.now(UTC)).send(queue, lambda _: None, Event())
+    assert sum(one["done"] for one in http.get("/api/backfills")[1]["backfills"]) == 0
+    (standing,) = until(lambda: http.get("/api/backfills")[1]["backfills"], "the next look")
+    assert (standing["state"], standing["sent"], standing["waiting"], standing["done"]) == ("waiting", 4, 4, 0)
 
 
 def test_a_range_of_a_job_is_cancelled_and_the_rest_waits_on(http: Http, bus: Bus) -> None:
