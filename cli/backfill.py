@@ -14,7 +14,7 @@ import typer
 
 from cli.progress import count_bar
 from cli.ranges import AsJson, JobName
-from cli.signals import at_first_signal
+from cli.signals import INTERRUPTED, at_first_signal
 from cli.terminal import fields_or_json, remark, say
 from contracts.grid import TimeGrid
 from contracts.jobs_file import load_jobs
@@ -109,7 +109,7 @@ def _send(running: Backfilling, queue: ExportQueue, *, wait: bool, as_json: bool
     if stopping.is_set():
         running.save()
         remark("interrupted; run it again: what is on the queue is not sent twice")
-        raise KeyboardInterrupt
+        raise typer.Exit(INTERRUPTED)
     if dead:
         remark("see why by `tailrace dlq list`")
         raise typer.Exit(1)

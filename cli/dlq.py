@@ -10,7 +10,7 @@ import typer
 from cli import STYLE
 from cli.completion import job_names, reasons
 from cli.letters import as_fields, list_each, list_groups
-from cli.signals import at_first_signal
+from cli.signals import INTERRUPTED, at_first_signal
 from cli.terminal import record, remark, say
 from contracts.errors import QueueUnavailable, TailraceError
 from contracts.jobs_file import load_jobs
@@ -165,7 +165,7 @@ def _carry_out(verb: str, chosen: Collection[int], act: Callable[[Callable[[int]
         say(f"{verb} {len(done):,} of {len(chosen):,} dead letters")
     left = len(chosen) - len(done)
     if left and stopping.is_set():
-        raise KeyboardInterrupt
+        raise typer.Exit(INTERRUPTED)
     if left:
         raise QueueUnavailable(
             f"{left:,} of the dead letters could not be received: another process holds their locks, "

@@ -10,7 +10,7 @@ from rich.filesize import decimal
 
 from cli.progress import export_bar
 from cli.ranges import AnyJob, AsJson
-from cli.signals import at_first_signal
+from cli.signals import INTERRUPTED, at_first_signal
 from cli.terminal import remark, say
 from contracts.errors import ExportInterrupted, TailraceError
 from contracts.jobs_file import load_jobs
@@ -53,7 +53,7 @@ def export(
             done = export_now(settings, request, cancelled, again=again, waiting=waiting)
     except ExportInterrupted:
         remark(f"interrupted: blob {request.blob!r} is as it was; run the command again")
-        raise KeyboardInterrupt from None
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         print(json.dumps({"outcome": done.outcome, "blob": request.blob, **_fields(done.receipt)}))
     elif done.outcome == "exported":

@@ -4,6 +4,7 @@ Exit status: 0 done, 1 failed, 2 wrong settings, jobs.toml or arguments, 130 int
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, override
@@ -13,7 +14,8 @@ from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
 from cli import STYLE, VERSION
-from cli.terminal import complain, say
+from cli.signals import INTERRUPTED
+from cli.terminal import complain, remark, say
 from contracts.errors import ConfigurationError, TailraceError
 from telemetry.events import quiet_sdks
 
@@ -75,6 +77,16 @@ def _load(name: str) -> Any:
     return command
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Says so if a command that has nothing more to say is interrupted; Typer would end it without a word."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        remark("interrupted")
+        raise typer.Exit(INTERRUPTED) from None
+
+
 class Commands(TyperGroup):
     """A group that turns the project's errors into lines on stderr and an exit status."""
 
@@ -89,9 +101,15 @@ class Commands(TyperGroup):
             formatter.write_dl([(name, one.get_short_help_str(limit=1000)) for name, one in self.commands.items()])
 
     @override
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        with _interruptible():
+            return super().make_context(*arguments, **options)
+
+    @override
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _interruptible():
+                return super().invoke(ctx)
         except TailraceError as error:
             from producer.ask import AskRefused  # what could raise it has loaded it
 

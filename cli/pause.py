@@ -11,7 +11,7 @@ import typer
 
 from cli.completion import job_names
 from cli.ranges import AsJson
-from cli.signals import at_first_signal
+from cli.signals import INTERRUPTED, at_first_signal
 from cli.terminal import record, remark, say
 from contracts.errors import TailraceError
 from contracts.jobs_file import load_jobs
@@ -108,7 +108,7 @@ def _bring_back(settings: Settings, job: str) -> int | None:
         return None
     if stopping.is_set():
         remark("interrupted; run it again for the other messages, or wait: they come back within some six minutes")
-        raise KeyboardInterrupt
+        raise typer.Exit(INTERRUPTED)
     return count
 
 

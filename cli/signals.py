@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+# The exit status of a command that a person interrupted.
+INTERRUPTED = 130
 _STOP = (signal.SIGTERM, signal.SIGINT)
 
 

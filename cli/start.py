@@ -2,7 +2,7 @@
 
 import sys
 
-INTERRUPTED = 130
+from cli.signals import INTERRUPTED
 
 
 def main() -> None:
@@ -14,11 +14,6 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(INTERRUPTED)
-    except SystemExit as ended:
-        # Typer ends an interrupted command without a word.
-        if isinstance(getattr(ended.__context__, "__cause__", None), KeyboardInterrupt):
-            sys.stderr.write("interrupted\n")
-        raise
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
+from support.command import run_tailrace
 
 from devstack.postgres import Postgres
 from devstack.postgres_programs import installed
@@ -107,10 +107,7 @@ def tailrace(azure_like: Postgres, source: psycopg.Connection, tmp_path: Path) -
             "ExportStorage": "UseDevelopmentStorage=true",
             "TAILRACE_JOBS": str(jobs),
         }
-        argv = [sys.executable, "-m", "cli", *arguments]
-        return subprocess.run(
-            argv, cwd=ROOT, env={**settings, **environ}, capture_output=True, text=True, check=False, timeout=60
-        )
+        return run_tailrace(arguments, {**settings, **environ})
 
     return run
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from azure.storage.blob import ContainerClient
+from support.command import run_tailrace
 from support.waiting import until
 
 from producer.ask import requests_between
@@ -59,8 +60,7 @@ def configured(
 @pytest.fixture
 def tailrace(configured: dict[str, str]) -> Command:
     def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        argv, env = [sys.executable, "-m", "cli", *arguments], {**configured, **environ}
-        return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
+        return run_tailrace(arguments, {**configured, **environ})
 
     return run
 

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import psycopg
 import pytest
 from azure.storage.blob import ContainerClient
 from psycopg import sql
+from support.command import run_tailrace
 from support.events_job import EVENTS
 
 from contracts.jobs_file import load_jobs
@@ -105,10 +105,8 @@ def elsewhere(admin: psycopg.Connection, server: str) -> Iterator[str]:
 def drill(configured: dict[str, str]) -> Drill:
     """`tailrace restore --check`, with JSON."""
 
-    def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "cli", "restore", "--check", "--json", *arguments]
-        env = {**configured, **environ}
-        return subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    def run(*arguments: str, own: bool = False, **environ: str) -> subprocess.CompletedProcess[str]:
+        return run_tailrace(("restore", "--check", "--json", *arguments), {**configured, **environ}, own=own)
 
     return run
 
@@ -216,8 +214,7 @@ def test_rows_of_a_query_without_its_window_column_are_restored_only_where_a_per
     configured: dict[str, str], server: str, admin: psycopg.Connection
 ) -> None:
     def restore(*arguments: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "cli", "restore", "queried", "--into", "again", "--server", server, *arguments]
-        return subprocess.run(argv, cwd=ROOT, env=configured, capture_output=True, text=True, check=False)
+        return run_tailrace(("restore", "queried", "--into", "again", "--server", server, *arguments), configured)
 
     refused = restore("--create")
     assert refused.returncode == 1
@@ -309,7 +306,7 @@ def test_all_jobs_are_drilled_and_one_damaged_blob_fails_the_drill(
     data = bytearray(client.download_blob().readall())
     data[len(data) // 2] ^= 1
     client.upload_blob(bytes(data), metadata=client.get_blob_properties().metadata, overwrite=True)
-    failed = drill("--all", "--sample", "1", "--server", server, TAILRACE_TELEMETRY="console")
+    failed = drill("--all", "--sample", "1", "--server", server, own=True, TAILRACE_TELEMETRY="console")
     assert failed.returncode == 1
     assert _drill_failures(failed.stderr) == {"events": 1, "queried": 0}
     (problem,) = windows(failed)["events/2026/03/30.csv.gz"]["problems"]
@@ -333,8 +330,6 @@ def test_a_wrong_question_is_refused_with_what_to_write(
     assert container.exists()
     file = tmp_path / "jobs.toml"
     file.write_text(JOBS.replace("SUFFIX", ".csv.gz").replace("OUTPUT", ""))
-    argv = [sys.executable, "-m", "cli", "restore", "--check", *arguments]
-    env = {**environ, "TAILRACE_JOBS": str(file)}
-    done = subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = run_tailrace(("restore", "--check", *arguments), {**environ, "TAILRACE_JOBS": str(file)})
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert says in done.stderr

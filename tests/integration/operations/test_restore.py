@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from azure.storage.blob import ContainerClient
+from support.command import run_tailrace
 from support.events_job import EVENTS
 from support.waiting import until
 
@@ -70,16 +71,15 @@ def exported(environ: dict[str, str], admin: psycopg.Connection, tmp_path: Path,
 
 @pytest.fixture
 def tailrace(admin: psycopg.Connection) -> Callable[[dict[str, str]], Tailrace]:
-    """The command, for a server on which the administrator may write."""
+    """The command, for a server on which the administrator may write; with `own` in a process of its own."""
 
     def of(configured: dict[str, str]) -> Tailrace:
         dsn = f"{admin.info.dsn} password={admin.info.password}"
 
-        def run(*arguments: str, writes: bool = True) -> subprocess.CompletedProcess[str]:
+        def run(*arguments: str, writes: bool = True, own: bool = False) -> subprocess.CompletedProcess[str]:
             server = ["--server", dsn] if writes else []
             days = [] if "--from" in arguments else ["--from", "2026-03-28", "--to", "2026-03-31"]
-            argv = [sys.executable, "-m", "cli", *arguments, *days, *server]
-            return subprocess.run(argv, cwd=ROOT, env=configured, capture_output=True, text=True, check=False)
+            return run_tailrace((*arguments, *days, *server), configured, own=own)
 
         return run
 
@@ -217,7 +217,8 @@ def test_a_blob_that_goes_in_between_ends_the_restore_and_the_next_one_goes_on(
     with psycopg.connect(admin.info.dsn, password=admin.info.password) as other:
         other.execute("select pg_advisory_xact_lock(7)")
         with ThreadPoolExecutor(1) as threads:
-            restoring = threads.submit(csv_export, "restore", "events", "--into", "again", "--parallel", "1")
+            options = ("--into", "again", "--parallel", "1")
+            restoring = threads.submit(csv_export, "restore", "events", *options, own=True)
             waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
             until(lambda: admin.execute(waits).fetchone() == (1,), "the first window waits")
             client.delete_blob()
