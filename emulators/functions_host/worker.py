@@ -101,6 +101,8 @@ class Worker:
 
     def _overrun(self, name: str, invocation_id: str) -> None:
         """Do what Azure does at a function timeout: this call fails, and the worker with all its calls is replaced."""
+        if not self.ready.is_set():
+            return  # another call's timeout is replacing the worker: this call ends with it
         error = f"Timeout value of {self._plan.function_timeout_s:g} s was exceeded by function {name}."
         # Ready before outcomes are handed over: the message comes back at once and must find the new worker.
         if self._pending.finish(Outcome(invocation_id, error=error), before_telling=self.ready.clear):
