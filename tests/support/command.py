@@ -19,11 +19,14 @@ def run_tailrace(
 ) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end, with this environment and no other. Raises what the command lets escape.
 
-    `own`: in a process of its own, as a command needs that sets telemetry up, or that runs beside its test.
+    `own`: in a process of its own, for 60 seconds at most, as a command needs that sets telemetry up, or that runs
+    beside its test.
     """
     if own:
         argv = [sys.executable, "-m", "cli", *arguments]
-        return subprocess.run(argv, cwd=ROOT, env=dict(environ), capture_output=True, text=True, check=False)
+        return subprocess.run(
+            argv, cwd=ROOT, env=dict(environ), capture_output=True, text=True, check=False, timeout=60
+        )
     with patch.dict(os.environ, environ, clear=True):
         result = CliRunner().invoke(app, arguments)
     if result.exception and not isinstance(result.exception, SystemExit):

@@ -174,8 +174,9 @@ const watchOf = (job, starts) => () => {
   if (!windows) return null;
   const counts = windows.counts(0, windows.count, Uint8Array.from(windows.starts, (start) => (starts.has(start) ? 1 : 0)));
   const done = PRESENT.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+  const isOver = done === starts.size;
   const others = WORST.filter((state) => counts[state] && !PRESENT.includes(state)).map((state) => `${number.format(counts[state])} ${STATES[state].word}`);
-  return { all: starts.size, done, isOver: done === starts.size, says: done === starts.size ? `All ${many(done, "window")} are there.` : `${number.format(done)} of ${many(starts.size, "window")} are there; ${others.join(", ")}.` };
+  return { all: starts.size, done, isOver, says: isOver ? `All ${many(done, "window")} are there.` : `${number.format(done)} of ${many(starts.size, "window")} are there; ${others.join(", ")}.` };
 };
 
 // The same of a backfill whose windows were there before.

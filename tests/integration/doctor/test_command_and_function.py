@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from support.command import run_tailrace
 from support.terminal import in_terminal
 
 from devstack.process import Launch, start
@@ -27,9 +28,7 @@ def settings(environ: dict[str, str], clicks: psycopg.Connection, jobs_file: Pat
 @pytest.fixture
 def command(settings: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*options: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        argv = [sys.executable, "-m", "cli", "doctor", *options]
-        environ = {**os.environ, **settings, **changes}
-        return subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60)
+        return run_tailrace(("doctor", *options), {**os.environ, **settings, **changes}, own=True)
 
     return run
 

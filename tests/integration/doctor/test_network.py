@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,9 +9,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from support.command import run_tailrace
 
 from devstack.postgres import Postgres, free_port
-from doctor.report import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +72,7 @@ def test_servers_that_say_nothing_do_not_keep_the_doctor_waiting(
         "TAILRACE_JOBS": str(tmp_path / "jobs.toml"),
     }
     began = time.monotonic()
-    argv = [sys.executable, "-m", "cli", "doctor", "--json"]
-    environ = {**os.environ, **environ, **silent}
-    done = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    done = run_tailrace(("doctor", "--json"), {**os.environ, **environ, **silent}, own=True)
     assert time.monotonic() - began < 35
     late = {f["check"] for f in json.loads(done.stdout)["findings"] if f["verdict"] == "failed"}
     assert (done.returncode, late) == (1, {"postgres login", "queue", "storage container"})

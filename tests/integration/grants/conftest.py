@@ -10,7 +10,6 @@ from support.command import run_tailrace
 from devstack.postgres import Postgres
 from devstack.postgres_programs import installed
 
-ROOT = Path(__file__).parents[3]
 JOBS = """
 [[job]]
 name = "clicks"

@@ -13,6 +13,8 @@ from support.versions import since
 from devstack.postgres import Postgres
 
 type Tailrace = Callable[..., subprocess.CompletedProcess[str]]
+# A command in this process has no time limit of its own.
+pytestmark = pytest.mark.timeout(60)
 type Psql = Callable[[str], str]
 
 

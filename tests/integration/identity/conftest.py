@@ -3,7 +3,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from support.command import run_tailrace
 
 from devstack.azurite import PROGRAM, node
 from devstack.postgres import Postgres
@@ -18,7 +18,6 @@ from devstack.process import Launch, start
 from emulators.certificate import create_certificate
 from emulators.entra import Identity, TokenEndpoint
 
-ROOT = Path(__file__).parents[3]
 ROLE = "Id-Exporter"
 
 
@@ -107,8 +106,6 @@ def doctor(settings: dict[str, str]) -> Callable[..., Doctor]:
 
     def run(**environ: str) -> Doctor:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "IDENTITY_", "MSI_", "PG"))}
-        argv = [sys.executable, "-m", "cli", "doctor", "--json"]
-        env = {**clean, **settings, **environ}
-        return Doctor(subprocess.run(argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60))
+        return Doctor(run_tailrace(("doctor", "--json"), {**clean, **settings, **environ}, own=True))
 
     return run

@@ -40,6 +40,8 @@ table = "events"
 blob = "whole/{run}.csv.gz"
 """
 type Command = Callable[..., subprocess.CompletedProcess[str]]
+# A command in this process has no time limit of its own.
+pytestmark = pytest.mark.timeout(60)
 
 
 @pytest.fixture

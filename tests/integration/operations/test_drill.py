@@ -21,7 +21,6 @@ from worker.assemble import open_exporter
 from worker.cancellation import Cancellation
 from worker.export import run_export
 
-ROOT = Path(__file__).parents[3]
 JOBS = (
     EVENTS
     + """

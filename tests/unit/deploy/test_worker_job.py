@@ -1,11 +1,10 @@
 """What the container job runs is a command line that the image's command takes."""
 
 import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
+from support.command import run_tailrace
 
 from deploy.template.syntax import Template, literal, walk
 
@@ -21,19 +20,17 @@ def arguments(templates: Mapping[str, Template]) -> list[str]:
     return [str(literal(node)) for node in array.named_children]
 
 
-def _run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     # Without settings, so that a command line that is understood fails for want of them, before anything is opened.
-    command = [sys.executable, "-m", "cli", *arguments]
-    environ = {"PATH": "/usr/bin:/bin"}
-    return subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    return run_tailrace(arguments, {"PATH": "/usr/bin:/bin"}, own=True)
 
 
-def test_the_job_s_command_line_is_understood(root: Path, arguments: list[str]) -> None:
-    done = _run(root, *arguments)
+def test_the_job_s_command_line_is_understood(arguments: list[str]) -> None:
+    done = _run(*arguments)
     assert "PGHOST is missing" in done.stderr
 
 
-def test_a_command_line_that_is_not_understood_fails_otherwise(root: Path) -> None:
-    done = _run(root, "work", "--no-such-option")
+def test_a_command_line_that_is_not_understood_fails_otherwise() -> None:
+    done = _run("work", "--no-such-option")
     assert done.returncode == 2
     assert "PGHOST is missing" not in done.stderr
