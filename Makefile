@@ -21,7 +21,7 @@ setup:  ## install what is missing (the other targets do it themselves)
 native: setup  ## compile worker/native for all targets by zig; setup compiles it for this machine
 	@$(PYTHON) -m worker.native.build --all
 
-demo: setup  ## the whole way of a request, on this machine, in about a minute (UI=1: the page shows it until Ctrl-C)
+demo: setup  ## the whole way of a request, on this machine, in one to three minutes (UI=1: the page shows it until Ctrl-C)
 	@$(PYTHON) -m devstack.demo $(if $(UI),--ui)
 
 up: setup  ## run PostgreSQL, blob storage and Service Bus until Ctrl-C (KEEP=1: data and ports are there at the next start)

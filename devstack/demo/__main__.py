@@ -37,7 +37,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the table; default 1,000,000")
     parser.add_argument("--ui", action="store_true", help="keep everything running at the end, until Ctrl-C")
     arguments = parser.parse_args()
-    console = Console()
+    console = Console(highlight=False)
+    console.soft_wrap = not console.is_terminal  # a file takes each line whole
     directory = Path(tempfile.mkdtemp(prefix="tailrace-demo-"))
     try:
         return _run(console, directory, arguments.rows, stays=arguments.ui)
@@ -53,13 +54,14 @@ def _run(console: Console, directory: Path, rows: int, *, stays: bool) -> int:
     console.print("Starting PostgreSQL, Azurite and the Service Bus broker …")
     with Stack.start(directory) as stack, serving(Settings.from_env(_environ(stack)), operator()) as server:
         lasting = "until Ctrl-C" if stays else "while the demo runs; `make demo UI=1` keeps it up"
-        console.print(f"The page is at {server.page} {lasting}.", soft_wrap=True)
+        console.print(f"The page is at {server.page} {lasting}.", soft_wrap=True)  # the address stays whole
         console.print(f"Loading {rows:,} rows of {_DAYS} days into events.bannerclicked …")
         with psycopg.connect(stack.postgres.dsn("postgres"), autocommit=True) as connection:
             sql = (_FOLDER / "data.sql").read_text().format(rows=rows, days=_DAYS)
             connection.execute(sql.encode())
             view = _export(console, stack, directory)
-            console.print(report.blobs(view), report.dead_letters(view))
+            report.blobs(view)
+            report.dead_letters(view)
         console.print("The drill: restoring every window, and comparing it with its receipt and with the source …")
         proof = prove_restorable(_environ(stack), stack.postgres.dsn("postgres"))
         problems = _problems(view, proof, rows)
@@ -90,7 +92,10 @@ def _export(console: Console, stack: Stack, directory: Path) -> View:
     ):
         with bus.get_queue_sender(QUEUE) as sender:
             sender.send_messages(ServiceBusMessage("{}", message_id=_INVALID))
-        console.print("One message that is no request is on the queue; firing the timer …")
+        console.print(
+            "Two messages have to be dead-lettered: one that is no request, and one for a table that does not exist. "
+            "Firing the timer …"
+        )
         fire_timer(host)
         watcher = Watcher(blobs.get_container_client(CONTAINER), bus)
         return _watch(console, watcher)

@@ -1,13 +1,13 @@
-"""The demo's tables."""
+"""What the demo prints of its exports: on a terminal wrapped at its width, into a file as it is."""
 
-from rich import box
-from rich.console import Console, Group
-from rich.padding import Padding
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
+from cli.terminal import record, say, table
 from devstack.demo.restored import Proof
 from devstack.demo.watch import View
+
+_HEADINGS = ("blob", "rows", "CSV MB", "blob MB", "seconds")
 
 
 def progress(view: View, expected: int, seconds: float) -> Text:
@@ -19,30 +19,22 @@ def progress(view: View, expected: int, seconds: float) -> Text:
     )
 
 
-def blobs(view: View) -> Table:
+def blobs(view: View) -> None:
     """One line a blob, in 80 columns."""
-    table = Table(
-        title="Blobs, with what their receipts say", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
-    )
-    for name in ("blob", "rows", "CSV MB", "blob MB", "seconds"):
-        table.add_column(name, justify="left" if name == "blob" else "right", no_wrap=True)
+    rows = []
     for name, receipt in sorted(view.receipts.items()):
         sizes = (f"{size / 1e6:.1f}" for size in (receipt.csv_bytes, receipt.blob_bytes))
-        table.add_row(name, f"{receipt.rows:,}", *sizes, f"{receipt.seconds:.2f}")
-    return table
+        rows.append([name, f"{receipt.rows:,}", *sizes, f"{receipt.seconds:.2f}"])
+    say("", "Blobs, with what their receipts say:")
+    table(_HEADINGS, rows, right=_HEADINGS[1:])
 
 
-def dead_letters(view: View) -> Group:
-    """Each dead letter: its reason and message, and below them its description."""
-    title = Text("Dead letters, with reasons", style="italic")
-    letters = (
-        Group(
-            Text(f"  {letter.reason}", style="bold").append(f"  {letter.message_id}", style="not bold"),
-            Padding(Text(letter.description), (0, 0, 0, 4)),
-        )
-        for letter in view.dead_letters
-    )
-    return Group(title, *letters)
+def dead_letters(view: View) -> None:
+    """Each dead letter: its reason, and below it the message and what is wrong with it."""
+    say("", "Dead letters, with their reasons:")
+    for letter in view.dead_letters:
+        record(letter.reason, {"message": letter.message_id, "error": letter.description})
+    say("")
 
 
 def verdict(console: Console, proof: Proof, problems: list[str]) -> None:
