@@ -18,7 +18,7 @@ from settings import Settings
 from telemetry.waits import waiting_for
 from worker.source.large_rows import release
 from worker.source.liveness import check, note_use
-from worker.source.snapshot import Snapshot, begin_statement, open_snapshot
+from worker.source.snapshot import Snapshot, begin_statement, join_snapshot, open_snapshot
 
 # A further connection is worth a short wait only: meanwhile the snapshot of its export stays open.
 _SPARE_SECONDS = 5.0
@@ -132,7 +132,7 @@ class Source:
             return
         try:
             with self._connection(subject, min(_SPARE_SECONDS, self._settings.connect_timeout_seconds)) as connection:
-                connection.execute(self._begin(shared, name))
+                join_snapshot(connection, self._begin(shared, name), subject)
                 yield connection
                 connection.execute("COMMIT")
         finally:

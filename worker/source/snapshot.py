@@ -9,6 +9,7 @@ import psycopg
 from psycopg import pq, sql
 
 from connections.postgres.session_name import PREFIX
+from contracts.errors import SourceUnavailable
 
 # What a question is answered once it is called: in a pipeline, the round trip is that of all questions together.
 type Answer[Value] = Callable[[], Value]
@@ -30,6 +31,12 @@ SET LOCAL intervalstyle = 'postgres';
 SET LOCAL bytea_output = 'hex';
 SET LOCAL extra_float_digits = 1""")
 
+# How a snapshot is refused whose transaction has ended: before PostgreSQL 17, since then, and in the midst of ending.
+_SNAPSHOT_GONE = (
+    psycopg.errors.InvalidParameterValue,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.ObjectNotInPrerequisiteState,
+)
 
 _SCHEMA = (
     "SELECT name, to_regnamespace(quote_ident(name)) IS NOT NULL FROM (SELECT (parse_ident(%s))[1]) AS schema (name)"
@@ -91,6 +98,16 @@ def begin_statement(statement_ms: int, lock_ms: int, shared: str | None = None, 
     """
     taken = sql.SQL("SET TRANSACTION SNAPSHOT {};\n").format(sql.Literal(shared)) if shared else sql.SQL("")
     return _BEGIN.format(name=sql.Literal(name), statement_ms=statement_ms, lock_ms=lock_ms, shared=taken)
+
+
+def join_snapshot(connection: psycopg.Connection[Any], begin: sql.Composed, subject: str) -> None:
+    """Begins with `begin`, on another connection's snapshot. Raises SourceUnavailable if that one has ended."""
+    try:
+        connection.execute(begin)
+    except _SNAPSHOT_GONE as error:
+        # As PostgreSQL's refusal it would end the export for good, though the next attempt has a snapshot of its own.
+        says = f"export of {subject} stopped: the connection that holds its snapshot has ended ({error.diag.sqlstate})"
+        raise SourceUnavailable(says) from None
 
 
 @contextmanager

@@ -330,6 +330,22 @@ def test_a_connection_that_is_lost_while_it_waits_gives_its_place_back(
         assert snapshot.id
 
 
+def test_a_snapshot_whose_connection_has_ended_is_no_refusal_of_the_export(
+    exporter: Exporter, admin: psycopg.Connection
+) -> None:
+    source, selected = exporter.source, sql.SQL("SELECT 1")
+
+    def join() -> None:
+        with source.connection("t") as one, source.snapshot(one, selected) as snapshot:
+            shared = snapshot.export()()
+            admin.execute("select pg_terminate_backend(%s, 5000)", (one.info.backend_pid,))
+            with source.sharing(shared, snapshot.name, "t"):
+                pass
+
+    with pytest.raises(SourceUnavailable, match="the connection that holds its snapshot has ended"):
+        join()
+
+
 @pytest.fixture
 def large(admin: psycopg.Connection) -> tuple[str, str]:
     """A table whose export takes some seconds."""
