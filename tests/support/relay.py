@@ -1,6 +1,7 @@
 """A network that goes silent: a TCP relay which can stop passing bytes on without closing anything."""
 
 import socket
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Self
 
@@ -14,7 +15,8 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets = [self._listener]
         self.port = int(self._listener.getsockname()[1])
-        Thread(target=self._accept, daemon=True).start()
+        self._accepting = Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def fall_silent(self, *, new_ones: bool = False) -> None:
         """Drops all bytes of the connections that are open now, in both directions, and those of new ones if asked."""
@@ -27,8 +29,14 @@ class Relay:
         self._silent = Event()
 
     def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections, and takes no more."""
+        # Closing wakes no thread that waits in `accept` or `recv`: the first would take connections that nobody closes.
+        with suppress(OSError):  # closed before
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         for one in self._sockets:
+            with suppress(OSError):  # closed before, or by the other end
+                one.shutdown(socket.SHUT_RDWR)
             one.close()
 
     def __enter__(self) -> Self:
@@ -41,10 +49,11 @@ class Relay:
         while True:
             try:
                 client, _ = self._listener.accept()
+                self._sockets.append(client)
                 server = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
                 return
-            self._sockets += [client, server]
+            self._sockets.append(server)
             for source, sink in ((client, server), (server, client)):
                 Thread(target=_pass_on, args=(source, sink, self._silent), daemon=True).start()
 
