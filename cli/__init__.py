@@ -10,4 +10,4 @@ STYLE: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "add_completion": False,  # `tailrace completion` prints the scripts
 }
-FACE = ()
+FACE = ("terminal",)
