@@ -11,6 +11,19 @@ from connections.postgres.session_name import PREFIX
 from contracts.errors import SourceUnavailable, TailraceError
 from settings import Settings
 
+_ALWAYS: dict[str, Any] = {
+    "application_name": PREFIX,
+    "client_encoding": "UTF8",
+    # A dead server is detected within a minute.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    # Nothing is prepared: a pooler such as PgBouncer may run the next transaction on another connection, which lacks
+    # the statement, or holds another client's by the same name.
+    "prepare_threshold": None,
+}
+
 
 class Connector:
     """libpq's parameters with a fresh password each time. Holds the last failure, which the pool would only log."""
@@ -28,10 +41,7 @@ class Connector:
         return f"{settings.pg_user}@{settings.pg_host}:{settings.pg_port}/{settings.pg_database}"
 
     def parameters(self) -> dict[str, Any]:
-        """Arguments of psycopg.connect. Keepalives and tcp_user_timeout detect a dead server within a minute.
-
-        Raises IdentityUnavailable if there is no token.
-        """
+        """Arguments of psycopg.connect. Raises IdentityUnavailable if there is no token."""
         settings = self._settings
         parameters: dict[str, Any] = {
             "host": settings.pg_host,
@@ -39,13 +49,8 @@ class Connector:
             "dbname": settings.pg_database,
             "user": settings.pg_user,
             "sslmode": settings.postgres_sslmode,
-            "application_name": PREFIX,
-            "client_encoding": "UTF8",
             "connect_timeout": max(2, int(settings.connect_timeout_seconds)),
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 30_000,
+            **_ALWAYS,
         }
         if settings.postgres_sslmode in {"verify-ca", "verify-full"}:
             parameters["sslrootcert"] = root_certificates(settings.pg_sslrootcert)
