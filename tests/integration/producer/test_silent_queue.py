@@ -31,7 +31,7 @@ def settings(environ: dict[str, str], relay: Relay) -> Settings:
 
 
 # The SDK leaves the socket of a connection that broke to the garbage collector.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("was_open", [False, True])
 @pytest.mark.parametrize("call", CALLS, ids=["send", "look"])
