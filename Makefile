@@ -13,7 +13,9 @@ PYTHON := .venv/bin/python
 JOBS := 4
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { words = split($$2, word, " "); line = sprintf("make %-16s", $$1); \
+		for (i = 1; i <= words; i++) { if (length(line) + length(word[i]) > 78) { print line; line = sprintf("%21s", "") } \
+		line = line " " word[i] } print line }' Makefile
 
 setup:  ## install what is missing (the other targets do it themselves)
 	@sh scripts/setup.sh

@@ -188,11 +188,12 @@ def _login_contradictions(values: Mapping[str, str]) -> list[Problem]:
     return []
 
 
-# What a pattern stands for.
+# What a pattern or a range stands for.
 _SAID = {
     "TAILRACE_CONTAINER": "a container's name has 3 to 63 small letters, digits and single hyphens",
     "TAILRACE_QUEUE": "a queue's name has letters, digits, dots, hyphens, underscores and slashes",
     "ServiceBusConnection__fullyQualifiedNamespace": "it is a host, such as name.servicebus.windows.net",
+    "PGPORT": "a port is a number from 1 to 65535, such as 5432",
     "ExportStorage__serviceUri": "it is an address, such as https://name.blob.core.windows.net",
 }
 

@@ -145,7 +145,7 @@ def drop(
 
 def _say_none(settings: Settings, job: str | None) -> None:
     """Says that no dead letter is meant, and if jobs.toml has no such job, which one may be."""
-    say("no dead letter matches")
+    say("no dead letter matches; `tailrace dlq list` shows those that there are")
     if job is not None:
         try:
             job_named(load_jobs(settings.jobs), job)

@@ -42,7 +42,7 @@ def history(
         show_history(exports, limit)
     else:
         say(f"job {job!r} has no export in this range")
-    end(seen, jobs, is_well=True)
+    end(seen, is_well=True)
 
 
 def show_history(exports: Sequence[tuple[Cell, Receipt]], limit: int) -> None:

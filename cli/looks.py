@@ -1,11 +1,12 @@
 """What the commands that look have in common: their settings, and how they end."""
 
 import os
+from collections.abc import Iterable
 
 import typer
 
 from cli.terminal import complain, remark
-from contracts.jobs_file import Jobs, load_jobs
+from contracts.jobs_file import Disabled, Jobs, load_jobs
 from operations.looking import Lookout
 from settings import Settings
 
@@ -16,12 +17,13 @@ def configured() -> tuple[Settings, Jobs]:
     return settings, load_jobs(settings.jobs)
 
 
-def end(seen: Lookout, jobs: Jobs, *, is_well: bool) -> None:
-    """Says what was not seen, and which jobs are disabled; exit 1 if a person has to look."""
+def end(seen: Lookout, *, is_well: bool, disabled: Iterable[Disabled] = ()) -> None:
+    """Says what was not seen, and which of the jobs asked for are disabled; exit 1 if a person has to look."""
+    problems = [problem for one in disabled for problem in one.problems]
     for note in seen.notes:
         remark(note)
-    complain(problem for one in jobs.disabled for problem in one.problems)
-    if not is_well or seen.notes or jobs.disabled:
+    complain(problems)
+    if not is_well or seen.notes or problems:
         raise typer.Exit(1)
 
 

@@ -101,6 +101,12 @@ class Commands(TyperGroup):
             formatter.write_dl([(name, one.get_short_help_str(limit=1000)) for name, one in self.commands.items()])
 
     @override
+    def resolve_command(self, ctx: Any, args: Any) -> Any:
+        if args[:1] == ["drill"]:  # as the timer, the settings and the documentation call it
+            ctx.fail("there is no command 'drill'; `tailrace restore JOB --check` is a drill")
+        return super().resolve_command(ctx, args)
+
+    @override
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         with _interruptible():
             return super().make_context(*arguments, **options)

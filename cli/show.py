@@ -49,7 +49,7 @@ def show(
         print(json.dumps(as_json_of(cell, seen.queue)))
     else:
         show_cell(cell, fields_of(cell, seen.queue))
-    end(seen, jobs, is_well=True)
+    end(seen, is_well=True)
 
 
 def show_cell(cell: Cell, fields: Mapping[str, object]) -> None:
@@ -108,7 +108,7 @@ def _receipt(cell: Cell) -> dict[str, object]:
     return {
         "written by": None if cell.state == "there" else f"request {receipt.request_id} of job {receipt.job}",
         "exported at": receipt.exported_at.isoformat(timespec="seconds"),
-        "seconds": f"{receipt.seconds:.1f}",
+        "seconds": f"{receipt.seconds:.2f}" if receipt.seconds < 1 else f"{receipt.seconds:.1f}",
         "attempts": receipt.attempts,
         "rows": f"{receipt.rows:,}",
         "size": f"{size(receipt.csv_bytes)}, {size(receipt.blob_bytes)} compressed",

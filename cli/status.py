@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -15,7 +16,7 @@ from cli.ranges import AsJson, Since, Until
 from cli.terminal import folded_table, record, remark, say, table
 from operations.advice import state_advice
 from operations.coverage import STATES, WRONG, State
-from operations.looking import looking
+from operations.looking import Coverage, looking
 from operations.proofs import Proof, proofs_of
 from operations.summary import Range, Summary, ranges_of, summary_of
 from producer.ask import AskRefused, job_named
@@ -51,7 +52,9 @@ def status(names: Names = None, *, since: Since = None, until: Until = None, as_
         show_status(found, proofs, wrong, now)
         for name in (one.name for one in wanted if one.name in seen.queue.orders.paused):
             say(f"{name} is paused: `tailrace pause --list` says since when and why")
-    end(seen, jobs, is_well=not wrong)
+        if not (names or since or until):
+            _show_further(seen.queue.dead, covered)
+    end(seen, is_well=not wrong, disabled=() if names else jobs.disabled)
 
 
 def missing(
@@ -85,7 +88,7 @@ def missing(
         show_missing(found)
     else:
         say("no window is " + ", ".join(states))
-    end(seen, jobs, is_well=not found)
+    end(seen, is_well=not found, disabled=() if names else jobs.disabled)
 
 
 def show_status(found: Sequence[Summary], proofs: Mapping[str, Proof], wrong: Sequence[Range], now: datetime) -> None:
@@ -102,7 +105,8 @@ def show_status(found: Sequence[Summary], proofs: Mapping[str, Proof], wrong: Se
 
 def show_missing(found: Sequence[Range]) -> None:
     """Prints the ranges, and how many windows they are in each state."""
-    table(("job", "from", "to", "windows", "state", "why"), map(_gap_row, found), right=("windows",))
+    headings = ["job", "from", "to", "windows", "state", *(["why"] if any(gap.why for gap in found) else [])]
+    table(headings, [_gap_row(gap)[: len(headings)] for gap in found], right=("windows",))
     counts = Counter[State]()
     for gap in found:
         counts[gap.state] += len(gap.cells)
@@ -174,6 +178,13 @@ def _show_wrong(wrong: Sequence[Range]) -> None:
         record(title, {"why": gap.why, "advice": state_advice(gap.state, gap.why)})
     if len(wrong) > _SHOWN:
         remark(f"and {len(wrong) - _SHOWN:,} more ranges; `tailrace missing` lists them")
+
+
+def _show_further(dead: Collection[UUID], covered: Iterable[Coverage]) -> None:
+    """Counts the dead letters that no row above shows: of other jobs, of older windows, of what is there by now."""
+    shown = {cell.request_id for one in covered for cell in one.cells if cell.state == "dead"}
+    if further := len(set(dead) - shown):
+        remark(f"{counted(further, 'further dead letter')}: `tailrace dlq list` shows what and why")
 
 
 def _span(gap: Range) -> str:

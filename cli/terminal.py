@@ -62,15 +62,19 @@ def fields_or_json(fields: Mapping[str, object], *, as_json: bool) -> None:
 
 
 def complain(problems: Iterable[str]) -> None:
-    """Prints each problem to stderr as one line `error: …`, without the secrets that it may quote."""
-    console = Console(stderr=True, highlight=False)
+    """Prints each problem to stderr as `error: …`, without the secrets that it may quote; wraps on a terminal only."""
     for problem in problems:
-        console.print(Text(f"error: {printable(without_secrets(problem))}", style="red"), soft_wrap=True)
+        _to_stderr(Text(f"error: {printable(without_secrets(problem))}", style="red"))
 
 
 def remark(line: str) -> None:
-    """Prints a remark, neither a result nor an error, to stderr."""
-    Console(stderr=True, highlight=False).print(Text(printable(line)), soft_wrap=True)
+    """Prints a remark, neither a result nor an error, to stderr; wraps on a terminal only."""
+    _to_stderr(Text(printable(line)))
+
+
+def _to_stderr(text: Text) -> None:
+    console = Console(stderr=True, highlight=False)
+    console.print(text, soft_wrap=not console.is_terminal)
 
 
 def table(

@@ -72,7 +72,10 @@ class Step(Model):
     def _divides(self) -> Self:
         whole = {"minute": 1440, "hour": 24, "month": 12}.get(self.unit, self.count)
         if whole % self.count:
-            raise ValueError(f"{self.count} {self.unit}s do not divide a {'year' if self.unit == 'month' else 'day'}")
+            fits = [count for count in range(1, whole + 1) if whole % count == 0]
+            near = [max(one for one in fits if one < self.count), *(one for one in fits if one > self.count)][:2]
+            long, which = "year" if self.unit == "month" else "day", " and ".join(map(str, near))
+            raise ValueError(f"{self.count} {self.unit}s do not divide a {long}, as {which} would")
         if self.count > _MOST.get(self.unit, self.count):
             raise ValueError(f"at most {_MOST[self.unit]} {self.unit}s are possible")
         return self

@@ -62,8 +62,12 @@ def load_jobs(path: Path) -> Jobs:
         raise ConfigurationError(f"{path}: no such file", advice="set TAILRACE_JOBS to your jobs.toml") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"{path}: is no UTF-8 text", advice="save it as UTF-8") from None
+    except IsADirectoryError:
+        raise ConfigurationError(
+            f"{path}: is a folder", advice=f"name the file, such as {path / 'jobs.toml'}"
+        ) from None
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error}") from None
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror or error}") from None
     except RecursionError:
         raise ConfigurationError(f"{path}: no valid TOML: it is nested too deeply") from None
     except tomllib.TOMLDecodeError as error:

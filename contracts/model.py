@@ -1,7 +1,7 @@
 """The base of every contract, and the types of names that PostgreSQL and Azure limit."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, TypeAliasType, get_args
 
@@ -20,10 +20,14 @@ from pydantic_core import ErrorDetails
 _PLAIN = {
     "extra_forbidden": "unknown key",
     "missing": "missing",
-    "union_tag_not_found": "the key {discriminator} is missing",
-    "union_tag_invalid": "{discriminator} must be one of {expected_tags}",
+    "union_tag_not_found": "missing",
+    "union_tag_invalid": "must be one of {expected_tags}",
     "model_type": "must be an object of keys and values",
     "model_attributes_type": "must be an object of keys and values",
+    **dict.fromkeys(
+        ("date_from_datetime_inexact", "date_from_datetime_parsing", "date_parsing", "date_type"),
+        "write a day, such as 2026-01-31",
+    ),
 }
 _PARSER = re.compile(", (unable to parse|input is too) .*")
 _TAGGED = {"window", "source"}
@@ -90,10 +94,10 @@ def describe(error: ValidationError, *, limit: int = 5) -> str:
 
 
 def describe_each(error: ValidationError, model: type[BaseModel] | None = None) -> Iterator[str]:
-    """Each problem as `field: message`; an unknown key of `model` with the one that was probably meant."""
+    """Each problem as `field: message`; an unknown key or kind of `model` with the one that was probably meant."""
     for problem in error.errors(include_url=False, include_input=False):
-        meant = _meant(problem, model) if model and problem["type"] == "extra_forbidden" else None
-        yield _line(problem) + (f"; did you mean {meant}?" if meant else "")
+        meant = _meant(problem, model) if model else None
+        yield _line(problem) + (f"; {meant}" if meant else "")
 
 
 def field_path(parts: Iterable[str | int]) -> str:
@@ -113,8 +117,13 @@ def _line(problem: ErrorDetails) -> str:
     message = plain.format(**context) if plain else plain_words(problem["msg"])
     if context.get("pattern") == _JOB_NAME:
         message = "it has 1 to 63 letters, digits and _ . -, and begins with a letter or digit"
-    where = field_path(_without_tags(problem["loc"]))
+    where = field_path([*_without_tags(problem["loc"]), *_discriminator(context)])
     return on_one_line(f"{where}: {message}" if where else message)
+
+
+def _discriminator(context: Mapping[str, Any]) -> list[str]:
+    """The key that says which member of a union is meant, if the problem is with this key."""
+    return [context["discriminator"].strip("'")] if "discriminator" in context else []
 
 
 def plain_words(message: str) -> str:
@@ -144,15 +153,26 @@ def _without_tags(parts: tuple[str | int, ...]) -> Iterator[str | int]:
 
 
 def _meant(problem: ErrorDetails, model: type[BaseModel]) -> str | None:
-    """The key of the model that is most like an unknown one."""
+    """What was probably meant by an unknown key or kind."""
+    context = problem.get("ctx", {})
+    if problem["type"] == "union_tag_invalid":
+        return _closest(context["tag"], [tag.strip("'") for tag in context["expected_tags"].split(", ")])
+    if problem["type"] != "extra_forbidden":
+        return None
     *parents, key = _without_tags(problem["loc"])
     models = [model]
     for parent in parents:
         fields = [field for one in models for name, field in _fields_of(one) if name == parent]
         models = [inner for field in fields for inner in _models_in(field)]
-    # Of a union, another member may have the very key.
-    known = [name for one in models for name, _ in _fields_of(one) if name != key]
-    return next(iter(get_close_matches(str(key), known, n=1)), None)
+    known = [name for one in models for name, _ in _fields_of(one)]
+    if key in known:
+        parent, kind = problem["loc"][-3:-1]
+        return f"a {parent} of type {kind} has none"
+    return _closest(str(key), known)
+
+
+def _closest(text: str, known: Sequence[str]) -> str | None:
+    return next((f"did you mean {one}?" for one in get_close_matches(text, known, n=1)), None)
 
 
 def _fields_of(model: type[BaseModel]) -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from contracts.request import ExportRequest
 from operations.blobs import Blob
 from operations.running import Running
 from producer.asking import state_by
-from producer.facts import Present, QueueView
+from producer.facts import Present, QueueView, Run
 from producer.identity import identified
 from producer.schedule import due_between, request_for_run, request_for_window
 from producer.windows import GridWindow
@@ -128,20 +128,33 @@ def cover(job: ExportJob, windows: Iterable[GridWindow], evidence: Evidence, now
 
 
 def cover_runs(job: ExportJob, evidence: Evidence, now: datetime) -> Iterator[Cell]:
-    """The runs of a job without windows that have a blob, and the latest that is due, oldest first."""
+    """The runs of a job without windows that have a blob, are on the queue or dead, and the latest that is due.
+
+    Oldest first. A dead run counts until a later one has a blob.
+    """
     seen: dict[UUID, Cell] = {}
     for blob in evidence.blobs.values():
         receipt = blob.receipt
         if receipt and receipt.job == job.name and receipt.window is None:
             seen[receipt.request_id] = Cell(job, None, receipt.run, blob.name, receipt.request_id.int, "there", blob)
-    if job.schedule is not None:
-        run = last_fire_time(job.schedule, now)
-        latest = request_for_run(job, run)
-        if latest.request_id not in seen:
-            cell = Cell(job, None, run, latest.blob, latest.request_id.int, "missing", evidence.blobs.get(latest.blob))
-            _find_out(cell, evidence.queue, evidence.running.get(latest.request_id))
-            seen[latest.request_id] = _noted(cell, evidence)
+    newest = max((cell.run for cell in seen.values()), default=datetime.min.replace(tzinfo=UTC))
+    for id_, asked in _asked_runs(job, evidence.queue, now).items():
+        if id_ in seen:
+            continue
+        cell = Cell(job, None, asked.at, asked.blob, id_.int, "missing", evidence.blobs.get(asked.blob))
+        _find_out(cell, evidence.queue, evidence.running.get(id_))
+        if cell.state != "dead" or asked.at > newest:
+            seen[id_] = _noted(cell, evidence)
     yield from sorted(seen.values(), key=lambda cell: cell.run)
+
+
+def _asked_runs(job: ExportJob, queue: QueueView, now: datetime) -> dict[UUID, Run]:
+    """Those that the queue knows, and the latest that is due."""
+    runs = {id_: run for id_, run in queue.runs.items() if run.job == job.name}
+    if job.schedule is not None:
+        latest = request_for_run(job, last_fire_time(job.schedule, now))
+        runs[latest.request_id] = Run(job.name, latest.run, latest.blob)
+    return runs
 
 
 def _noted(cell: Cell, evidence: Evidence) -> Cell:

@@ -13,7 +13,7 @@ from operations.blobs import Blobs
 from operations.coverage import Cell
 from operations.looking import Lookout
 from operations.running import Running
-from producer.ask import AskRefused, bound, job_named
+from producer.ask import AskRefused, bound, job_named, one_request
 from producer.queue_view import find_requests
 from producer.schedule import window_of
 from settings import Settings
@@ -33,6 +33,8 @@ def find(seen: Lookout, jobs: Jobs, what: str, window: str | None = None) -> Cel
     if not near and what in jobs:
         many = "many windows" if jobs[what].window else "a run each time"
         raise AskRefused(f"job {what!r} has {many}", advice=f"say which by its start: tailrace show {what} START")
+    if not near and "/" not in what:
+        job_named(jobs, what)  # which says what else may be meant
     return _first(seen, near, lambda cell: cell.name == what, f"blob {what!r}")
 
 
@@ -69,7 +71,13 @@ def _of_window(seen: Lookout, job: ExportJob, window: str) -> Cell:
     means = (lambda cell: cell.start.startswith(window)) if start is None else lambda cell: _begin(cell) == start
     cell = next(filter(means, covered.cells), None)
     if cell is None:
-        raise AskRefused(f"job {job.name!r} has no window that begins at {window}")
+        if start is not None:
+            one_request(job, window, seen.now)  # which says why there is none
+        what = "window" if job.window else "run"
+        raise AskRefused(
+            f"job {job.name!r} has no {what} that begins at {window}",
+            advice=f"`tailrace history {job.name}` lists those that have a blob",
+        )
     return cell
 
 

@@ -23,6 +23,7 @@ from settings import Settings
 from telemetry.waits import waiting_for
 
 _CANCEL_SECONDS = 5.0
+_WRITER = 'the role that exports may not write; name one that may: --server "host=… dbname=… user=…"'
 
 
 def check_server(server: str) -> None:
@@ -53,7 +54,7 @@ def writing_session(settings: Settings, server: str | None) -> Iterator[psycopg.
             yield connection
     except psycopg.Error as error:
         lacks_right = error.sqlstate == "42501"
-        advice = "the role that exports may not write; name one that may by --server" if lacks_right else None
+        advice = _WRITER if lacks_right else None
         raise SourceUnavailable(f"the restore failed: {Trouble.of(error).cause}", advice=advice) from error
 
 

@@ -66,11 +66,21 @@ class Dead:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """A request without a window that has a message on the queue or among the dead letters."""
+
+    job: str
+    at: datetime
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
 class QueueView:
     """A look at the queue and its dead letters; `is_whole` is False if it stopped at the limit.
 
-    Cancelled messages are not live. `orders` are those that counted at the look. A brief look at a long queue leaves
-    `live` empty and has `live_ids`, the request ids as numbers: a quarter of the memory.
+    Cancelled messages are not live. `orders` are those that counted at the look. `runs` are the requests without a
+    window. A brief look at a long queue leaves `live` and `runs` empty and has `live_ids`, the request ids as numbers,
+    for a quarter of the memory.
     """
 
     live: Mapping[UUID, Live] = field(default_factory=dict)
@@ -78,6 +88,7 @@ class QueueView:
     is_whole: bool = True
     orders: Steering = field(default_factory=Steering)
     live_ids: AbstractSet[int] = frozenset()
+    runs: Mapping[UUID, Run] = field(default_factory=dict)
 
     def is_live(self, request_id: UUID) -> bool:
         """Whether a request has a message on the queue."""

@@ -25,7 +25,7 @@ from contracts.errors import RequestInvalid
 from contracts.message import attempt_of, body_of, job_of, lineage_of, request_id_of, why_of
 from contracts.request import ExportRequest, parse_request
 from contracts.steering import Steering
-from producer.facts import Dead, Live, QueueView
+from producer.facts import Dead, Live, QueueView, Run
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _PAGE = 250  # messages peeked in one round trip
 # A request that is asked for again and fails again leaves one more dead letter.
 _DEAD_FACTOR = 10
+_WINDOW = b'"window":'  # as `to_body` writes it, if there is one
 
 
 def read_queue(settings: Settings, limit: int | None) -> QueueView:
@@ -42,7 +43,8 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
     In this order, since a message that is dead-lettered meanwhile is seen twice rather than never. Raises
     QueueUnavailable, or ConfigurationError if there is no such queue.
     """
-    name, live, dead, is_whole = settings.queue, dict[UUID, Live](), dict[UUID, Dead](), True
+    name, is_whole = settings.queue, True
+    live, dead, runs = dict[UUID, Live](), dict[UUID, Dead](), dict[UUID, Run]()
     with service_bus_errors("peek", name), _opened(settings) as (steering, receiver, letters):
         for count, message in enumerate(peeked(receiver, name)):
             if count == limit:
@@ -51,13 +53,15 @@ def read_queue(settings: Settings, limit: int | None) -> QueueView:
             request_id = request_id_of(message.message_id, message.body)
             if request_id and not is_cancelled(message, steering):
                 live[request_id] = _live(message)
+                _note_run(message, request_id, runs)
         for count, message in enumerate(peeked(letters, name)):
             if limit is not None and count == _DEAD_FACTOR * limit:
                 is_whole = False
                 break
             if request_id := request_id_of(message.message_id, message.body):
                 dead[request_id] = _dead(message)
-    return QueueView(live, dead, is_whole, steering)
+                _note_run(message, request_id, runs)
+    return QueueView(live, dead, is_whole, steering, runs=runs)
 
 
 def read_briefly(settings: Settings, job: str) -> QueueView:
@@ -155,6 +159,17 @@ def _live(message: "ServiceBusReceivedMessage") -> Live:
     attempt = attempt_of(message.application_properties, redeliveries=message.delivery_count or 0)
     backfill = lineage_of(message.application_properties).backfill
     return Live(attempt, message.scheduled_enqueue_time_utc, why_of(message.application_properties), backfill)
+
+
+def _note_run(message: "ServiceBusReceivedMessage", request_id: UUID, runs: dict[UUID, Run]) -> None:
+    """Most bodies have a window, and are not parsed: there may be a million."""
+    body = body_of(message.body)
+    if request_id in runs or _WINDOW in body:
+        return
+    with suppress(RequestInvalid):
+        request = parse_request(body)
+        if request.window is None:
+            runs[request_id] = Run(request.job, request.run, request.blob)
 
 
 def _dead(message: "ServiceBusReceivedMessage") -> Dead:

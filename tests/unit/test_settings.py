@@ -63,7 +63,7 @@ def test_a_process_without_postgresql_needs_none_of_its_settings_and_still_reads
     without = {name: value for name, value in BY_PASSWORD.items() if not name.startswith("PG")}
     assert Settings.from_env(without, postgres=False).pg_host == ""
     assert Settings.from_env(BY_PASSWORD, postgres=False) == Settings.from_env(BY_PASSWORD)
-    with pytest.raises(ConfigurationError, match="PGPORT: it should be a valid integer"):
+    with pytest.raises(ConfigurationError, match="PGPORT: a port is a number from 1 to 65535, such as 5432"):
         Settings.from_env({**without, "PGPORT": "a"}, postgres=False)
 
 
@@ -75,8 +75,8 @@ def test_a_variable_that_is_set_to_nothing_is_not_set() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("PGPORT", "a", "PGPORT: it should be a valid integer"),
-        ("PGPORT", "70000", "PGPORT: it should be less than or equal to 65535"),
+        ("PGPORT", "a", "PGPORT: a port is a number from 1 to 65535, such as 5432"),
+        ("PGPORT", "70000", "PGPORT: a port is a number from 1 to 65535"),
         ("PGSSLMODE", "yes", "PGSSLMODE: it should be 'disable'"),
         ("TAILRACE_PG_AUTH", "none", "TAILRACE_PG_AUTH: it should be 'password' or 'entra'"),
         ("TAILRACE_CREDENTIAL", "managedidentity", "TAILRACE_CREDENTIAL: it should be 'managed-identity'"),

@@ -96,6 +96,30 @@ def test_a_dead_letter_and_a_waiting_message_are_told_apart_with_why(tailrace: T
     assert shown.stdout.startswith(f"clicks {day(2)}: dead\n    why          TableMissing: relation clicks")
 
 
+def test_dead_letters_of_runs_and_of_unknown_jobs_are_shown_by_status(tailrace: Tailrace, bus: Bus) -> None:
+    tailrace("submit", "countries")
+    bus.bury_queued(1, description="relation countries does not exist")
+    bus.bury(message(request(day(2), job="gone")))
+    countries = next(one for one in rows(tailrace("status", "--json")) if one["job"] == "countries")
+    assert (countries["dead"], countries["well"]) == (1, False)
+    shown = tailrace("status")
+    assert "dead  countries" in shown.stdout
+    assert "relation countries does not exist" in shown.stdout
+    assert "1 further dead letter: `tailrace dlq list` shows what and why" in shown.stderr
+
+
+def test_a_disabled_job_matters_to_those_who_ask_for_all(
+    tailrace: Tailrace, configured: dict[str, str], container: ContainerClient
+) -> None:
+    assert container.exists()
+    jobs = Path(configured["TAILRACE_JOBS"])
+    jobs.write_text(jobs.read_text() + '[[job]]\nname = "bad"\nschema = "s"\nblob = "x/{run}"\n')
+    named, every = tailrace("history", "clicks"), tailrace("missing", "--state", "running")
+    assert (named.exit_code, named.stderr) == (0, "")
+    assert every.exit_code == 1
+    assert "job 'bad': table: missing" in every.stderr
+
+
 @pytest.mark.usefixtures("bus")
 def test_a_window_is_found_by_its_blob_and_by_its_request(
     tailrace: Tailrace, work: Callable[[], None], clicks: psycopg.Connection
@@ -152,6 +176,15 @@ def test_a_running_export_shows_its_window_and_its_rows(
         (("missing", "--state", "lost"), "there is no state 'lost'; write one of there, running"),
         (("show", "clicks"), "job 'clicks' has many windows; say which by its start: tailrace show clicks START"),
         (("show", "nothing/at/all"), "blob 'nothing/at/all' belongs to no window of jobs.toml"),
+        (("show", "click"), "there is no job 'click' in jobs.toml; did you mean clicks?"),
+        (
+            ("show", "clicks", "2999-01-01"),
+            "the window of job 'clicks' that begins at 2999-01-01 00:00:00+00:00 is open until",
+        ),
+        (
+            ("show", "clicks", "2026-01-01T07:00"),
+            "job 'clicks' has no window that begins at 2026-01-01T07:00; the next",
+        ),
         (("show", "clicks", "2026-01"), "'2026-01' is no day or time"),
         (("watch",), "watch needs a terminal"),
     ],

@@ -200,7 +200,7 @@ def test_the_role_that_exports_may_not_restore_and_is_reported(csv_export: Tailr
     refused = csv_export("restore", "events", "--into", "again", "--create", writes=False)
     assert refused.returncode == 1
     assert "permission denied" in refused.stderr
-    assert "name one that may by --server" in refused.stderr
+    assert "name one that may: --server" in refused.stderr
 
 
 def test_a_blob_that_goes_in_between_ends_the_restore_and_the_next_one_goes_on(

@@ -44,6 +44,10 @@ def test_an_unknown_command_names_the_one_that_was_meant(refused: Callable[..., 
     assert "Did you mean 'work'?" in refused("wrok")
 
 
+def test_a_drill_is_an_option_of_restore_and_who_looks_for_the_command_is_told_so(refused: Callable[..., str]) -> None:
+    assert "there is no command 'drill'; `tailrace restore JOB --check` is a drill" in refused("drill")
+
+
 def test_errors_are_red_on_a_terminal_only(tailrace: Tailrace) -> None:
     arguments = ("submit", "nothing")
     plain = tailrace(*arguments)

@@ -73,7 +73,7 @@ def test_a_missing_file_is_named_with_what_to_set(tmp_path: Path) -> None:
 
 
 def test_a_folder_or_foreign_bytes_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="is a folder"):
         load_jobs(tmp_path)
     (tmp_path / "latin1.toml").write_bytes('name = "é"'.encode("latin-1"))
     with pytest.raises(ConfigurationError, match=r"latin1\.toml: is no UTF-8 text"):
@@ -167,8 +167,8 @@ def test_a_job_name_that_no_blob_or_message_could_carry_is_refused(tmp_path: Pat
     ("window", "expected"),
     [
         ('type = "date"\nevery = "1 day"', "window.column: missing"),
-        ('column = "at"\nevery = "1 day"', "window: the key 'type' is missing"),
-        ('column = "at"\ntype = "float"\nevery = "1 day"', "window: 'type' must be one of 'timestamptz', 'timestamp'"),
+        ('column = "at"\nevery = "1 day"', "window.type: missing"),
+        ('column = "at"\ntype = "float"\nevery = "1 day"', "window.type: must be one of 'timestamptz', 'timestamp'"),
         ('column = "at"\ntype = "date"', "window.every: missing"),
         ('column = "at"\ntype = "date"\nevery = "daily"', "window.every: 'daily' is no window length"),
         ('column = "at"\ntype = "date"\nevery = 86400', "window.every: 86400 is no window length"),
@@ -188,7 +188,10 @@ def test_a_job_name_that_no_blob_or_message_could_carry_is_refused(tmp_path: Pat
         ('column = "at"\ntype = "date"\nevery = "1 day"\ntimezone = "../UTC"', "window.timezone: '../UTC' is no time"),
         ('column = "at"\ntype = "date"\nevery = "1 day"\ntimezone = "Europe"', "window.timezone: 'Europe' is no time"),
         ('column = "at"\ntype = "timestamptz"\nevery = "1 hour"\ntimezone = "Europe/Berlin"', "window: windows of"),
-        ('column = "at"\ntype = "date"\nevery = "1 day"\nstart = "soon"', "window.start: it should be a valid date"),
+        (
+            'column = "at"\ntype = "date"\nevery = "1 day"\nstart = "soon"',
+            "window.start: write a day, such as 2026-01-31",
+        ),
         ('column = "id"\ntype = "integer"\nsize = 0', "window.size: it should be greater than or equal to 1"),
         ('column = "id"\ntype = "integer"\nsize = 5\nevery = "1 day"', "window.every: unknown key"),
     ],
@@ -293,6 +296,30 @@ def test_jobs_of_one_name_are_all_disabled_as_nobody_knows_which_is_meant(tmp_pa
 def test_an_unknown_key_names_the_one_that_was_meant(tmp_path: Path, lines: str, meant: str) -> None:
     told = problem_of(tmp_path, job(PLAIN + 'blob = "x/{run}"\n' + lines)).splitlines()
     assert [line.partition("unknown key; ")[2] for line in told if "unknown key" in line] == [f"did you mean {meant}?"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            'type = "timestmp"\nevery = "1 day"',
+            "window.type: must be one of 'timestamptz', 'timestamp', 'date', 'integer'; did you mean timestamp?",
+        ),
+        (
+            'type = "integer"\nsize = 5\ndelay = "1 hour"',
+            "window.delay: unknown key; a window of type integer has none",
+        ),
+        ('type = "date"\nevery = "1 day"\nend = 5', "window.end: write a day, such as 2026-01-31"),
+        ('type = "date"\nevery = "1 day"\nstart = "2026-13-01"', "window.start: write a day, such as 2026-01-31"),
+        ('type = "timestamp"\nevery = "7 hours"', "window.every: 7 hours do not divide a day, as 6 and 8 would"),
+        ('type = "timestamp"\nevery = "30 hours"', "window.every: 30 hours do not divide a day, as 24 would"),
+    ],
+)
+def test_a_wrong_window_says_what_to_write(tmp_path: Path, lines: str, expected: str) -> None:
+    (told,) = problem_of(
+        tmp_path, job(PLAIN + f'blob = "x/{{run}}"\n[job.window]\ncolumn = "at"\n{lines}')
+    ).splitlines()
+    assert told.endswith(f": {expected}")
 
 
 def test_the_same_template_with_the_job_in_it_serves_any_number_of_jobs(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 from contracts.job import ExportJob
 from contracts.message import NO_LINEAGE
+from contracts.receipt import Part, Read, Receipt
 from operations.blobs import Blob
 from operations.coverage import Cell, Evidence, cover, cover_runs
 from operations.running import Running
 from operations.summary import ranges_of, summary_of
-from producer.facts import Dead, Live, QueueView
+from producer.facts import Dead, Live, QueueView, Run
 from producer.schedule import request_for_run, request_for_window
 from producer.windows import windows_between
 
@@ -24,6 +25,7 @@ JOB = ExportJob.model_validate(TABLE)
 WINDOWS = list(windows_between(JOB.window, NOW.replace(minute=0) - timedelta(days=8), NOW))  # type: ignore[arg-type]
 IDS = [request_for_window(JOB, window, NOW).request_id for window in WINDOWS]
 RUNNING = Running(UUID(int=0), "j", (7,), NOW, 1.0, 10, 100)
+READ = Read((Part(rows=1, csv_bytes=1, blob_bytes=1, sha256="0" * 64),), "1:1:")
 DEAD = Dead(5, "TableMissing", "it is gone", NOW, NO_LINEAGE)
 
 
@@ -106,6 +108,20 @@ def test_a_job_without_windows_has_its_exports_and_its_latest_run() -> None:
     assert [(cell.state, cell.start) for cell in cover_runs(runs, Evidence({}), NOW)] == [("missing", "2026-03-10")]
     seen = Evidence({}, QueueView({latest.request_id: Live(1, None)}))
     assert [cell.state for cell in cover_runs(runs, seen, NOW)] == ["waiting"]
+
+
+def test_a_run_that_was_asked_for_by_hand_is_dead_until_a_later_one_has_a_blob() -> None:
+    runs = ExportJob.model_validate({"name": "r", "schema": "s", "table": "t", "blob": "r/{run}"})
+    early, late = (request_for_run(runs, NOW - timedelta(days=days)) for days in (4, 2))
+    other = {UUID(int=9): Run("other", NOW, "other")}
+    known = {one.request_id: Run("r", one.run, one.blob) for one in (early, late)} | other
+    both = QueueView({}, {early.request_id: DEAD, late.request_id: DEAD}, runs=known)
+    assert [(cell.state, cell.start[:10]) for cell in cover_runs(runs, Evidence({}, both), NOW)] == [
+        ("dead", "2026-03-06"), ("dead", "2026-03-08"),
+    ]  # fmt: skip
+    between = request_for_run(runs, NOW - timedelta(days=3))
+    there = Blob(between.blob, "e", 1, Receipt.of(between, READ, (NOW, NOW)).to_metadata())
+    assert [cell.state for cell in cover_runs(runs, Evidence({there.name: there}, both), NOW)] == ["there", "dead"]
 
 
 def test_a_hundred_thousand_windows_are_all_told_apart() -> None:
