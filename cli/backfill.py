@@ -78,7 +78,8 @@ def backfill(  # noqa: PLR0913  # options of a command
         if dry_run:
             ends = _Ends()
             ends.add(one.request for one, _ in running.looked_up(queue.look_briefly(job)))
-            fields_or_json({**_shown(running.counts), "to send": running.counts.chosen}, as_json=as_json)
+            shown = _shown(running.counts, as_json=as_json)
+            fields_or_json({**shown, "to send": running.counts.chosen}, as_json=as_json)
             if not as_json:
                 say(*ends.lines())
         else:
@@ -103,9 +104,9 @@ def _send(running: Backfilling, queue: ExportQueue, *, wait: bool, as_json: bool
                     running.wait(queue, lambda now: show(now.sent - now.waiting, now.sent), stopping)
     finally:
         dead = running.dead(queue) if wait and counts.sent and not stopping.is_set() else None
-        ended = {} if dead is None else {"exported": counts.sent - dead, "dead": dead}
+        ended = {} if dead is None else {"exported": counts.sent - dead, "failed": dead}
         sent = {"backfill": running.id if counts.sent else None}
-        fields_or_json({**sent, **_shown(counts), "sent": counts.sent, **ended}, as_json=as_json)
+        fields_or_json({**sent, **_shown(counts, as_json=as_json), "sent": counts.sent, **ended}, as_json=as_json)
     if stopping.is_set():
         running.save()
         remark("interrupted; run it again: what is on the queue is not sent twice")
@@ -115,9 +116,13 @@ def _send(running: Backfilling, queue: ExportQueue, *, wait: bool, as_json: bool
         raise typer.Exit(1)
 
 
-def _shown(counts: Counts) -> Mapping[str, object]:
-    """Counts of the states; those that are always of interest, and others if there are any."""
-    found = {name: counts.states[state] for state, name in _NAMES.items() if counts.states[state] or state == "there"}
+def _shown(counts: Counts, *, as_json: bool) -> Mapping[str, object]:
+    """Counts of the states; for people those that are always of interest, and others if there are any."""
+    found = {
+        state if as_json else name: counts.states[state]
+        for state, name in _NAMES.items()
+        if as_json or counts.states[state] or state == "there"
+    }
     return {"windows": counts.windows, **found}
 
 

@@ -15,8 +15,7 @@ _HEAD = """\
 
 `tailrace` is in `.venv/bin` after any `make` target, and in the container image. This page is each command's own help.
 
-`--json` prints one object a line, and `doctor` one on many lines. Counts, sizes in bytes and lengths of time in seconds
-are numbers, times are text of ISO 8601, and a key without a value is null or left out.
+[What `--json` prints](json.md) is on a page of its own.
 
 Exit status: 0 done, 1 failed or not all is well, 2 wrong settings, `jobs.toml` or arguments, 130 interrupted.
 """

@@ -33,7 +33,11 @@ def submit(
     window_start: Annotated[
         str | None,
         typer.Option(
-            metavar="X", show_default=False, help="The window that begins at X; not for a job without windows."
+            "--window",
+            "--window-start",
+            metavar="X",
+            show_default=False,
+            help="The window that begins at X; not for a job without windows.",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Send it even if it has a blob or a message.")] = False,
@@ -46,7 +50,7 @@ def submit(
     --force overwrites nothing: the worker finds the blob and ends the request. To export a window again, set
     if_exists = "replace" for the job and raise its revision; to repeat what has failed, use `tailrace dlq replay`.
 
-    Example: tailrace submit clicks --window-start 2026-01-31
+    Example: tailrace submit clicks --window 2026-01-31
     """
     settings, now = Settings.from_env(os.environ, postgres=False), datetime.now(UTC)
     jobs = load_jobs(settings.jobs)

@@ -148,7 +148,7 @@ def test_what_is_missing_and_why(day: Day) -> None:
 
 def test_what_runs_and_how_far(day: Day) -> None:
     with day.gate.closed():
-        assert day.type(f"tailrace submit slow --window-start {day.back(1)}").code == 0
+        assert day.type(f"tailrace submit slow --window {day.back(1)}").code == 0
         day.gate.wait_for()
         (one,) = until(lambda: [row for row in day.type("tailrace running --json").rows() if row["rows"]], "rows")
     assert (one["job"], one["window"]) == ("slow", day.back(1))
@@ -201,9 +201,9 @@ def test_a_backfill_that_was_a_mistake_is_stopped(day: Day, stack: Stack) -> Non
 
 def test_a_job_is_paused_and_goes_on(day: Day) -> None:
     assert day.type("tailrace pause held --why 'index build'").code == 0
-    assert "its job is paused; nothing was sent" in day.type(f"tailrace submit held --window-start {day.back(3)}").out
+    assert "its job is paused; nothing was sent" in day.type(f"tailrace submit held --window {day.back(3)}").out
     assert day.type("tailrace resume held").code == 0
-    assert day.type(f"tailrace submit held --window-start {day.back(3)}").code == 0
+    assert day.type(f"tailrace submit held --window {day.back(3)}").code == 0
     until(lambda: day.container.get_blob_client(blob("held", day.back(3))).exists(), "the export")
 
 

@@ -53,7 +53,7 @@ def submit(environ: dict[str, str], directory: Path) -> str:
     request = one_request(
         load_jobs(Settings.from_env(environ).jobs)["clicks"], "2026-01-03", datetime(2026, 2, 1, tzinfo=UTC)
     )
-    argv = [sys.executable, "-m", "cli", "submit", "clicks", "--window-start", "2026-01-03"]
+    argv = [sys.executable, "-m", "cli", "submit", "clicks", "--window", "2026-01-03"]
     launch = Launch(log=directory / "submit.log", name="tailrace submit")
     with start(argv, env=environ, ready=re.compile("sent to queue"), cwd=ROOT, launch=launch) as sender:
         assert sender.wait(30) == 0, sender.output()

@@ -71,7 +71,7 @@ def test_a_backfill_is_listed_with_how_far_it_has_come(tailrace: Tailrace, start
 def test_a_cancelled_backfill_leaves_the_queue_without_an_export_and_nothing_else_does(
     tailrace: Tailrace, starting: Starting, bus: Bus, container: ContainerClient
 ) -> None:
-    said(tailrace("submit", "clicks", "--window-start", "2026-01-05"))
+    said(tailrace("submit", "clicks", "--window", "2026-01-05"))
     mistaken = sent(tailrace, *TEN)
     assert said(tailrace("cancel", mistaken, "--dry-run")) == [f"9 messages of {mistaken} would be cancelled"]
     assert standing(tailrace, mistaken) == ("waiting", 0, 9, 0)
@@ -97,7 +97,7 @@ def test_a_range_of_a_job_is_cancelled_and_what_is_asked_for_later_is_not(
     said(tailrace(*TEN))
     cancel = ("cancel", "clicks", "--from", "2026-01-03", "--to", "2026-01-11")
     assert said(tailrace(*cancel)) == ["8 messages of clicks cancelled; workers complete them without an export"]
-    said(tailrace("submit", "clicks", "--window-start", "2026-01-08"))
+    said(tailrace("submit", "clicks", "--window", "2026-01-08"))
     assert starting(*WORK, ready="worker ready").wait(60) == 0
     assert blobs(container) == [f"clicks/2026/01/0{day}.csv.gz" for day in (1, 2, 8)]
 
@@ -108,14 +108,14 @@ def test_a_fed_backfill_lets_fresh_windows_overtake_and_ends_when_all_is_exporte
 ) -> None:
     feeding = starting(*TEN, "--newest-first", "--in-flight", "2", "--wait", "--json", ready=None)
     until(lambda: len(bus.queued()) == 2, "the first two messages")
-    said(tailrace("submit", "clicks", "--window-start", "2026-01-01"))
+    said(tailrace("submit", "clicks", "--window", "2026-01-01"))
     assert days(bus) == ["10", "09", "01"]
     worker = starting("work", "--text-logs", ready="worker ready")
     most = until(lambda: feeding.returncode is not None and [len(bus.queued())], "the end of the backfill", 90)
     assert (feeding.returncode, most) == (0, [0]), feeding.output()
     worker.close()
     shown = json.loads(next(line for line in feeding.output().splitlines() if line.startswith('{"backfill"')))
-    assert (shown["windows"], shown["sent"], shown["exported"], shown["dead"]) == (10, 10, 10, 0)
+    assert (shown["windows"], shown["sent"], shown["exported"], shown["failed"]) == (10, 10, 10, 0)
     assert len(blobs(container)) == 10
 
 
@@ -151,7 +151,7 @@ def test_a_backfill_that_waits_ends_with_1_if_something_is_dead(tailrace: Tailra
     waiting = starting(*TEN, "--wait", ready=None)
     starting("work", "--text-logs", ready="worker ready")
     assert waiting.wait(60) == 1, waiting.output()
-    assert re.search(r"exported +0\n +dead +10\n", waiting.output()), waiting.output()
+    assert re.search(r"exported +0\n +failed +10\n", waiting.output()), waiting.output()
     assert "see why by `tailrace dlq list`" in waiting.output()
 
 
@@ -212,7 +212,7 @@ def test_a_terminal_shows_bars_for_sending_and_for_exporting(starting: Starting,
     assert "sending" in shown
     assert "exporting" in shown
     assert "10/10" in shown
-    assert re.search(r"sent +10\r\n +exported +10\r\n +dead +0\r\n", shown), shown
+    assert re.search(r"sent +10\r\n +exported +10\r\n +failed +0\r\n", shown), shown
 
 
 def test_two_backfills_at_once_send_each_window_once(starting: Starting, bus: Bus) -> None:

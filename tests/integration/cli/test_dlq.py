@@ -205,7 +205,7 @@ def test_a_request_whose_table_was_missing_is_exported_once_the_table_is_there_a
     admin: psycopg.Connection,
     container: ContainerClient,
 ) -> None:
-    assert tailrace("submit", "clicks", "--window-start", "2026-01-03").exit_code == 0
+    assert tailrace("submit", "clicks", "--window", "2026-01-03").exit_code == 0
     starting("work", "--text-logs", ready="worker ready")
     until(bus.buried, "the dead letter")
     assert [letter["reason"] for letter in listed(tailrace)] == ["TableMissing"]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[3]
-SUBMIT = ("submit", "clicks", "--window-start", "2026-01-03")
+SUBMIT = ("submit", "clicks", "--window", "2026-01-03")
 BACKFILL = ("backfill", "clicks", "--from", "2026-01-01", "--to", "2026-02-01")
 RANGE = ("--from", "2026-01-03", "--to", "2026-01-04")
 

@@ -15,7 +15,7 @@ from devstack.process import Process
 
 type Tailrace = Callable[..., Result]
 type Starting = Callable[..., Process]
-SUBMIT = ("submit", "clicks", "--window-start", "2026-01-03")
+SUBMIT = ("submit", "clicks", "--window", "2026-01-03")
 SOON = {"TAILRACE_RETRY_BASE_SECONDS": "0.05"}  # a paused message is put off by a second
 
 

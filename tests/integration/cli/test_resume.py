@@ -72,7 +72,7 @@ def test_a_worker_exports_what_it_had_put_off_as_soon_as_the_job_is_resumed(
     tailrace: Tailrace, starting: Callable[..., Process], bus: Bus, container: ContainerClient
 ) -> None:
     """The worker still remembers the pause when the message is there again, and looks once more."""
-    tailrace("submit", "clicks", "--window-start", "2026-01-03")
+    tailrace("submit", "clicks", "--window", "2026-01-03")
     tailrace("pause", "clicks")
     worker = starting("work", "--json-logs", ready="worker ready")
     worker.wait_for(re.compile("export put off"))

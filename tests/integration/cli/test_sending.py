@@ -12,7 +12,7 @@ from contracts.request import parse_request
 from producer import schedule
 
 type Tailrace = Callable[..., Result]
-SUBMIT = ("submit", "clicks", "--window-start", "2026-01-03")
+SUBMIT = ("submit", "clicks", "--window", "2026-01-03")
 JANUARY = ("backfill", "clicks", "--from", "2026-01-01", "--to", "2026-02-01")
 
 

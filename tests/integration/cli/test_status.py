@@ -86,7 +86,7 @@ def test_status_of_a_job_that_lacks_nothing_ends_with_0(tailrace: Tailrace, work
 
 def test_a_dead_letter_and_a_waiting_message_are_told_apart_with_why(tailrace: Tailrace, bus: Bus) -> None:
     bus.bury(message(request(day(2))), description="relation clicks does not exist")
-    tailrace("submit", "clicks", "--window-start", day(1))
+    tailrace("submit", "clicks", "--window", day(1))
     gaps = rows(tailrace("missing", "clicks", "--state", "dead", "--state", "waiting", "--json"))
     assert [(gap["state"], gap["from"], gap["why"]) for gap in gaps] == [
         ("dead", day(2), "TableMissing: relation clicks does not exist"), ("waiting", day(1), None),
@@ -125,7 +125,7 @@ def test_a_window_is_found_by_its_blob_and_by_its_request(
     tailrace: Tailrace, work: Callable[[], None], clicks: psycopg.Connection
 ) -> None:
     clicks.execute("insert into clicks select %s from generate_series(1, 7)", [f"{day(1)} 12:00 UTC"])
-    tailrace("submit", "clicks", "--window-start", day(1))
+    tailrace("submit", "clicks", "--window", day(1))
     work()
     by_blob = rows(tailrace("show", f"clicks/{day(1).replace('-', '/')}.csv.gz", "--json"))
     by_request = rows(tailrace("show", str(request(day(1)).request_id), "--json"))
@@ -149,7 +149,7 @@ def test_a_running_export_shows_its_window_and_its_rows(
         f"create view clicks as select timestamptz '{day(1)} 12:00 UTC' as at, filler, gate from gated;"
         "grant select on clicks to exporter"
     )
-    tailrace("submit", "clicks", "--window-start", day(1))
+    tailrace("submit", "clicks", "--window", day(1))
     with gate.closed():
         worker = starting("work", "--until-empty", "--text-logs", ready=None)
         gate.wait_for()

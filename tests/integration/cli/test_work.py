@@ -14,7 +14,7 @@ from devstack.process import Process
 
 type Starting = Callable[..., Process]
 type Tailrace = Callable[..., Result]
-SUBMIT = ("submit", "clicks", "--window-start", "2026-01-03")
+SUBMIT = ("submit", "clicks", "--window", "2026-01-03")
 
 
 @pytest.mark.usefixtures("clicks")
