@@ -15,7 +15,7 @@ from cli.terminal import complain, keys_of, remark, say
 from contracts.job import ExportJob
 from operations.audit import Wanted
 from operations.auditing import Audited, Auditing, export_again
-from operations.proofs import as_written
+from operations.proofs import as_written, said_of_rows_before
 from producer.ask import AskRefused, job_named
 from settings import Settings
 
@@ -104,6 +104,7 @@ def _show(job: ExportJob, found: Audited, settings: Settings, *, again: bool, as
     counts = {"windows": len(kinds), "read again": read, **{kind: kinds.count(kind) for kind in sorted(set(kinds))}}
     if as_json:
         last = {"verified_through": record.verified_through, "rows_without_window": record.without_window}
+        last["rows_before"] = record.rows_before
         print(json.dumps({"job": job.name, **keys_of(counts), "sent": sent, "deleted": found.deleted, **last}))
     else:
         _end(job, found, counts | {"asked for again": sent})
@@ -140,6 +141,8 @@ def _end(job: ExportJob, found: Audited, counts: dict[str, int]) -> None:
         remark(f"{found.deleted:,} verified windows before all others have no blob any more, and were passed over")
     if found.unwritten:
         remark(f"the next audit begins where this one did: {found.unwritten}")
+    if found.record.rows_before and found.record.origin:
+        remark(said_of_rows_before(job, found.record.rows_before, as_written(job, found.record.origin)))
     if without := found.record.without_window:
         column = job.window.column if job.window else ""
         has = "row has" if without == 1 else "rows have"

@@ -17,7 +17,7 @@ from cli.terminal import folded_table, record, remark, say, table
 from operations.advice import state_advice
 from operations.coverage import STATES, WRONG, State
 from operations.looking import Coverage, looking
-from operations.proofs import Proof, proofs_of
+from operations.proofs import Proof, proofs_of, said_of_rows_before
 from operations.summary import Range, Summary, ranges_of, summary_of
 from producer.ask import AskRefused, job_named
 
@@ -52,6 +52,9 @@ def status(names: Names = None, *, since: Since = None, until: Until = None, as_
         show_status(found, proofs, wrong, now)
         for name in (one.name for one in wanted if one.name in seen.queue.orders.paused):
             say(f"{name} is paused: `tailrace pause --list` says since when and why")
+        for one in wanted:
+            if (proof := proofs[one.name]).rows_before and proof.begins:
+                remark(said_of_rows_before(one, proof.rows_before, proof.begins))
         if not (names or since or until):
             _show_further(seen.queue.dead, covered)
     end(seen, is_well=not wrong, disabled=() if names else jobs.disabled)
@@ -167,6 +170,7 @@ def fields_of(summary: Summary, proof: Proof, paused: Collection[str] = ()) -> d
         "last_window": summary.last.start if summary.last else None,
         "last_exported_at": last.exported_at.isoformat() if last else None,
         "verified_through": proof.verified_through,
+        "rows_before": proof.rows_before,
         "last_audit_at": proof.audited_at.isoformat() if proof.audited_at else None,
         "last_proven_restorable": proof.restorable_at.isoformat() if proof.restorable_at else None,
     }

@@ -22,7 +22,8 @@ class AuditRecord(Model):
     that are present and closed and have as many rows. `verified_through` is the end of the verified span that holds
     `origin`, the start of the first window; `next` is the window with which the next budget begins once all are
     verified. `drift` counts the windows that the last audit found different, by kind; `without_window` the rows whose
-    window column is NULL, None if they were not counted.
+    window column is NULL, None if they were not counted. `rows_before` is the least value of the window's column before
+    `origin`, as PostgreSQL writes it, None if the source has no such rows: no audit covers them.
     """
 
     job: JobName
@@ -34,12 +35,13 @@ class AuditRecord(Model):
     next: str | None = None
     drift: Annotated[dict[str, int], Field(default_factory=dict)]
     without_window: int | None = None
+    rows_before: str | None = None
 
     @property
     def head(self) -> dict[str, str]:
         """What a listing of records shows of it."""
-        through = {} if self.verified_through is None else {"verified_through": self.verified_through}
-        return {"at": self.at.isoformat(), **through}
+        known = {"verified_through": self.verified_through, "rows_before": self.rows_before, "origin": self.origin}
+        return {"at": self.at.isoformat(), **{key: value for key, value in known.items() if value is not None}}
 
 
 class DrillRecord(Model):

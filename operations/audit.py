@@ -20,14 +20,14 @@ from operations.blobs import Blobs
 from operations.judge import Finding, Known, by_blob, by_count, by_rows, is_due
 from operations.ledger import Ledger
 from operations.picks import picks
-from operations.retention import look_behind
+from operations.retention import begin_earlier, first_window, look_behind
 from operations.spans import Bound, covers
 from operations.windows import WindowBlob, oldest_start, windows_of
 from producer.ask import AskRefused, bound
 from worker.cancellation import Cancellation
 from worker.reread import reread
 from worker.source.closing import prove_closed
-from worker.source.counts import count_windows, count_without_window
+from worker.source.counts import count_windows, count_without_window, oldest_before
 from worker.source.pool import Source
 from worker.source.statement import subject_of
 
@@ -80,6 +80,7 @@ class Audit:
 
     def windows(self, wanted: Wanted, now: datetime) -> list[WindowBlob]:
         """The windows to count. Raises AskRefused if there are none in a range that was asked for."""
+        begin_earlier(self.ledger, self._blobs, now)
         goes_on = wanted.since is None and wanted.until is None
         through = self._through(wanted) if goes_on else None
         if through is not None:
@@ -119,6 +120,8 @@ class Audit:
             self._is_closed = proof is not None and proof.is_proven
             self._why_open = proof.open if proof else None
             with self._source.snapshot(connection, sql.SQL("SELECT 1")) as snapshot:
+                if first := first_window(self.ledger, now):
+                    self.ledger.rows_before = oldest_before(snapshot.connection, first, self._job.query)
                 if wanted.reads_all:
                     without_window = count_without_window(snapshot.connection, requests[0], self._job.query)
                     self.ledger.without_window = without_window

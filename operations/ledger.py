@@ -23,6 +23,7 @@ class Ledger:
     next: Bound | None = None
     drift: Counter[str] = field(default_factory=Counter)
     without_window: int | None = None
+    rows_before: str | None = None
 
     @classmethod
     def of(cls, job: ExportJob, record: AuditRecord | None) -> "Ledger":
@@ -35,7 +36,8 @@ class Ledger:
 
         origin, following = (bound(job, text) if text is not None else None for text in (record.origin, record.next))
         verified, counted = spans(record.verified), spans(record.counted)
-        return cls(job, origin, verified, counted, following, without_window=record.without_window)
+        before = record.rows_before
+        return cls(job, origin, verified, counted, following, without_window=record.without_window, rows_before=before)
 
     @property
     def verified_through(self) -> Bound | None:
@@ -81,6 +83,7 @@ class Ledger:
             next=_text(self.next),
             drift=dict(self.drift),
             without_window=self.without_window,
+            rows_before=self.rows_before,
         )
 
 

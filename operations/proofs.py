@@ -4,15 +4,16 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from connections.records import Records
 from contracts.audit import AuditRecord, DrillRecord
-from contracts.grid import TimeGrid
+from contracts.grid import IntegerGrid, TimeGrid
 from contracts.job import ExportJob
 from operations.coverage import written
 from producer.ask import AskRefused, bound
+from producer.windows import longest, windows_between
 from settings import Settings
 
 
@@ -21,12 +22,15 @@ class Proof:
     """What is proven of one job; None if nothing is.
 
     `verified_through` is the end of the windows that audits found equal to their source row by row, as `--from` takes
-    it; `audited_at` is the time of the last audit, `restorable_at` of the last drill that succeeded.
+    it; `audited_at` is the time of the last audit, `restorable_at` of the last drill that succeeded. `rows_before` is
+    the least value of rows that the source has before `begins`, the start of the first window that audits cover.
     """
 
     verified_through: str | None = None
     audited_at: datetime | None = None
     restorable_at: datetime | None = None
+    rows_before: str | None = None
+    begins: str | None = None
 
 
 def proofs_of(settings: Settings, jobs: Iterable[ExportJob]) -> dict[str, Proof]:
@@ -38,8 +42,32 @@ def proofs_of(settings: Settings, jobs: Iterable[ExportJob]) -> dict[str, Proof]
 
 
 def _proof(job: ExportJob, audit: Mapping[str, str], drill: Mapping[str, str]) -> Proof:
-    through = audit.get("verified_through")
-    return Proof(through and as_written(job, through), _instant(audit), _instant(drill))
+    through, begins = (
+        as_written(job, text) if (text := audit.get(key)) else None for key in ("verified_through", "origin")
+    )
+    return Proof(through, _instant(audit), _instant(drill), audit.get("rows_before"), begins)
+
+
+def said_of_rows_before(job: ExportJob, rows_before: str, begins: str) -> str:
+    """What a person should know of rows that lie before all windows that audits cover."""
+    says = f"{job.name}: the source has rows from {rows_before} on, before {begins}, where its audited windows begin"
+    start = _window_of(job, rows_before)
+    if start is None:
+        return f"{says}; no window of the job holds such a value, so nothing is proven of them"
+    span = f"--from {as_written(job, start)} --to {begins}"
+    return f"{says}; nothing is proven of them: `tailrace backfill {job.name} {span}` exports them"
+
+
+def _window_of(job: ExportJob, value: str) -> str | None:
+    """The start of the window that holds a value of its column; None if none does, as of -infinity."""
+    with suppress(AskRefused):
+        at = bound(job, value)
+        if isinstance(at, int) and isinstance(job.window, IntegerGrid):
+            return str(at // job.window.size * job.window.size)
+        if isinstance(at, datetime) and isinstance(job.window, TimeGrid):
+            near = windows_between(job.window, at - longest(job.window.every), at + timedelta(microseconds=1))
+            return next((str(window.start) for window in reversed(list(near))), None)
+    return None
 
 
 def as_written(job: ExportJob, text: str) -> str:

@@ -1,8 +1,10 @@
 """Looks at windows that were audited before: the oldest may lose their blobs, and those behind them may not."""
 
 from datetime import datetime
-from itertools import batched
+from itertools import batched, chain, islice
 
+from contracts.grid import IntegerGrid
+from contracts.request import ExportRequest
 from operations.blobs import Blobs
 from operations.ledger import Ledger
 from operations.spans import Bound
@@ -10,6 +12,34 @@ from operations.windows import WindowBlob
 from producer.ask import requests_between
 
 _PAGE = 5_000  # names in one round trip
+_EARLIEST = "1000-01-02"
+_LEAST = -(2**62)
+
+
+def begin_earlier(ledger: Ledger, blobs: Blobs, now: datetime) -> None:
+    """Lets the ledger begin earlier by windows with blobs of theirs that end where it begins: backfills add such."""
+    if ledger.origin is None:
+        return
+    earliest = str(_LEAST) if isinstance(ledger.job.window, IntegerGrid) else _EARLIEST
+    before = requests_between(ledger.job, earliest, str(ledger.origin), now, newest_first=True)
+    # Most often there is none, so one name is looked up first.
+    for requests in chain([list(islice(before, 1))], batched(before, _PAGE, strict=False)):
+        found = blobs.named([request.blob for request in requests])
+        for request in requests:
+            start, end = ledger.bounds(request)
+            if end != ledger.origin or not WindowBlob(request, found.get(request.blob)).is_own:
+                return
+            ledger.origin = start
+
+
+def first_window(ledger: Ledger, now: datetime) -> ExportRequest | None:
+    """The request of the ledger's first window; None if there is none, or the job's windows begin elsewhere now."""
+    if ledger.origin is None:
+        return None
+    origin, grid = ledger.origin, ledger.job.window
+    until = origin + grid.size if isinstance(origin, int) and isinstance(grid, IntegerGrid) else now
+    request = next(requests_between(ledger.job, str(origin), str(until), now), None)
+    return request if request and ledger.bounds(request)[0] == origin else None
 
 
 def look_behind(ledger: Ledger, blobs: Blobs, through: Bound, now: datetime) -> tuple[int, list[WindowBlob]]:

@@ -30,7 +30,8 @@ _TABLES = """
     SELECT c.oid, n.nspname::text, c.relname::text, has_schema_privilege(n.oid, 'USAGE')
            AND has_any_column_privilege(c.oid, 'SELECT'),
            sum(pg_table_size(coalesce(p.relid, c.oid)))::bigint,
-           CASE WHEN max(part.reltuples) >= 0 THEN sum(greatest(part.reltuples, 0))::bigint END
+           CASE WHEN max(part.reltuples) >= 0
+           THEN sum(greatest(part.reltuples, 0)) FILTER (WHERE part.relkind <> 'p')::bigint END
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
     LEFT JOIN LATERAL pg_partition_tree(c.oid) AS p ON c.relkind = 'p'
     JOIN pg_class AS part ON part.oid = coalesce(p.relid, c.oid)

@@ -59,6 +59,21 @@ def count_without_window(connection: psycopg.Connection[Any], request: ExportReq
     return int(count)
 
 
+def oldest_before(connection: psycopg.Connection[Any], request: ExportRequest, query: str | None) -> str | None:
+    """The least value of the window's column before the request's window, as PostgreSQL writes it.
+
+    None if there is none, or nobody knows. An index, partitions or a BRIN answer it at once where nothing is before.
+    """
+    if request.window is None or (query is not None and BOUND.search(query)):
+        return None
+    low = sql.Literal(request.window.bounds()[0])
+    statement = sql.SQL("SELECT {0}::text FROM {1} WHERE {0} < {2} ORDER BY {0} LIMIT 1").format(
+        sql.Identifier(request.window.column), _source(request, query), low
+    )
+    found = connection.execute(statement).fetchone()
+    return None if found is None else str(found[0])
+
+
 def grouped_statement(
     request: ExportRequest, query: str | None, bounds: Sequence[object], *, with_null: bool
 ) -> sql.Composed:

@@ -25,8 +25,9 @@ def tables(admin: psycopg.Connection) -> None:
         create index on events.clicks (created_at);
         create table events.parted (at date not null) partition by range (at);
         create table events.parted_1 partition of events.parted for values from ('2026-01-01') to ('2027-01-01');
+        insert into events.parted select date '2026-03-01' + n from generate_series(0, 99) n;
         create table events."Odd name" (code text);
-        analyze events.clicks;
+        analyze events.clicks; analyze events.parted;
         grant select on all tables in schema events to exporter""")
 
 
@@ -50,6 +51,7 @@ def test_tables_are_listed_with_their_columns_and_a_file_is_written_that_jobs_ac
         "or by id (integer, index, no NULLs, 0 to 999); updated_at (timestamptz, no index, 50% NULL)"
     )
     assert "events.parted_1" not in lines
+    assert lines[lines.index("events.parted") + 1].endswith("kB, about 100 rows")
     assert result.stderr == f"wrote {file} with 3 jobs; look it over, then: tailrace jobs --jobs {file}\n"
     jobs = load_jobs(file)
     assert jobs.disabled == ()

@@ -69,6 +69,22 @@ def test_status_shows_what_audits_and_drills_have_proven(
     assert shown["minutes"]["verified_through"] is None
 
 
+def test_rows_before_the_first_window_are_named_by_audit_and_status(
+    tailrace: Tailrace, exported: dict[str, str], admin: psycopg.Connection
+) -> None:
+    del exported
+    admin.execute("insert into clicks (at) values ('2025-12-30 12:00Z')")
+    says = (
+        "clicks: the source has rows from 2025-12-30 12:00:00+00 on, before 2026-01-01, where its audited windows "
+        "begin; "
+        "nothing is proven of them: `tailrace backfill clicks --from 2025-12-30 --to 2026-01-01` exports them\n"
+    )
+    assert tailrace("audit", "clicks", "--to", "2026-01-04").stderr.endswith(says)
+    assert says in tailrace("status", "clicks", "--to", "2026-01-04").stderr
+    shown = tailrace("status", "clicks", "--to", "2026-01-04", "--json").stdout
+    assert json.loads(shown)["rows_before"] == "2025-12-30 12:00:00+00"
+
+
 def on_a_terminal(argv: list[str], environ: dict[str, str], columns: int) -> list[str]:
     """What a command shows, without colours."""
     printed = in_terminal(argv, {**environ, "COLUMNS": str(columns), "TERM": "xterm"})

@@ -14,6 +14,7 @@ from contracts.errors import SourceRejected
 from devstack.stack import Stack
 from operations.audit import Wanted
 from operations.auditing import Audited, Auditing, export_again
+from operations.proofs import said_of_rows_before
 from producer.ask import AskRefused, requests_between
 from producer.queue import ExportQueue
 from settings import Settings
@@ -267,6 +268,39 @@ def test_rows_without_a_value_in_the_windows_column_are_counted(
     assert run(until="2026-04-01").record.without_window == 0
     export(settings, "bounds", *RANGES["bounds"])
     assert run("bounds", until="2026-04-01").record.without_window is None
+
+
+def test_rows_before_the_first_window_are_named_until_a_backfill_has_exported_them(
+    settings: Settings, run: Run, admin: psycopg.Connection, auditing: Auditing
+) -> None:
+    export(settings, "days", "2026-03-30", "2026-04-01")
+    late = run(deep=True).record
+    assert (late.rows_before, late.verified_through) == ("2026-03-27 23:00:00+00", "2026-03-31T22:00:00+00:00")
+    assert late.head["rows_before"] == late.rows_before
+    said = said_of_rows_before(auditing.jobs["days"], late.rows_before, "2026-03-30")
+    assert said.endswith("`tailrace backfill days --from 2026-03-28 --to 2026-03-30` exports them")
+    export(settings, "days", "2026-03-29", "2026-03-30")
+    assert run().record.rows_before == "2026-03-27 23:00:00+00"
+    export(settings, "days", "2026-03-28", "2026-03-29")
+    assert run().record.verified_through is None
+    whole = run(deep=True)
+    assert [one.kind for one in whole.findings] == [*["equal"] * 4, "missing"]
+    assert (whole.record.rows_before, whole.record.origin) == (None, "2026-03-27T23:00:00+00:00")
+    assert whole.record.verified_through == "2026-03-31T22:00:00+00:00"
+    admin.execute("insert into events values (0, '-infinity', '')")
+    assert run(deep=True, since="2026-03-31").record.rows_before == "-infinity"
+    assert "no window of the job holds such a value" in said_of_rows_before(auditing.jobs["days"], "-infinity", "x")
+
+
+def test_numbers_and_queries_tell_what_is_before_their_first_window(settings: Settings, run: Run) -> None:
+    export(settings, "ids", "200", "600")
+    assert run("ids").record.rows_before == "0"
+    export(settings, "ids", "0", "200")
+    assert run("ids").record.rows_before is None
+    export(settings, "query", "2026-03-29", "2026-04-01")
+    assert run("query", until="2026-04-01").record.rows_before == "2026-03-27 23:00:00+00"
+    export(settings, "bounds", "2026-03-29", "2026-04-01")
+    assert run("bounds", until="2026-04-01").record.rows_before is None
 
 
 def test_columns_that_were_added_since_are_no_difference_and_lost_ones_are(
