@@ -36,7 +36,10 @@ def test_what_audits_and_drills_have_proven_is_said_of_each_job(page: Page, made
     card = page.get_by_role("article", name="bannerclicked")
     expect(card).to_contain_text(f"Verified through{made.day(24)}, audited 9 h ago")
     expect(card).to_contain_text("Last proven restorable20 h ago")
-    expect(page.get_by_role("article", name="refunds")).to_contain_text("Last proven restorablenever")
+    refunds = page.get_by_role("article", name="refunds")
+    expect(refunds).to_contain_text("Last proven restorablenever")
+    expect(refunds).to_contain_text(f"Not coveredrows from {made.day(400)} on")
+    expect(card).not_to_contain_text("Not covered")
 
 
 def test_a_window_opens_its_receipt_and_its_proof(page: Page, made: Scene) -> None:

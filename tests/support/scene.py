@@ -170,8 +170,11 @@ def _troubles(made: Scene, container: ContainerClient) -> None:
 def _proofs(made: Scene) -> None:
     """Records of an audit and of a drill, as those write them."""
     at, through = made.now - timedelta(hours=9), made.day(24)
-    audit = AuditRecord(at=at, job="bannerclicked", origin=made.day(330), verified_through=through)
-    Records(made.settings, "audits", AuditRecord).put("bannerclicked", audit, head=audit.head)
+    for audit in (
+        AuditRecord(at=at, job="bannerclicked", origin=made.day(330), verified_through=through),
+        AuditRecord(at=at, job="refunds", origin=made.day(40), rows_before=f"{made.day(400)} 08:15:00+00"),
+    ):
+        Records(made.settings, "audits", AuditRecord).put(audit.job, audit, head=audit.head)
     for job, age in (("bannerclicked", 20), ("orders", 200)):
         drill = DrillRecord(at=made.now - timedelta(hours=age), job=job, windows=3, rows=14_021, newest=through)
         Records(made.settings, "drills", DrillRecord).put(job, drill, head=drill.head)

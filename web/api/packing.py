@@ -64,6 +64,7 @@ def job_status(summary: Summary, proof: Proof) -> JobStatus:
         last_window=last.start if last else None,
         last_exported_at=exported.exported_at if exported else None,
         verified_through=proof.verified_through,
+        rows_before=proof.rows_before,
         last_audit_at=proof.audited_at,
         last_proven_restorable=proof.restorable_at,
     )

@@ -28,7 +28,10 @@ class Grid(Model):
 
 
 class JobStatus(Model):
-    """One job at a glance. `lag_seconds`: since the end of the oldest window that is due and lacks its blob."""
+    """One job at a glance. `lag_seconds`: since the end of the oldest window that is due and lacks its blob.
+
+    `rows_before`: the least value of rows that are older than all windows that audits cover.
+    """
 
     job: str
     source: str
@@ -42,6 +45,7 @@ class JobStatus(Model):
     last_window: str | None
     last_exported_at: datetime | None
     verified_through: str | None
+    rows_before: str | None
     last_audit_at: datetime | None
     last_proven_restorable: datetime | None
 

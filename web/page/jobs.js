@@ -118,7 +118,7 @@ class Card {
 }
 
 // What audits and drills have proven, or what would prove it.
-function proofsOf({ job, verified_through: through, last_audit_at: audited, last_proven_restorable: restorable }) {
+function proofsOf({ job, verified_through: through, rows_before: before, last_audit_at: audited, last_proven_restorable: restorable }) {
   const ago = (at) => `${length((Date.now() - Date.parse(at)) / 1000)} ago`;
   const fact = (name, value, more, title) => make("div", { title }, make("dt", {}, name), make("dd", {}, value, more && make("span.muted", {}, more)));
   return [
@@ -126,7 +126,8 @@ function proofsOf({ job, verified_through: through, last_audit_at: audited, last
       : fact("Verified through", "nothing yet", audited && `, audited ${ago(audited)}`, `tailrace audit ${job} compares its windows with the source`),
     restorable ? fact("Last proven restorable", ago(restorable), null, instant(restorable))
       : fact("Last proven restorable", "never", null, `tailrace restore ${job} --check restores some of its windows and compares them`),
-  ];
+    before && fact("Not covered", `rows from ${before.split(" ")[0]} on`, null, `The source has rows that are older than all audited windows; tailrace status ${job} says how to export them`),
+  ].filter(Boolean);
 }
 
 function chipsOf(counts, act) {
