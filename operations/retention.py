@@ -3,25 +3,26 @@
 from datetime import datetime
 from itertools import batched, chain, islice
 
-from contracts.grid import IntegerGrid
+from contracts.grid import IntegerGrid, TimeGrid
 from contracts.request import ExportRequest
 from operations.blobs import Blobs
 from operations.ledger import Ledger
 from operations.spans import Bound
 from operations.windows import WindowBlob
-from producer.ask import requests_between
+from producer.ask import bound, requests_between
 
 _PAGE = 5_000  # names in one round trip
 _EARLIEST = "1000-01-02"
-_LEAST = -(2**62)
+_LEAST = str(-(2**62))
 
 
 def begin_earlier(ledger: Ledger, blobs: Blobs, now: datetime) -> None:
     """Lets the ledger begin earlier by windows with blobs of theirs that end where it begins: backfills add such."""
-    if ledger.origin is None:
+    job, grid = ledger.job, ledger.job.window
+    earliest = str(grid.start or _EARLIEST) if isinstance(grid, TimeGrid) else _LEAST
+    if ledger.origin is None or not bound(job, earliest) < ledger.origin:  # type: ignore[operator]  # of one type
         return
-    earliest = str(_LEAST) if isinstance(ledger.job.window, IntegerGrid) else _EARLIEST
-    before = requests_between(ledger.job, earliest, str(ledger.origin), now, newest_first=True)
+    before = requests_between(job, earliest, str(ledger.origin), now, newest_first=True)
     # Most often there is none, so one name is looked up first.
     for requests in chain([list(islice(before, 1))], batched(before, _PAGE, strict=False)):
         found = blobs.named([request.blob for request in requests])
@@ -33,10 +34,15 @@ def begin_earlier(ledger: Ledger, blobs: Blobs, now: datetime) -> None:
 
 
 def first_window(ledger: Ledger, now: datetime) -> ExportRequest | None:
-    """The request of the ledger's first window; None if there is none, or the job's windows begin elsewhere now."""
-    if ledger.origin is None:
-        return None
+    """The request of the ledger's first window, before which there may be rows.
+
+    None if there is none, if the job begins there by its `start`, or if its windows begin elsewhere now.
+    """
     origin, grid = ledger.origin, ledger.job.window
+    if origin is None:
+        return None
+    if isinstance(grid, TimeGrid) and grid.start and bound(ledger.job, str(grid.start)) == origin:
+        return None
     until = origin + grid.size if isinstance(origin, int) and isinstance(grid, IntegerGrid) else now
     request = next(requests_between(ledger.job, str(origin), str(until), now), None)
     return request if request and ledger.bounds(request)[0] == origin else None

@@ -1,5 +1,6 @@
 """An audit names exactly the windows that differ from their source, by counts or by rows."""
 
+import tomllib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,14 @@ from azure.storage.blob import ContainerClient
 from connections.records import Records
 from contracts.audit import AuditRecord
 from contracts.errors import SourceRejected
+from contracts.jobs_file import parse_jobs
 from devstack.stack import Stack
 from operations.audit import Wanted
 from operations.auditing import Audited, Auditing, export_again
+from operations.blobs import Blobs
+from operations.ledger import Ledger
 from operations.proofs import said_of_rows_before
+from operations.retention import begin_earlier, first_window
 from producer.ask import AskRefused, requests_between
 from producer.queue import ExportQueue
 from settings import Settings
@@ -290,6 +295,18 @@ def test_rows_before_the_first_window_are_named_until_a_backfill_has_exported_th
     admin.execute("insert into events values (0, '-infinity', '')")
     assert run(deep=True, since="2026-03-31").record.rows_before == "-infinity"
     assert "no window of the job holds such a value" in said_of_rows_before(auditing.jobs["days"], "-infinity", "x")
+
+
+def test_no_window_is_looked_for_before_the_start_of_a_job_nor_are_rows(settings: Settings) -> None:
+    export(settings, "days", *RANGES["days"])
+    text = JOBS.replace('timezone = "Europe/Berlin"', 'timezone = "Europe/Berlin"\nstart = 2026-03-29')
+    record = AuditRecord(job="days", at=NOW, origin="2026-03-30T22:00:00+00:00")
+    ledger = Ledger.of(parse_jobs(tomllib.loads(text))["days"], record)
+    assert first_window(ledger, NOW) is not None
+    for _ in range(2):
+        begin_earlier(ledger, Blobs(settings), NOW)
+        assert str(ledger.origin) == "2026-03-28 23:00:00+00:00"
+        assert first_window(ledger, NOW) is None
 
 
 def test_numbers_and_queries_tell_what_is_before_their_first_window(settings: Settings, run: Run) -> None:
