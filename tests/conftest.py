@@ -1,6 +1,7 @@
 """Real servers once a session, and a new database, queue and container for every test that asks for one."""
 
 import itertools
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +27,9 @@ BEGAN = time.monotonic()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Written(), "written")
+    # A script's background has it ignored; the commands that tests interrupt would inherit that, and go on.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     look_often()
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +213,10 @@ def test_watch_shows_all_jobs_until_ctrl_c_and_ends_well(configured: dict[str, s
     ours, theirs = pty.openpty()
     environ = {**configured, "TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
     argv = [sys.executable, "-m", "cli", "watch"]
-    with subprocess.Popen(argv, env=environ, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs) as watching:
+    with ExitStack() as stack:
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        watching = stack.enter_context(subprocess.Popen(argv, env=environ, cwd=ROOT, **streams))
+        stack.callback(watching.kill)  # what fails does not wait for it
         os.close(theirs)
         shown = b""
         while b"no export reads now" not in shown:
